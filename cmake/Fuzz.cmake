@@ -1,0 +1,11 @@
+# tests/fuzz/LAYER/fuzz_NAME.c: one libFuzzer target each, linked with its layer.
+file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*/fuzz_*.c)
+foreach(source ${fuzz_targets})
+    get_filename_component(name ${source} NAME_WE)
+    get_filename_component(folder ${source} DIRECTORY)
+    get_filename_component(layer ${folder} NAME)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE fanfare_${layer})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endforeach()

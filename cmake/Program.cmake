@@ -1,0 +1,6 @@
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
+if(cli_sources)
+    add_executable(fanfare ${cli_sources})
+    target_link_libraries(fanfare PRIVATE fanfare_server fanfare_client)
+    target_compile_definitions(fanfare PRIVATE FANFARE_VERSION="${PROJECT_VERSION}")
+endif()
