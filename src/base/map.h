@@ -35,6 +35,9 @@ void *map_get(const struct map *m, struct slice key);
 /* Adds an object whose key is not in the map yet. */
 void map_put(struct map *m, void *object);
 
+/* The same, for maps whose size a peer decides: FAN_E_NO_MEMORY, and the object is not in. */
+int map_try_put(struct map *m, void *object);
+
 /* Returns the removed object, or NULL. */
 void *map_remove(struct map *m, struct slice key);
 
