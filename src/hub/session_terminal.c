@@ -16,13 +16,12 @@ void session_terminal_fini(struct session_terminal *terminal)
     *terminal = (struct session_terminal){0};
 }
 
-/* The last SESSION_TERMINAL_TAIL bytes, or a little less: never from inside a code point. */
+/* The last SESSION_TERMINAL_TAIL bytes, or a little less: never from inside a code point, which
+ * is where make_room may have cut. */
 static struct slice tail_of(struct slice text)
 {
     if (text.len > SESSION_TERMINAL_TAIL)
         text = slice_skip(text, text.len - SESSION_TERMINAL_TAIL);
-    else
-        return text;
     while (text.len && ((unsigned char)text.ptr[0] & 0xC0) == 0x80)
         text = slice_skip(text, 1);
     return text;
