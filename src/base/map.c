@@ -16,12 +16,12 @@ static void make_hash_key(void)
 }
 
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
-#define SIP_ROUND(a, b, c, d)                                                                      \
-    do {                                                                                           \
-        a += b, b = ROTATE(b, 13) ^ a, a = ROTATE(a, 32);                                          \
-        c += d, d = ROTATE(d, 16) ^ c;                                                             \
-        a += d, d = ROTATE(d, 21) ^ a;                                                             \
-        c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32);                                          \
+#define SIP_ROUND(a, b, c, d)                             \
+    do {                                                  \
+        a += b, b = ROTATE(b, 13) ^ a, a = ROTATE(a, 32); \
+        c += d, d = ROTATE(d, 16) ^ c;                    \
+        a += d, d = ROTATE(d, 21) ^ a;                    \
+        c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32); \
     } while (0)
 
 uint64_t map_hash(struct slice key)

@@ -43,8 +43,8 @@ void *map_remove(struct map *m, struct slice key);
 
 /* Every object, in no order: MAP_EACH (i, m) { struct thing *t = m->slots[i].object; … }.
  * The map must not change meanwhile. */
-#define MAP_EACH(index, m)                                                                         \
-    for (size_t index = 0; (m)->slots && index <= (m)->mask; index++)                              \
+#define MAP_EACH(index, m)                                            \
+    for (size_t index = 0; (m)->slots && index <= (m)->mask; index++) \
         if ((m)->slots[index].object)
 
 /* The keyed hash itself, for other tables. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/event_table.h"
 
@@ -20,8 +21,12 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *chec
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(check->message, sizeof check->message, format, args);
+    int len = vsnprintf(check->message, sizeof check->message, format, args);
     va_end(args);
+    if (len >= (int)sizeof check->message) {
+        struct slice kept = slice_of(check->message, sizeof check->message - 1);
+        check->message[kept.len - utf8_incomplete_tail(kept)] = '\0';
+    }
     check->field = field;
     return FAN_E_INVALID;
 }
@@ -102,7 +107,7 @@ static bool range_holds(const struct event_field *field, struct json_value value
     if (!(field->flags & (EVENT_MINIMUM | EVENT_MAXIMUM)))
         return true;
     double number = json_number(value);
-    return (!(field->flags & EVENT_MINIMUM) || number >= field->minimum) &&
+    return isfinite(number) && (!(field->flags & EVENT_MINIMUM) || number >= field->minimum) &&
            (!(field->flags & EVENT_MAXIMUM) || number <= field->maximum);
 }
 
@@ -373,7 +378,8 @@ int event_finish_longest(const struct event_type *type, const struct event_membe
         if (slice_is(type->fields[i].name, "truncated"))
             without |= 1u << i;
     copy_members(type, members->data, without, replacement);
-    buf_append_text(replacement,
-                    replacement->len > 1 ? ",\"truncated\":true}" : "{\"truncated\":true}" + 1);
+    if (replacement->len > 1)
+        BUF_LITERAL(replacement, ",");
+    BUF_LITERAL(replacement, "\"truncated\":true}");
     return replacement->failed ? FAN_E_NO_MEMORY : 0;
 }

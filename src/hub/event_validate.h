@@ -9,7 +9,7 @@
 
 struct event_check {
     const char *field;   /* on failure: what was wrong, "progress"; static */
-    char message[224];   /* on failure: a sentence, "progress must be a number from 0 to 100, got
+    char message[320];   /* on failure: a sentence, "progress must be a number from 0 to 100, got
                             \"x\"" */
     const char *warning; /* the field with a value outside its open choices, to be counted; NULL:
                             none; static */
