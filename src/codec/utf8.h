@@ -31,6 +31,17 @@ bool utf8_valid(struct slice text);
  * (0 to 3): a reader of a stream keeps them for the next piece. */
 size_t utf8_incomplete_tail(struct slice text);
 
+/* The size in bytes (1 to 4) of the code point that text begins with; 0 when it begins with none,
+ * -1 when text ends inside one. text is not empty. */
+int utf8_first_size(struct slice text);
+
+/* The length of the longest valid beginning of text. *bad: how many bytes behind it form one
+ * maximal invalid sequence (or one cut off by the end); 0 when all of text is valid. */
+size_t utf8_valid_prefix(struct slice text, size_t *bad);
+
+/* Appends code_point, which is no surrogate, as UTF-8. */
+void utf8_append(struct buf *out, uint32_t code_point);
+
 /* Appends text with each maximal invalid sequence replaced by U+FFFD (as the WHATWG decoder). */
 void utf8_append_repaired(struct buf *out, struct slice text);
 
