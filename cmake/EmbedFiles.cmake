@@ -1,18 +1,19 @@
 # The build step of fanfare_embed (Embed.cmake): writes the C file.
 function(media_type file result)
     get_filename_component(extension ${file} LAST_EXT)
-    set(types
-        .html "text/html; charset=utf-8" .css "text/css; charset=utf-8"
-        .js "text/javascript; charset=utf-8" .mjs "text/javascript; charset=utf-8"
-        .json "application/json" .svg "image/svg+xml" .png "image/png" .ico "image/x-icon"
-        .woff2 "font/woff2" .webmanifest "application/manifest+json" .txt "text/plain; charset=utf-8")
+    set(types .html text/html .css text/css .js text/javascript .mjs text/javascript
+        .json application/json .svg image/svg+xml .png image/png .ico image/x-icon
+        .woff2 font/woff2 .webmanifest application/manifest+json .txt text/plain)
     list(FIND types "${extension}" at)
     if(at EQUAL -1)
         message(FATAL_ERROR "${file}: no media type is known for '${extension}'")
     endif()
     math(EXPR at "${at} + 1")
     list(GET types ${at} type)
-    set(${result} ${type} PARENT_SCOPE)
+    if(type MATCHES "^text/")
+        string(APPEND type "; charset=utf-8")
+    endif()
+    set(${result} "${type}" PARENT_SCOPE)
 endfunction()
 
 set(arrays "")
