@@ -123,3 +123,22 @@ int exchange_websocket(const struct exchange *e, struct slice target, const char
     buf_fini(&request);
     return error;
 }
+
+int exchange_request(const struct exchange *e, const char *method, struct slice target,
+                     const char *token, struct slice body, struct response *response)
+{
+    struct stream *stream = NULL;
+    struct buf request = {0};
+    request_append_head(&request, &e->target->url, method, target, token);
+    BUF_LITERAL(&request, "Connection: close\r\nAccept: application/json\r\n");
+    if (body.ptr)
+        buf_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+    BUF_LITERAL(&request, "\r\n");
+    buf_append_slice(&request, body);
+    int error = request.failed ? FAN_E_NO_MEMORY : stream_open(&stream, e->target, e->why);
+    if (!error)
+        error = exchange_run(e, stream, buf_slice(&request), response, false, NULL);
+    stream_close(stream);
+    buf_fini(&request);
+    return error;
+}

@@ -27,4 +27,9 @@ int exchange_run(const struct exchange *e, struct stream *s, struct slice reques
 int exchange_websocket(const struct exchange *e, struct slice target, const char *token,
                        struct stream **stream, struct buf *rest, int *status);
 
+/* One request on a connection of its own, read to its end. body.ptr NULL: none; else JSON. On
+ * success response->status says how it went. Errors as stream_open and exchange_run. */
+int exchange_request(const struct exchange *e, const char *method, struct slice target,
+                     const char *token, struct slice body, struct response *response);
+
 #endif

@@ -395,6 +395,15 @@ static void session_close(struct session *s)
     buf_fini(&s->why);
 }
 
+/* Whether trying again is mostly useless: the server, or we, do not trust the other. What a server
+ * says while it starts or is overloaded (5xx, 429) passes. */
+static bool is_denied(const struct session *s, int error, int status)
+{
+    if (s->close_code >= 4000)
+        return true;
+    return error == FAN_E_DENIED && status < 500 && status != 429 && status != 408;
+}
+
 /* One connection from its opening to its end. Returns whether it was of use, so that the next
  * attempt need not wait long. */
 static bool session_run(struct fan_client *c)
@@ -409,7 +418,7 @@ static bool session_run(struct fan_client *c)
     if (!is_stopping(c)) {
         if (s.why.len == 0)
             buf_append_text(&s.why, fan_error_text(error));
-        bool denied = error == FAN_E_DENIED || s.close_code >= 4000;
+        bool denied = is_denied(&s, error, status);
         report(c, denied ? FAN_CLIENT_DENIED : FAN_CLIENT_UNREACHABLE, status, 0, buf_text(&s.why));
     }
     bool useful = s.useful;

@@ -101,7 +101,7 @@ static int on_head(llhttp_t *llhttp)
 static int on_body(llhttp_t *llhttp, const char *at, size_t n)
 {
     struct response *r = llhttp->data;
-    if (!r->on_body) {
+    if (!r->on_body || r->status != 200) {
         size_t room = MAX_BODY - r->body.len;
         buf_append(&r->body, at, n < room ? n : room);
         return 0;

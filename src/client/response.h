@@ -20,10 +20,10 @@ struct response {
     char accept[32];       /* Sec-WebSocket-Accept; "" without or when longer */
     char content_type[64]; /* lower case */
     uint32_t retry_after;  /* seconds; 0: none */
-    struct buf body;       /* what came so far, when there is no on_body; at most 64 KiB */
+    struct buf body;       /* what on_body did not take; at most 64 KiB */
 
-    /* Set by the owner before the first feed: takes the body's pieces. A non-zero return stops
-     * and is returned by response_feed. */
+    /* May be set by the owner before the first feed: takes the pieces of a 200's body. A non-zero
+     * return stops and is returned by response_feed. */
     int (*on_body)(void *arg, struct slice piece);
     void *arg;
 

@@ -36,10 +36,13 @@ struct attempt {
 static int poll_both(int fd, short events, int wake, int timeout_ms, short *got)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = wake, .events = POLLIN}};
-    int n;
-    do
-        n = poll(fds, 2, timeout_ms);
-    while (n < 0 && errno == EINTR && wake < 0);
+    uint64_t start = clock_ms();
+    int n, left = timeout_ms;
+    while ((n = poll(fds, 2, left)) < 0 && errno == EINTR) {
+        uint64_t passed = clock_ms() - start;
+        if (timeout_ms >= 0)
+            left = passed < (uint64_t)timeout_ms ? timeout_ms - (int)passed : 0;
+    }
     *got = n > 0 ? fds[0].revents : 0;
     return n > 0 && fds[1].revents ? STREAM_WOKEN : 0;
 }
@@ -73,8 +76,6 @@ static int attempt_wait(struct attempt *a, int fd, short events)
         return FAN_E_CLOSED;
     if (got)
         return 0;
-    if (clock_ms() < a->deadline)
-        return FAN_E_CLOSED; /* a signal: the caller looks why */
     BUF_LITERAL(a->why, "no answer in time");
     return FAN_E_TIMEOUT;
 }

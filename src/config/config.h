@@ -76,8 +76,8 @@ struct config {
     bool metrics_public;
 
     struct {
-        uint64_t messages; /* of a client, per second and connection */
-        uint64_t burst;
+        uint64_t messages;    /* of a client, per second and connection */
+        uint64_t burst;       /* at least `messages` */
         uint64_t connections; /* 0: what the open files allow */
         uint64_t connections_per_address;
         uint64_t subscriptions; /* per connection */
@@ -138,6 +138,10 @@ const char *config_file(const struct config *config);
 /* Splits an item of `watch` at its last '=': "PATH=SESSION". The session is empty when the item
  * names none. Both slices lie in the item. */
 void config_watch_split(const char *item, struct slice *path, struct slice *session);
+
+/* Appends the session of a watched directory that names none: the directory's own name, with '-'
+ * for what an identifier cannot have. Looks at the file system to resolve "." and links. */
+void config_session_of_directory(const char *path, struct buf *session);
 
 /* The name of a topic kind: "session". */
 const char *config_kind_name(enum config_kind kind);

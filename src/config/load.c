@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/memory.h"
+#include "codec/http.h"
 #include "config/loading.h"
 #include "config/suggest.h"
 #include "config/value.h"
@@ -295,9 +296,7 @@ static void check_together(struct config *c, struct problems *problems)
         need_both(c, "tls.cert", "tls.key", problems);
     if (c->tls_key[0] && !c->tls_cert[0])
         need_both(c, "tls.key", "tls.cert", problems);
-    if (c->limits.burst < c->limits.messages) {
-        if (origin_of(c, burst)->kind == ORIGIN_DEFAULT)
-            burst = option_find(SLICE("limits.messages"));
+    if (c->limits.burst < c->limits.messages && origin_of(c, burst)->kind != ORIGIN_DEFAULT) {
         problems->count++;
         origin_append(problems->out, c, burst);
         BUF_LITERAL(problems->out, ": limits.burst must be at least limits.messages\n");
@@ -314,6 +313,8 @@ static void resolve(struct config *c)
     const struct option *engine = option_find(SLICE("engine"));
     if (c->workers == 0)
         c->workers = uv_available_parallelism();
+    if (c->limits.burst < c->limits.messages)
+        c->limits.burst = c->limits.messages;
     if (c->redis_url[0] && origin_of(c, engine)->kind == ORIGIN_DEFAULT) {
         c->engine = CONFIG_ENGINE_REDIS;
         *origin_of(c, engine) = *origin_of(c, option_find(SLICE("redis_url")));
@@ -401,6 +402,20 @@ void config_watch_split(const char *item, struct slice *path, struct slice *sess
     const char *equals = strrchr(item, '=');
     *path = equals ? slice_of(item, (size_t)(equals - item)) : slice_from(item);
     *session = slice_from(equals ? equals + 1 : "");
+}
+
+void config_session_of_directory(const char *path, struct buf *session)
+{
+    char *absolute = realpath(path, NULL);
+    const char *name = strrchr(absolute ? absolute : path, '/');
+    name = name ? name + 1 : path;
+    for (size_t i = 0; name[i] && i < 128; i++) {
+        bool allowed = http_identifier_valid(slice_of(name + i, 1));
+        buf_append_char(session, allowed ? name[i] : '-');
+    }
+    if (session->len == 0)
+        BUF_LITERAL(session, "root");
+    free(absolute);
 }
 
 const char *config_kind_name(enum config_kind kind)

@@ -151,7 +151,7 @@ static void test_errors(void **unused)
     struct json_iter it = json_elements(errors);
     int count = 0;
     while (json_next_element(&it, &element)) {
-        char expected[8];
+        char expected[16];
         struct json_value message;
         snprintf(expected, sizeof expected, "e%d", 5 + count++);
         assert_true(json_find(element, SLICE("error_message"), &message));
