@@ -53,7 +53,7 @@ static void compare_with_snapshot(const struct session_state *state)
     session_state_append_json(state, SLICE("s"), 1, &shown);
     assert_object(buf_slice(&shown));
     session_state_append_snapshot(state, &snapshot);
-    struct session_state *loaded = session_state_load(buf_slice(&snapshot));
+    struct session_state *loaded = session_state_try_load(buf_slice(&snapshot));
     assert(loaded);
     session_state_append_json(loaded, SLICE("s"), 1, &loaded_shown);
     assert(slice_equal(buf_slice(&shown), buf_slice(&loaded_shown)));
@@ -66,7 +66,7 @@ static void compare_with_snapshot(const struct session_state *state)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_of((const char *)data, size), line, name;
-    struct session_state *checked = session_state_new(), *unchecked = session_state_new();
+    struct session_state *checked = session_state_try_new(), *unchecked = session_state_try_new();
     while (slice_split(&rest, '\n', &line)) {
         struct json_value value;
         if (slice_split(&line, ' ', &name) && json_parse(line, &value, NULL) == 0 &&
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert_object(buf_slice(&shown));
     buf_fini(&shown);
     /* Any object may stand where a snapshot is expected. */
-    session_state_free(session_state_load(slice_of((const char *)data, size)));
+    session_state_free(session_state_try_load(slice_of((const char *)data, size)));
     session_state_free(checked);
     session_state_free(unchecked);
     return 0;
