@@ -37,7 +37,7 @@ fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: packages-build all ## Measure fan-out, latency and memory on this machine
+bench: packages-test all ## Measure fan-out, latency and memory on this machine
 	@scripts/bench
 
 .PHONY: lint
@@ -53,7 +53,7 @@ docs: all ## Write again what is generated from the program's tables
 	@scripts/docs
 
 .PHONY: install
-install: all ## Install program, library, headers and manual under PREFIX=/usr/local
+install: all ## Install program, manual and completion under PREFIX=/usr/local
 	@cmake --build --preset release
 	cmake --install build/release --prefix $(PREFIX)
 

@@ -40,6 +40,50 @@ void catch_up_end(struct subscriber *s)
     s->catch_up = NULL;
 }
 
+/* Room for one topic more than there is, in the place of the old object. */
+static struct catch_up *grow(struct subscriber *s)
+{
+    struct catch_up *old = s->catch_up;
+    struct catch_up *c = memory_try_alloc(sizeof *c + s->count * sizeof(struct catch_up_topic));
+    if (!c)
+        return NULL;
+    memcpy(c, old, sizeof *c + (s->count - 1) * sizeof(struct catch_up_topic));
+    list_init(&c->link);
+    if (!list_empty(&old->link))
+        list_append(&old->link, &c->link);
+    list_remove(&old->link);
+    memory_free(old);
+    s->catch_up = c;
+    return c;
+}
+
+int catch_up_add(struct subscriber *s, uint64_t position, uint64_t skip_until, bool resumes)
+{
+    struct fanout *f = s->fanout;
+    unsigned last = s->count - 1;
+    uint64_t had = subscriber_position(s);
+    bool behind = s->catch_up != NULL;
+    struct catch_up *c = behind ? grow(s) : catch_up_begin(s, position);
+    if (!c)
+        return FAN_E_NO_MEMORY;
+    if (!behind)
+        subscriber_unlink(s);
+    for (unsigned i = 0; i < last; i++)
+        if (c->topics[i].skip_until < had)
+            c->topics[i].skip_until = had;
+    if (position < c->position)
+        c->position = position;
+    struct topic *t = subscriber_at(s, last)->group->local->topic;
+    c->topics[last] = (struct catch_up_topic){
+        .next_offset = hub_next_offset(f->hub, t, resumes ? position : skip_until),
+        .skip_until = resumes ? 0 : skip_until,
+    };
+    c->announce |= resumes;
+    if (!c->in_groups)
+        catch_up_resume_reading(s);
+    return 0;
+}
+
 void catch_up_resume_reading(struct subscriber *s)
 {
     struct fanout *f = s->fanout;
@@ -127,7 +171,8 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     note_offsets(s, e);
     if (e->seq <= s->catch_up->topics[i].skip_until || !event_filter_wants(s->filter, e))
         return false;
-    subscriber_at(s, (unsigned)i)->group->encoding->append(&s->fanout->scratch, e, place);
+    subscriber_at(s, (unsigned)i)->group->encoding->append(s->fanout->encode_context,
+                                                               &s->fanout->scratch, e, place);
     STAT_ADD(s->fanout->stats.encoded, 1);
     return true;
 }

@@ -29,8 +29,7 @@ static const struct event_field feature_update[] = {
 static const struct event_field terminal_output[] = {
     {NAME("output"), EVENT_TEXT, EVENT_REQUIRED,
      .meaning = "What the program wrote, escape sequences included."},
-    {NAME("output_type"), EVENT_TEXT, EVENT_OPEN_CHOICES, .choices = streams,
-     .meaning = "Where it wrote to."},
+    {NAME("output_type"), EVENT_TEXT, .choices = streams, .meaning = "Where it wrote to."},
     {NAME("source"), EVENT_TEXT, .meaning = "Who wrote it."},
 };
 
@@ -53,7 +52,7 @@ static const struct event_field build_progress[] = {
 
 static const struct event_field file_change[] = {
     {NAME("file_path"), EVENT_TEXT, ID, .meaning = "The file."},
-    {NAME("change_type"), EVENT_TEXT, EVENT_REQUIRED | EVENT_OPEN_CHOICES, .choices = changes,
+    {NAME("change_type"), EVENT_TEXT, EVENT_REQUIRED, .choices = changes,
      .meaning = "What happened to it."},
     {NAME("content"), EVENT_TEXT, .longest = 64 * 1024,
      .meaning = "Its text, when it has at most 64 KiB; else left out, and truncated is true."},

@@ -204,7 +204,8 @@ static int check_value(const struct event_field *field, struct json_value value,
         fits = uuid_holds(value);
     if (fits && field->choices && !choice_holds(field, value)) {
         fits = field->flags & EVENT_OPEN_CHOICES;
-        check->warning = field->name.ptr;
+        if (fits)
+            check->warning = field->name.ptr;
     }
     return fits ? 0 : refuse_value(field, &value, check);
 }

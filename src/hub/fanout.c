@@ -254,7 +254,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     if (!wanted(g, e))
         return;
     buf_clear(&f->scratch);
-    g->encoding->append(&f->scratch, e, place);
+    g->encoding->append(f->encode_context, &f->scratch, e, place);
     size_t n = f->scratch.len;
     if (f->scratch.failed || !run_reserve(f, g, n)) {
         lag_group(g, e->seq);

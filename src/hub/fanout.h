@@ -31,8 +31,8 @@ struct encoding {
     const char *name;
     unsigned dialect; /* index below HUB_MAX_DIALECTS, for counting connections */
     /* Appends the frame; place says under which of its topics the event is shown. Failure shows
-     * in out->failed. */
-    void (*append)(struct buf *out, const struct event *e, unsigned place);
+     * in out->failed. context: fanout.encode_context. */
+    void (*append)(void *context, struct buf *out, const struct event *e, unsigned place);
 };
 
 /* Frames of one delivery: data[offset .. offset+length) of a shared buffer. */
@@ -77,6 +77,7 @@ struct event_filter {
     unsigned custom_count;
     char **custom; /* custom types wanted, or unwanted when `exclude` */
     bool exclude;
+    bool listed_error; /* `error`, which always passes, was also asked for */
 };
 bool event_filter_wants(const struct event_filter *f, const struct event *e);
 void event_filter_free(struct event_filter *f); /* NULL is allowed */
@@ -125,6 +126,7 @@ struct fanout {
     unsigned worker;
     const struct fanout_sink *sink;
     void *arg;
+    void *encode_context; /* for the encodings; may be NULL */
     uint64_t seq;    /* all events up to here were taken from the inbox */
     uint64_t serial; /* counts the events taken */
     struct buf scratch;  /* the frame that is being encoded */
@@ -178,6 +180,9 @@ void subscriber_filter(struct subscriber *s, struct event_filter *filter);
 /* Everything that was published before this call is handed to the sink before it returns, unless
  * the subscriber catches up. For answers that must come behind it. */
 void subscriber_sync(struct subscriber *s);
+
+/* The same for a batch that was detached together with a snapshot: what came later waits. */
+void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch);
 
 /* Pauses live delivery, replays (from, until] of the node's order, calls sink->caught_up, and
  * goes on where it had been. FAN_E_NO_MEMORY. */

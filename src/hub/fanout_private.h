@@ -48,13 +48,16 @@ void fanout_take(struct fanout *f, struct inbox_batch *batch);
  * (during a delivery) after it. NULL: no memory. */
 struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position);
 void catch_up_end(struct subscriber *s);
+
+/* A topic was added as the last one: reads on from `position` for it and skips, in the others, what
+ * they had. skip_until: of the new topic, when it does not resume. FAN_E_NO_MEMORY. */
+int catch_up_add(struct subscriber *s, uint64_t position, uint64_t skip_until, bool resumes);
 void catch_up_resume_reading(struct subscriber *s);
 
 /* Takes those that became slow out of their groups' arrays. */
 void catch_up_leave_groups(struct fanout *f);
 
-/* Sends e under the first of its topics that the subscriber follows; false: queue full or no
- * memory. */
+/* subscriber.c: takes the subscriber out of its groups' arrays. */
 void subscriber_unlink(struct subscriber *s);
 
 /* Puts the subscriber into its groups' arrays again. FAN_E_NO_MEMORY. */

@@ -19,7 +19,10 @@ static bool add_error(struct session_errors *errors, struct slice json)
     errors->next = (errors->next + 1) % SESSION_ERRORS;
     if (errors->count < SESSION_ERRORS)
         errors->count++;
-    return kept_set(place, json);
+    errors->bytes -= place->len;
+    bool done = kept_set(place, json);
+    errors->bytes += place->len;
+    return done;
 }
 
 static bool put_bounded(struct buf *out, const char *name, const struct json_value *value,
@@ -78,12 +81,4 @@ void session_errors_append(const struct session_errors *errors, const char *name
             json_put_raw(out, NULL, kept_slice(&errors->ring[at]));
     }
     json_end(out, ']');
-}
-
-size_t session_errors_bytes(const struct session_errors *errors)
-{
-    size_t bytes = 0;
-    for (unsigned i = 0; i < SESSION_ERRORS; i++)
-        bytes += errors->ring[i].len;
-    return bytes;
 }

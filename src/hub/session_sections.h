@@ -114,13 +114,13 @@ struct session_errors {
     struct kept ring[SESSION_ERRORS]; /* JSON objects */
     unsigned next;                    /* where the next one goes */
     unsigned count;
+    size_t bytes;
 };
 
 void session_errors_fini(struct session_errors *errors);
 bool session_errors_fold(struct session_errors *errors, const struct session_event *event);
 bool session_errors_load(struct session_errors *errors, struct json_value list);
 void session_errors_append(const struct session_errors *errors, const char *name, struct buf *out);
-size_t session_errors_bytes(const struct session_errors *errors);
 
 /* ---- The last checkpoint (session_checkpoint.c) ---- */
 

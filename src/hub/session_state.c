@@ -29,7 +29,7 @@ struct session_state {
     struct session_errors errors;
 };
 
-struct session_state *session_state_try_new(void)
+struct session_state *session_state_new(void)
 {
     struct session_state *state = memory_try_alloc(sizeof *state);
     if (!state)
@@ -61,7 +61,7 @@ size_t session_state_bytes(const struct session_state *state)
 {
     return sizeof *state + session_items_bytes(&state->components) +
            session_items_bytes(&state->features) + session_checkpoint_bytes(&state->checkpoint) +
-           state->terminal.cap + session_errors_bytes(&state->errors);
+           state->terminal.cap + state->errors.bytes;
 }
 
 bool session_state_has_checkpoint(const struct session_state *state, struct slice id)
@@ -331,12 +331,12 @@ static void load_members(struct session_state *state, struct slice snapshot)
     state->incomplete = !done;
 }
 
-struct session_state *session_state_try_load(struct slice snapshot)
+struct session_state *session_state_load(struct slice snapshot)
 {
     struct json_value value;
     if (json_parse(snapshot, &value, NULL) != 0 || value.kind != JSON_OBJECT)
         return NULL;
-    struct session_state *state = session_state_try_new();
+    struct session_state *state = session_state_new();
     if (state)
         load_members(state, value.text);
     return state;

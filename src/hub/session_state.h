@@ -23,7 +23,7 @@
 struct session_state;
 
 /* NULL: no memory. About half a kilobyte. */
-struct session_state *session_state_try_new(void);
+struct session_state *session_state_new(void);
 
 /* NULL is allowed. */
 void session_state_free(struct session_state *state);
@@ -51,7 +51,7 @@ void session_state_append_json(const struct session_state *state, struct slice s
 void session_state_append_snapshot(const struct session_state *state, struct buf *out);
 
 /* A state from a snapshot. NULL: no memory, or no snapshot (not a JSON object). */
-struct session_state *session_state_try_load(struct slice snapshot);
+struct session_state *session_state_load(struct slice snapshot);
 
 /* Whether the last checkpoint of the session is the one of this id. */
 bool session_state_has_checkpoint(const struct session_state *state, struct slice id);

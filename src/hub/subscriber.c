@@ -109,6 +109,9 @@ static void remove_subscription(struct subscriber *s, unsigned index)
     g->members--;
     bool had_first = s->first.group != NULL;
     s->count--;
+    if (s->catch_up)
+        memmove(&s->catch_up->topics[index], &s->catch_up->topics[index + 1],
+                (s->count - index) * sizeof *s->catch_up->topics);
     if (sub == &s->first) {
         s->first = (struct subscription){0};
     } else {
@@ -137,14 +140,24 @@ void subscriber_fini(struct subscriber *s)
 
 /* ---- Joining and leaving ---- */
 
-static int begin_resume(struct subscriber *s, struct join_result *result)
+/* The new subscription is the last one. Whoever resumes, or is behind already, reads on from
+ * history for all of its topics, passing over what it has of the others. */
+static int start_last(struct subscriber *s, const struct start_point *start,
+                      const struct join_result *result)
 {
-    struct catch_up *c = catch_up_begin(s, result->position);
-    if (!c)
-        return FAN_E_NO_MEMORY;
-    c->announce = true;
-    catch_up_resume_reading(s);
-    return 0;
+    bool resumes = start->kind != START_NOW &&
+                   (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    if (!resumes && !s->catch_up)
+        return subscriber_link(s);
+    return catch_up_add(s, resumes ? result->position : result->seq, result->seq, resumes);
+}
+
+static int refuse_join(struct subscriber *s, struct join_result *result, unsigned dialect)
+{
+    struct fanout *f = s->fanout;
+    hub_leave(f->hub, f->worker, dialect, result->topic, result->topic->locals[f->worker] == NULL);
+    result->topic = NULL;
+    return FAN_E_NO_MEMORY;
 }
 
 int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
@@ -155,30 +168,21 @@ int subscriber_join(struct subscriber *s, struct slice topic, const struct encod
     if (error)
         return error;
     fanout_take(f, &result->inbox);
-    bool resumes = start->kind != START_NOW &&
-                   (result->reason == RESUME_OK || start->kind == START_BEGINNING);
     struct group *g = group_get(f, result->topic, encoding);
-    struct subscription *sub = g ? add_subscription(s, g) : NULL;
-    if (!sub) {
-        if (g)
-            group_release(f, g);
-        hub_leave(f->hub, f->worker, encoding->dialect, result->topic,
-                  result->topic->locals[f->worker] == NULL);
-        result->topic = NULL;
-        return FAN_E_NO_MEMORY;
+    if (!g)
+        return refuse_join(s, result, encoding->dialect);
+    if (!add_subscription(s, g)) {
+        group_release(f, g);
+        return refuse_join(s, result, encoding->dialect);
     }
-    if (resumes && s->count == 1)
-        error = begin_resume(s, result);
-    else if (!s->catch_up)
-        error = subscriber_link(s);
+    topic_ref(result->topic); /* hub_join's reference stays with the subscription */
+    error = start_last(s, start, result);
     if (error) {
         remove_subscription(s, s->count - 1);
         topic_unref(result->topic);
         result->topic = NULL;
-        return error;
     }
-    topic_ref(result->topic); /* hub_join's reference stays with the subscription */
-    return 0;
+    return error;
 }
 
 int subscriber_leave(struct subscriber *s, struct slice topic)
@@ -203,13 +207,20 @@ void subscriber_filter(struct subscriber *s, struct event_filter *filter)
         s->fanout->sink->overflow_close(s->fanout->arg, s, s->fanout->seq);
 }
 
-void subscriber_sync(struct subscriber *s)
+void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch)
 {
     struct fanout *f = s->fanout;
-    fanout_drain(f);
+    fanout_take(f, batch);
     for (unsigned i = 0; i < s->count; i++)
         group_flush(f, subscriber_at(s, i)->group);
     catch_up_leave_groups(f);
+}
+
+void subscriber_sync(struct subscriber *s)
+{
+    struct inbox_batch batch;
+    hub_drain(s->fanout->hub, s->fanout->worker, &batch);
+    subscriber_sync_batch(s, &batch);
 }
 
 uint64_t subscriber_position(const struct subscriber *s)

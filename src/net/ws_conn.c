@@ -166,11 +166,16 @@ static void send_close(struct ws_conn *ws, uint16_t code, struct slice reason)
 
 void ws_close(struct ws_conn *ws, uint16_t code, const char *reason)
 {
+    ws_close_text(ws, code, reason, slice_from(reason));
+}
+
+void ws_close_text(struct ws_conn *ws, uint16_t code, const char *log_reason, struct slice text)
+{
     if (ws->close_sent || ws->conn.state != CONN_OPEN)
         return;
     if (!ws->conn.close_reason)
-        ws->conn.close_reason = reason;
-    send_close(ws, code, slice_from(reason));
+        ws->conn.close_reason = log_reason;
+    send_close(ws, code, text);
     if (ws->conn.paused)
         conn_resume(&ws->conn);
     conn_timer(&ws->conn, CLOSE_WAIT_MS);

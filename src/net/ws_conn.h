@@ -64,6 +64,9 @@ int ws_send_large(struct ws_conn *ws, struct slice text);
 /* Sends a close frame behind what is queued and waits for the client's (RFC 6455, 7.1.2). */
 void ws_close(struct ws_conn *ws, uint16_t code, const char *reason);
 
+/* The same with a text for the client that differs from the constant one for the log. */
+void ws_close_text(struct ws_conn *ws, uint16_t code, const char *log_reason, struct slice text);
+
 /* One more message that made no sense: 20 within 10 s close with 1008. */
 void ws_bad_message(struct ws_conn *ws);
 

@@ -215,6 +215,10 @@ static void test_lists_and_texts(void **state)
     assert_refused("checkpoint_update", "{\"checkpoint_id\":\"c\",\"files_created\":{}}",
                    "files_created", "files_created must be a list of strings, got {}");
     assert_passes("terminal_output", "{\"output\":\"\",\"output_type\":\"stderr\"}");
+    assert_refused("terminal_output", "{\"output\":\"a\",\"output_type\":\"log\"}", "output_type",
+                   "output_type must be one of stdout, stderr, got \"log\"");
+    assert_refused("file_change", "{\"file_path\":\"a\",\"change_type\":\"eaten\"}", "change_type",
+                   "change_type must be one of created, modified, deleted, moved, got \"eaten\"");
     assert_refused("terminal_output", "{\"output\":[\"a\"]}", "output",
                    "output must be a string, got [\"a\"]");
     assert_passes("error", "{\"error_message\":\"m\",\"error_type\":null}");
