@@ -30,6 +30,7 @@ struct session {
     struct ws_reader reader;
     struct buf out;       /* frames that are not written yet */
     uint64_t lines;       /* events sent on this connection */
+    uint64_t answered;    /* how many of them were acknowledged or refused */
     uint64_t heard;       /* clock_ms of the last byte from the server */
     bool pinged;          /* and waiting for a sign of life */
     bool useful;          /* something was acknowledged */
@@ -172,8 +173,13 @@ static int acknowledge(struct session *s, uint64_t count, uint64_t failed)
 {
     struct fan_client *c = s->client;
     uint64_t explained = 0;
+    if (count > s->lines - s->answered) {
+        BUF_LITERAL(&s->why, "the server acknowledged more events than were sent");
+        return FAN_E_PROTOCOL;
+    }
+    s->answered += count;
     pthread_mutex_lock(&c->lock);
-    for (; count && !list_empty(&c->in_flight); count--) {
+    for (; count; count--) {
         struct spooled *event = CONTAINER(c->in_flight.next, struct spooled, link);
         explained += event->again || event->refused;
         list_remove(&event->link);
@@ -184,9 +190,7 @@ static int acknowledge(struct session *s, uint64_t count, uint64_t failed)
     s->useful = true;
     if (failed > explained)
         report(c, FAN_CLIENT_EVENT_REFUSED, 0, 0, "the server refused events without saying why");
-    if (count)
-        BUF_LITERAL(&s->why, "the server acknowledged more events than were sent");
-    return count ? FAN_E_PROTOCOL : 0;
+    return 0;
 }
 
 static struct spooled *find_line(struct fan_client *c, uint64_t line)

@@ -21,6 +21,10 @@ struct following {
     struct backoff backoff;
     struct buf *why;
     bool connected; /* at least once */
+
+    /* Of the connection at hand. */
+    struct response *response;
+    bool streaming;
 };
 
 static int on_event(void *arg, struct slice name, struct slice data)
@@ -29,12 +33,6 @@ static int on_event(void *arg, struct slice name, struct slice data)
     (void)name;
     backoff_reset(&f->backoff);
     return f->options->on_event(f->options->arg, data, buf_slice(&f->reader.id));
-}
-
-static int on_body(void *arg, struct slice piece)
-{
-    struct following *f = arg;
-    return event_reader_feed(&f->reader, piece);
 }
 
 static void append_parameter(struct buf *out, const char *name, const char *value)
@@ -106,6 +104,24 @@ static int judge(struct following *f, const struct response *r)
                : FAN_E_UNAVAILABLE;
 }
 
+/* The head is there: from here on the body is a stream of events, or the attempt has failed. */
+static int begin_stream(struct following *f)
+{
+    int error = f->streaming ? 0 : judge(f, f->response);
+    if (!error && !f->streaming) {
+        f->streaming = f->connected = true;
+        f->options->on_state(f->options->arg, SLICE(""), 0);
+    }
+    return error;
+}
+
+static int on_body(void *arg, struct slice piece)
+{
+    struct following *f = arg;
+    int error = begin_stream(f);
+    return error ? error : event_reader_feed(&f->reader, piece);
+}
+
 /* One connection from its opening to its end. */
 static int follow_once(struct following *f)
 {
@@ -115,6 +131,8 @@ static int follow_once(struct following *f)
     response_init(&response);
     response.on_body = on_body;
     response.arg = f;
+    f->response = &response;
+    f->streaming = false;
     event_reader_restart(&f->reader);
     append_request(f, &request);
     int error = stream_open(&stream, &f->target, f->why);
@@ -124,12 +142,9 @@ static int follow_once(struct following *f)
         error = exchange_run(&e, stream, buf_slice(&request), &response, true, NULL);
     }
     if (!error)
-        error = judge(f, &response);
-    if (!error) {
-        f->connected = true;
-        f->options->on_state(f->options->arg, SLICE(""), 0);
+        error = begin_stream(f);
+    if (!error)
         error = follow(f, stream, &response);
-    }
     stream_close(stream);
     response_fini(&response);
     buf_fini(&request);
