@@ -24,6 +24,8 @@ char *buf_reserve(struct buf *b, size_t n)
     size_t cap = b->cap ? b->cap : 64;
     while (cap < b->len + n)
         cap += cap / 2 + 16;
+    if (b->limit && cap > b->limit)
+        cap = b->limit; /* what can never be used is not allocated either */
     char *data = memory_try_realloc(b->data, cap);
     if (!data) {
         b->failed = true;

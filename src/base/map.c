@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "fanfare/error.h"
 
 static uint64_t hash_key[2];
 static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
@@ -15,12 +16,12 @@ static void make_hash_key(void)
 }
 
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
-#define SIP_ROUND(a, b, c, d)                                                                      \
-    do {                                                                                           \
-        a += b, b = ROTATE(b, 13) ^ a, a = ROTATE(a, 32);                                          \
-        c += d, d = ROTATE(d, 16) ^ c;                                                             \
-        a += d, d = ROTATE(d, 21) ^ a;                                                             \
-        c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32);                                          \
+#define SIP_ROUND(a, b, c, d)                             \
+    do {                                                  \
+        a += b, b = ROTATE(b, 13) ^ a, a = ROTATE(a, 32); \
+        c += d, d = ROTATE(d, 16) ^ c;                    \
+        a += d, d = ROTATE(d, 21) ^ a;                    \
+        c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32); \
     } while (0)
 
 uint64_t map_hash(struct slice key)
@@ -84,11 +85,12 @@ static void place(struct map *m, struct map_slot slot)
     m->slots[i] = slot;
 }
 
-static void resize(struct map *m, size_t size)
+/* Moves everything to a new table of `size` slots, a power of two, all free. */
+static void move_slots(struct map *m, struct map_slot *slots, size_t size)
 {
     struct map_slot *old = m->slots;
     size_t old_mask = m->mask;
-    m->slots = memory_zero(size * sizeof *m->slots);
+    m->slots = slots;
     m->mask = size - 1;
     for (size_t i = 0; old && i <= old_mask; i++)
         if (old[i].object)
@@ -96,14 +98,45 @@ static void resize(struct map *m, size_t size)
     memory_free(old);
 }
 
-void map_put(struct map *m, void *object)
+static void resize(struct map *m, size_t size)
+{
+    move_slots(m, memory_zero(size * sizeof *m->slots), size);
+}
+
+/* The number of slots wanted for one object more; 0 when there are enough. */
+static size_t size_to_grow(const struct map *m)
 {
     if (!m->slots)
-        resize(m, 8);
-    else if ((m->count + 1) * 4 > (m->mask + 1) * 3)
-        resize(m, (m->mask + 1) * 2);
+        return 8;
+    return (m->count + 1) * 4 > (m->mask + 1) * 3 ? (m->mask + 1) * 2 : 0;
+}
+
+static void put(struct map *m, void *object)
+{
     place(m, (struct map_slot){map_hash(m->key(object)), object});
     m->count++;
+}
+
+void map_put(struct map *m, void *object)
+{
+    size_t size = size_to_grow(m);
+    if (size)
+        resize(m, size);
+    put(m, object);
+}
+
+int map_try_put(struct map *m, void *object)
+{
+    size_t size = size_to_grow(m);
+    if (size) {
+        struct map_slot *slots = memory_try_alloc(size * sizeof *slots);
+        if (!slots)
+            return FAN_E_NO_MEMORY;
+        memset(slots, 0, size * sizeof *slots);
+        move_slots(m, slots, size);
+    }
+    put(m, object);
+    return 0;
 }
 
 /* Moves back what stood behind the freed slot because of it, so that no tombstones are needed. */

@@ -35,13 +35,16 @@ void *map_get(const struct map *m, struct slice key);
 /* Adds an object whose key is not in the map yet. */
 void map_put(struct map *m, void *object);
 
+/* The same, for maps whose size a peer decides: FAN_E_NO_MEMORY, and the object is not in. */
+int map_try_put(struct map *m, void *object);
+
 /* Returns the removed object, or NULL. */
 void *map_remove(struct map *m, struct slice key);
 
 /* Every object, in no order: MAP_EACH (i, m) { struct thing *t = m->slots[i].object; … }.
  * The map must not change meanwhile. */
-#define MAP_EACH(index, m)                                                                         \
-    for (size_t index = 0; (m)->slots && index <= (m)->mask; index++)                              \
+#define MAP_EACH(index, m)                                            \
+    for (size_t index = 0; (m)->slots && index <= (m)->mask; index++) \
         if ((m)->slots[index].object)
 
 /* The keyed hash itself, for other tables. */

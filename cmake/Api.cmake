@@ -1,0 +1,18 @@
+# What the api layer embeds, and the generator of docs/events.md (`make docs`).
+include(cmake/Embed.cmake)
+file(GLOB examples CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.html)
+set(example_entries)
+foreach(example ${examples})
+    get_filename_component(name ${example} NAME)
+    list(APPEND example_entries /examples/${name}=${example})
+endforeach()
+fanfare_embed(fanfare_api embedded_pages
+    /docs=${CMAKE_SOURCE_DIR}/src/api/docs.html
+    /docs/docs.css=${CMAKE_SOURCE_DIR}/src/api/docs.css
+    /docs/docs.js=${CMAKE_SOURCE_DIR}/src/api/docs.js
+    ${example_entries})
+fanfare_embed(fanfare_api embedded_schemas
+    /schemas.json=${CMAKE_SOURCE_DIR}/src/api/schemas.json)
+
+add_executable(generate_events_doc tools/generate_events_doc.c)
+target_link_libraries(generate_events_doc PRIVATE fanfare_api)

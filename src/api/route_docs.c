@@ -1,0 +1,218 @@
+/* The descriptions of all HTTP routes; see route.h. */
+#include "api/route.h"
+
+#define COUNT(array)      (sizeof array / sizeof *array)
+#define PARAMETERS(array) .parameters = array, .parameter_count = COUNT(array)
+#define ANSWERS(array)    .answers = array, .answer_count = COUNT(array)
+#define JSON              "application/json"
+#define NDJSON            "application/x-ndjson"
+#define HTML              "text/html"
+#define TEXT              "text/plain"
+#define BAD_REQUEST                                                             \
+    {                                                                           \
+        400, JSON, "Error", "The request is malformed; the message says where." \
+    }
+#define NO_SUCH(what)                                    \
+    {                                                    \
+        404, JSON, "Error", "There is no such " what "." \
+    }
+#define UPGRADE_ANSWERS                                                                       \
+    {101, NULL, NULL, "The WebSocket is open."}, BAD_REQUEST,                                 \
+    {                                                                                         \
+        503, JSON, "Error", "A limit of connections is reached, or the server is going down." \
+    }
+
+static const struct route_parameter topic_in_path[] = {
+    {"topic", IN_PATH, "string", true, false, "A topic, session:build_123 for instance."},
+};
+
+static const struct route_parameter session_in_path[] = {
+    {"session_id", IN_PATH, "string", true, false,
+     "The session: 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, a slash as %2F."},
+};
+
+/* ---- Publishing ---- */
+
+static const struct route_parameter publish_parameters[] = {
+    {"ack", IN_QUERY, "string", false, false,
+     "For NDJSON: `each` answers every line; else only errors and the end are answered."},
+    {"durability", IN_QUERY, "string", false, false,
+     "`memory` answers before the event is on disk; delivery still waits for that."},
+};
+
+static const struct route_answer publish_answers[] = {
+    {200, JSON, "Published", "Published. For NDJSON: a line of PublishedAll at the end."},
+    BAD_REQUEST,
+    {413, JSON, "Error", "data is larger than the largest message."},
+    {422, JSON, "Error", "A field is not what it must be; the message names it."},
+    {429, JSON, "Error", "The token's limit of publishing is reached."},
+    {503, JSON, "Error", "The engine does not answer; Retry-After says when to try again."},
+};
+
+static const struct route_parameter publish_socket_parameters[] = {
+    {"ack", IN_QUERY, "string", false, false,
+     "`batch`: one answer for each turn of the server's loop; `none`: only errors."},
+};
+
+static const struct route_answer upgrade_answers[] = {UPGRADE_ANSWERS};
+
+/* ---- Reading ---- */
+
+static const struct route_parameter events_parameters[] = {
+    {"topic", IN_QUERY, "string", true, true, "What to read."},
+    {"types", IN_QUERY, "string", false, false, "Only these event types, with commas between."},
+    {"since", IN_QUERY, "string", false, false,
+     "A cursor: first what came after it; 0: from the beginning."},
+    {"format", IN_QUERY, "string", false, false, "`json`: NDJSON instead of an event stream."},
+    {"named", IN_QUERY, "string", false, false,
+     "`1`: with `event:` lines; error, open and message become event.<type>."},
+    {"Last-Event-ID", IN_HEADER, "string", false, false, "A cursor; goes before `since`."},
+};
+
+static const struct route_answer events_answers[] = {
+    {200, "text/event-stream", NULL, "Events as they happen, each with its cursor as id."},
+    BAD_REQUEST,
+};
+
+static const struct route_answer topics_answers[] = {
+    {200, JSON, "Topics", "The topics that the token may read."},
+};
+
+static const struct route_parameter history_parameters[] = {
+    {"topic", IN_PATH, "string", true, false, "A topic, session:build_123 for instance."},
+    {"since", IN_QUERY, "integer", false, false, "Only events with offsets above this."},
+    {"limit", IN_QUERY, "integer", false, false, "At most so many."},
+};
+
+static const struct route_answer history_answers[] = {
+    {200, JSON, "History", "The events, oldest first."},
+    BAD_REQUEST,
+};
+
+static const struct route_answer presence_answers[] = {
+    {200, JSON, "Presence", "Who is connected."},
+    BAD_REQUEST,
+};
+
+/* ---- Build sessions ---- */
+
+static const struct route_parameter stream_parameters[] = {
+    {"session_id", IN_PATH, "string", true, false,
+     "The session: 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, a slash as %2F."},
+    {"state", IN_QUERY, "string", false, false, "`1`: build_status follows the greeting."},
+    {"epoch", IN_QUERY, "string", false, false, "With since: the life of the numbering."},
+    {"since", IN_QUERY, "integer", false, false, "Resumes behind this offset."},
+    {"cursor", IN_QUERY, "string", false, false, "Resumes behind this position."},
+};
+
+static const struct route_answer sessions_answers[] = {
+    {200, JSON, "Sessions", "The sessions that the token may read."},
+};
+
+static const struct route_answer status_answers[] = {
+    {200, JSON, "SessionState", "The session state."},
+    BAD_REQUEST,
+    NO_SUCH("session"),
+};
+
+static const struct route_parameter demo_parameters[] = {
+    {"session", IN_QUERY, "string", false, false,
+     "The session; without it every session that somebody watches, else `demo`."},
+};
+
+static const struct route_answer demo_answers[] = {
+    {200, JSON, "DemoUpdates", "Published."},
+    BAD_REQUEST,
+};
+
+/* ---- The server itself ---- */
+
+static const struct route_answer health_answers[] = {
+    {200, JSON, "Health", "All is well."},
+    {503, JSON, "Health", "The engine is down, or the server is going down."},
+};
+
+static const struct route_answer metrics_answers[] = {
+    {200, TEXT, NULL, "Prometheus text."},
+};
+
+static const struct route_answer document_answers[] = {
+    {200, JSON, "Document", "The document."},
+};
+
+static const struct route_answer page_answers[] = {
+    {200, HTML, NULL, "The page."},
+};
+
+static const struct route_parameter file_in_path[] = {
+    {"file", IN_PATH, "string", true, false, "The file's name."},
+};
+
+static const struct route_answer file_answers[] = {
+    {200, TEXT, NULL, "The file."},
+    NO_SUCH("file"),
+};
+
+static const struct route_doc table[] = {
+    {HTTP_POST, "/api/v1/publish", "publish", "Publishing",
+     "Publish one event, or a stream of them",
+     "One event as JSON. With Content-Type application/x-ndjson one event a line, of any number: "
+     "errors are answered as they come, `{\"error\":{…},\"line\":n}`, and the stream goes on.",
+     PARAMETERS(publish_parameters), .request_media = {JSON, NDJSON},
+     .request_schema = "PublishEvent", ANSWERS(publish_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/publish", "publish_socket", "Publishing", "Publish over a WebSocket",
+     "One event, or an array of events, per text message; each is answered in order.",
+     PARAMETERS(publish_socket_parameters), ANSWERS(upgrade_answers), .flags = ROUTE_WEBSOCKET},
+    {HTTP_GET, "/events", "events", "Reading", "Read topics as Server-Sent Events",
+     "A comment comes every 15 seconds. A position that history no longer has gives first "
+     "`{\"type\":\"resume_failed\",…}`, then the live tail.",
+     PARAMETERS(events_parameters), ANSWERS(events_answers), .flags = ROUTE_STREAM},
+    {HTTP_GET, "/api/v1/topics", "topics", "Reading", "List the topics", NULL,
+     ANSWERS(topics_answers)},
+    {HTTP_GET, "/api/v1/topics/{topic}/history", "history", "Reading", "Read a topic's history",
+     NULL, PARAMETERS(history_parameters), ANSWERS(history_answers)},
+    {HTTP_GET, "/api/v1/topics/{topic}/presence", "presence", "Reading",
+     "See who is connected to a topic", NULL, PARAMETERS(topic_in_path), ANSWERS(presence_answers)},
+    {HTTP_GET, "/api/build/stream/{session_id}", "build_stream", "Build sessions",
+     "Follow a build session over a WebSocket", "The messages are in /asyncapi.json.",
+     PARAMETERS(stream_parameters), ANSWERS(upgrade_answers), .flags = ROUTE_WEBSOCKET},
+    {HTTP_GET, "/api/build/sessions", "build_sessions", "Build sessions", "List the sessions", NULL,
+     ANSWERS(sessions_answers)},
+    {HTTP_GET, "/api/build/status/{session_id}", "build_status", "Build sessions",
+     "Read a session's state", NULL, PARAMETERS(session_in_path), ANSWERS(status_answers)},
+    {HTTP_POST, "/demo/send-update", "demo_send_update", "Build sessions",
+     "Publish a demo update of each type", "In the open mode, or for admins only.",
+     PARAMETERS(demo_parameters), ANSWERS(demo_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/health", "health", "Server", "Ask how the server is", NULL,
+     ANSWERS(health_answers), .flags = ROUTE_OPEN},
+    {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",
+     "Open on this machine only, unless the configuration says otherwise.",
+     ANSWERS(metrics_answers)},
+    {HTTP_GET, "/openapi.json", "openapi", "Server", "This interface as OpenAPI", NULL,
+     ANSWERS(document_answers)},
+    {HTTP_GET, "/asyncapi.json", "asyncapi", "Server", "The messages as AsyncAPI", NULL,
+     ANSWERS(document_answers)},
+    {HTTP_GET, "/docs", "docs", "Pages", "The interactive page of this interface", NULL,
+     ANSWERS(page_answers), .flags = ROUTE_OPEN},
+    {HTTP_GET, "/docs/{file}", "docs_file", "Pages", "Its style and script", NULL,
+     PARAMETERS(file_in_path), ANSWERS(file_answers), .flags = ROUTE_OPEN},
+    {HTTP_GET, "/", "dashboard", "Pages", "The dashboard", NULL, ANSWERS(page_answers),
+     .flags = ROUTE_OPEN},
+    {HTTP_GET, "/examples/{file}", "example", "Pages", "The small test client",
+     "/examples/websocket_client.html", PARAMETERS(file_in_path), ANSWERS(file_answers),
+     .flags = ROUTE_OPEN},
+};
+
+const struct route_doc *route_docs(unsigned *count)
+{
+    *count = COUNT(table);
+    return table;
+}
+
+const struct route_doc *route_doc_find(enum http_method method, const char *path)
+{
+    for (unsigned i = 0; i < COUNT(table); i++)
+        if (table[i].method == method && strcmp(table[i].path, path) == 0)
+            return &table[i];
+    return NULL;
+}

@@ -1,0 +1,152 @@
+/* The arguments of a command; see arguments.h. */
+#include "cli/arguments.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/suggest.h"
+
+static size_t option_total(const struct command *command)
+{
+    size_t n = 0;
+    while (command->options[n].name)
+        n++;
+    return n;
+}
+
+/* The option's place in the table; -1: none. */
+static int option_index(const struct command *command, struct slice name)
+{
+    for (int i = 0; command->options[i].name; i++)
+        if (slice_is(name, command->options[i].name))
+            return i;
+    return -1;
+}
+
+static int unknown_option(const struct command *command, struct slice name)
+{
+    struct suggestion s = {.wanted = name};
+    suggestion_offer(&s, "help");
+    for (int i = 0; command->options[i].name; i++)
+        suggestion_offer(&s, command->options[i].name);
+    if (s.best)
+        return usage_error(command, "unknown option --%.*s; did you mean --%s?", SLICE_ARG(name),
+                           s.best);
+    return usage_error(command, "unknown option --%.*s", SLICE_ARG(name));
+}
+
+/* Reads the option at argv[*i], and its value. */
+static int read_option(struct arguments *a, int argc, char **argv, int *i)
+{
+    const char *text = argv[*i] + 2, *equals = strchr(text, '=');
+    struct slice name = slice_of(text, equals ? (size_t)(equals - text) : strlen(text));
+    int index = option_index(a->command, name);
+    if (index < 0)
+        return unknown_option(a->command, name);
+    const struct command_option *option = &a->command->options[index];
+    if (!option->argument) {
+        if (equals)
+            return usage_error(a->command, "--%s takes no value", option->name);
+        a->values[index] = "";
+    } else if (equals) {
+        a->values[index] = equals + 1;
+    } else if (*i + 1 < argc) {
+        a->values[index] = argv[++*i];
+    } else {
+        return usage_error(a->command, "--%s needs a value: %s", option->name, option->argument);
+    }
+    return 0;
+}
+
+int arguments_init(struct arguments *a, const struct command *command, int argc, char **argv)
+{
+    *a = (struct arguments){.command = command};
+    a->values = memory_zero((option_total(command) + 1) * sizeof *a->values);
+    a->rest = memory_zero((size_t)argc * sizeof *a->rest);
+    bool only_rest = false;
+    for (int i = 1; i < argc; i++) {
+        int wrong = 0;
+        if (!only_rest && strcmp(argv[i], "--") == 0)
+            only_rest = true;
+        else if (!only_rest && strncmp(argv[i], "--", 2) == 0)
+            wrong = read_option(a, argc, argv, &i);
+        else if (!only_rest && argv[i][0] == '-' && argv[i][1])
+            wrong = usage_error(command, "unknown option %s: options begin with --", argv[i]);
+        else
+            a->rest[a->rest_count++] = argv[i];
+        if (wrong)
+            return wrong;
+    }
+    return 0;
+}
+
+void arguments_fini(struct arguments *a)
+{
+    memory_free(a->values);
+    memory_free(a->rest);
+    *a = (struct arguments){0};
+}
+
+const char *arguments_get(const struct arguments *a, const char *option)
+{
+    int index = option_index(a->command, slice_from(option));
+    if (index < 0)
+        return NULL;
+    if (a->values[index])
+        return a->values[index];
+    const char *variable = a->command->options[index].environment;
+    const char *value = variable ? getenv(variable) : NULL;
+    return value && *value ? value : NULL;
+}
+
+bool arguments_has(const struct arguments *a, const char *option)
+{
+    return arguments_get(a, option) != NULL;
+}
+
+static void say(const struct command *command, const char *format, va_list args)
+{
+    fprintf(stderr, "fanfare %s: ", command->name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+int usage_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(command, format, args);
+    va_end(args);
+    fprintf(stderr, "Try: fanfare %s --help\n", command->name);
+    return WRONG_USAGE;
+}
+
+int command_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(command, format, args);
+    va_end(args);
+    return FAILED;
+}
+
+bool arguments_time(const char *text, int *ms)
+{
+    static const struct {
+        const char *name;
+        long factor;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end;
+    long n = strtol(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (end != text && n >= 0 && strcmp(end, units[i].name) == 0 &&
+            n <= INT_MAX / units[i].factor) {
+            *ms = (int)(n * units[i].factor);
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,223 @@
+/* Clients and delivery; see client.h. */
+#include "dialect/client.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "codec/cursor.h"
+#include "codec/deflate.h"
+#include "fanfare/error.h"
+
+/* Members are fetched ahead by this many, because each is a cache miss of its own. */
+#define PREFETCH 6
+
+/* ---- The fan-out's sink ---- */
+
+static void lag(struct client *c, const struct frames *frames)
+{
+    uint64_t first = frames->first_seq;
+    uint64_t dropped = conn_drop_events(&c->ws.conn, &first);
+    fanout_lag(&c->subscriber, first, dropped);
+}
+
+static void give(struct client *c, const struct frames *frames)
+{
+    if (c->ws.close_sent)
+        return;
+    int error = conn_send_run(&c->ws.conn, frames->bytes, frames->offset, frames->length,
+                              frames->first_seq);
+    if (error == FAN_E_LIMIT)
+        lag(c, frames);
+}
+
+static void deliver(void *arg, struct subscription *const *members, unsigned count,
+                    const struct frames *frames)
+{
+    (void)arg;
+    for (unsigned i = 0; i < count; i++) {
+        if (i + PREFETCH < count)
+            __builtin_prefetch(members[i + PREFETCH]);
+        struct client *c = CONTAINER(members[i], struct client, subscriber.first);
+        if (!c->subscriber.catch_up)
+            give(c, frames);
+    }
+}
+
+static bool deliver_one(void *arg, struct subscriber *s, const struct frames *frames)
+{
+    struct client *c = client_from_subscriber(s);
+    (void)arg;
+    if (s->catch_up) { /* a piece of history: comes only when nothing waits */
+        if (!c->ws.close_sent)
+            conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
+                      frames->first_seq);
+        return true;
+    }
+    if (c->ws.close_sent)
+        return true;
+    if (conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
+                  frames->first_seq) == FAN_E_LIMIT) {
+        lag(c, frames);
+        return false;
+    }
+    return true;
+}
+
+static bool ready(void *arg, struct subscriber *s)
+{
+    const struct conn *c = &client_from_subscriber(s)->ws.conn;
+    (void)arg;
+    return c->state == CONN_OPEN && !c->out;
+}
+
+static void caught_up(void *arg, struct subscriber *s, uint64_t missed)
+{
+    struct client *c = client_from_subscriber(s);
+    (void)arg;
+    c->dialect->caught_up(c, missed);
+}
+
+static void gap(void *arg, struct subscriber *s, struct topic *topic, uint64_t from, uint64_t to,
+                const char *reason)
+{
+    struct client *c = client_from_subscriber(s);
+    (void)arg;
+    c->dialect->gap(c, topic, from, to, reason);
+}
+
+static void overflow_close(void *arg, struct subscriber *s, uint64_t position)
+{
+    struct client *c = client_from_subscriber(s);
+    struct delivery *d = arg;
+    char cursor[CURSOR_TEXT_SIZE];
+    uint64_t unused = 0;
+    cursor_format((struct cursor){hub_epoch(d->hub), position}, cursor);
+    conn_drop_events(&c->ws.conn, &unused);
+    c->dialect->overflow(c, cursor);
+}
+
+static void wake(void *arg)
+{
+    worker_again(((struct delivery *)arg)->worker);
+}
+
+static const struct fanout_sink sink = {
+    .deliver = deliver,
+    .deliver_one = deliver_one,
+    .ready = ready,
+    .caught_up = caught_up,
+    .gap = gap,
+    .overflow_close = overflow_close,
+    .wake = wake,
+};
+
+/* ---- Per worker ---- */
+
+struct delivery *delivery_new(struct hub *hub, struct worker *worker,
+                              const struct delivery_options *options)
+{
+    struct delivery *d = memory_zero(sizeof *d);
+    d->hub = hub;
+    d->worker = worker;
+    d->options = options;
+    fanout_init(&d->fanout, hub, worker->index, &sink, d);
+    d->fanout.encode_context = d;
+    return d;
+}
+
+void delivery_free(struct delivery *d)
+{
+    if (!d)
+        return;
+    fanout_fini(&d->fanout);
+    ws_deflate_free(d->compressor);
+    buf_fini(&d->scratch);
+    buf_fini(&d->plain);
+    memory_free(d);
+}
+
+void delivery_turn(struct worker *w)
+{
+    struct delivery *d = w->context;
+    fanout_drain(&d->fanout);
+    fanout_deliver(&d->fanout);
+}
+
+bool delivery_after_flush(struct worker *w)
+{
+    struct delivery *d = w->context;
+    return fanout_read_history(&d->fanout);
+}
+
+/* ---- Clients ---- */
+
+static uint64_t id_key(void)
+{
+    static atomic_uint_least64_t key;
+    uint64_t k = atomic_load(&key), fresh = 0;
+    while (k == 0) {
+        fresh = random_u64() | 1;
+        if (atomic_compare_exchange_strong(&key, &k, fresh))
+            k = fresh;
+    }
+    return k;
+}
+
+/* Ids are derived, not stored: a bijection (so they are unique) of the connection's number, keyed
+ * per process (so that nobody can tell who connected before or after). */
+void client_connection_id(const struct client *c, char out[CONNECTION_ID_SIZE])
+{
+    uint64_t x = c->ws.conn.id ^ id_key();
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    snprintf(out, CONNECTION_ID_SIZE, "conn-%016llx", (unsigned long long)x);
+}
+
+static void log_client(struct client *c, const char *what, const char *reason)
+{
+    char id[CONNECTION_ID_SIZE];
+    client_connection_id(c, id);
+    log_info("websocket", what,
+             LOG_TEXT("dialect", c->dialect->name), LOG_TEXT("address", c->ws.conn.peer->text),
+             LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id),
+             LOG_TEXT("reason", reason));
+}
+
+struct client *client_open(struct http_exchange *x, const struct dialect *dialect)
+{
+    struct client *c = client_from_conn(x->conn);
+    struct delivery *d = client_delivery(c);
+    char id[CONNECTION_ID_SIZE];
+    c->dialect = dialect;
+    c->since_ms = clock_wall_ms();
+    subscriber_init(&c->subscriber, &d->fanout);
+    atomic_fetch_add_explicit(&d->clients[dialect->index], 1, memory_order_relaxed);
+    client_connection_id(c, id);
+    log_info("websocket", "connect", LOG_TEXT("dialect", dialect->name),
+             LOG_TEXT("address", x->conn->peer->text), LOG_TEXT("user", "anonymous"),
+             LOG_TEXT("connection", id), LOG_SLICE("path", x->request->path));
+    return c;
+}
+
+void delivery_conn_closed(struct conn *conn)
+{
+    struct client *c = client_from_conn(conn);
+    if (!c->dialect)
+        return;
+    struct delivery *d = client_delivery(c);
+    if (c->dialect->closed)
+        c->dialect->closed(c);
+    subscriber_fini(&c->subscriber);
+    atomic_fetch_sub_explicit(&d->clients[c->dialect->index], 1, memory_order_relaxed);
+    log_client(c, "close", conn->close_reason ? conn->close_reason : "closed");
+    c->dialect = NULL;
+}
+
+void client_shutdown(struct client *c)
+{
+    c->dialect->shutdown(c);
+}

@@ -1,0 +1,88 @@
+/*
+ * A client: a connection that speaks a dialect and follows topics.
+ *
+ * This is where net and hub meet: the fan-out's sink puts frames into connections, a connection
+ * that drained lets its subscriber read on. One `delivery` per worker; worker's thread only.
+ */
+#ifndef DIALECT_CLIENT_H
+#define DIALECT_CLIENT_H
+
+#include <stdatomic.h>
+
+#include "dialect/dialect.h"
+#include "hub/fanout.h"
+#include "net/worker.h"
+#include "net/ws_conn.h"
+
+struct client {
+    struct ws_conn ws; /* first: the worker makes connections of this size */
+    const struct dialect *dialect; /* NULL: it still speaks HTTP */
+    struct subscriber subscriber;
+    uint64_t sent_from;  /* node order: everything it follows behind this it has been sent */
+    int64_t since_ms;    /* wall clock of the connect */
+    uint32_t flags;      /* the dialect's own */
+    void *state;         /* the dialect's own, usually NULL */
+};
+
+/* Settings that may change while running. */
+struct delivery_options {
+    bool deflate[HUB_MAX_DIALECTS];
+    uint64_t deflate_threshold;
+    int deflate_level;
+    atomic_uint subscriptions; /* most topics of one connection */
+};
+
+struct delivery {
+    struct hub *hub;
+    struct worker *worker;
+    struct fanout fanout;
+    const struct delivery_options *options;
+    struct ws_deflate *compressor; /* made when first needed */
+    struct buf scratch;            /* for messages that are being built */
+    struct buf plain;              /* for encodings that compress */
+    atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
+    atomic_uint_least64_t compressed;
+    uint32_t drain_total; /* connections when the server began to go down */
+};
+
+struct delivery *delivery_new(struct hub *hub, struct worker *worker,
+                              const struct delivery_options *options);
+void delivery_free(struct delivery *d);
+
+/* worker_ops. */
+void delivery_turn(struct worker *w);
+bool delivery_after_flush(struct worker *w);
+void delivery_conn_closed(struct conn *c);
+
+static inline struct delivery *client_delivery(struct client *c)
+{
+    return c->ws.conn.worker->context;
+}
+
+static inline struct client *client_from_conn(struct conn *c)
+{
+    return (struct client *)c; /* its first member */
+}
+
+static inline struct client *client_from_ws(struct ws_conn *ws)
+{
+    return (struct client *)ws;
+}
+
+static inline struct client *client_from_subscriber(struct subscriber *s)
+{
+    return CONTAINER(s, struct client, subscriber);
+}
+
+/* The connection of the exchange becomes a client of the dialect (after ws_accept, or
+ * http_take_over). Logs the connect. */
+struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
+
+#define CONNECTION_ID_SIZE 24
+/* "conn-…": unique and not guessable from others' ids. */
+void client_connection_id(const struct client *c, char out[CONNECTION_ID_SIZE]);
+
+/* Says goodbye to a client because the server goes. */
+void client_shutdown(struct client *c);
+
+#endif

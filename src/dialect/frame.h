@@ -1,0 +1,16 @@
+/* A WebSocket text frame that is built in place: the header is written when the length is known. */
+#ifndef DIALECT_FRAME_H
+#define DIALECT_FRAME_H
+
+#include "base/buf.h"
+
+struct delivery;
+
+/* Begins a frame at the end of out; returns where. Append the payload, then frame_end. */
+size_t frame_begin(struct buf *out);
+void frame_end(struct buf *out, size_t begun);
+
+/* Appends payload as one text frame, compressed when it is long enough. */
+void frame_append_compressed(struct delivery *d, struct buf *out, struct slice payload);
+
+#endif

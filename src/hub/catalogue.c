@@ -1,0 +1,111 @@
+/*
+ * Finding event types and reserved names; see catalogue.h.
+ *
+ * Publishing asks once for each event, so names are in a small hash table with linear probing
+ * that is filled at the first call. Its keys are our own constants: flooding it is not possible,
+ * so a cheap hash is enough.
+ */
+#include "hub/catalogue.h"
+
+#include <pthread.h>
+
+#include "hub/event_table.h"
+
+#define LOOKUP_SLOTS 256 /* a power of two, kept less than half full */
+
+struct known_name {
+    struct slice name;             /* ptr NULL: free */
+    const struct event_type *type; /* NULL: reserved */
+};
+
+static struct known_name lookup[LOOKUP_SLOTS];
+static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
+
+static unsigned name_hash(struct slice name)
+{
+    unsigned hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619u;
+    return hash ^ hash >> 16;
+}
+
+static struct known_name *lookup_slot(struct slice name)
+{
+    unsigned at = name_hash(name) % LOOKUP_SLOTS;
+    while (lookup[at].name.ptr && !slice_equal(lookup[at].name, name))
+        at = (at + 1) % LOOKUP_SLOTS;
+    return &lookup[at];
+}
+
+static void fill_lookup(void)
+{
+    unsigned count;
+    const struct control_message *messages = control_messages(&count);
+    for (unsigned i = 0; i < count; i++)
+        *lookup_slot(messages[i].name) = (struct known_name){messages[i].name, NULL};
+    for (unsigned i = 0; i < event_table_count; i++)
+        *lookup_slot(event_table[i].name) =
+            (struct known_name){event_table[i].name, &event_table[i]};
+}
+
+static const struct known_name *known_name(struct slice name)
+{
+    pthread_once(&lookup_once, fill_lookup);
+    if (name.len > 64) /* longer than any; spares the hash */
+        return NULL;
+    const struct known_name *known = lookup_slot(name);
+    return known->name.ptr ? known : NULL;
+}
+
+const struct event_type *catalogue_find(struct slice name)
+{
+    const struct known_name *known = known_name(name);
+    return known ? known->type : NULL;
+}
+
+bool catalogue_reserved(struct slice name)
+{
+    const struct known_name *known = known_name(name);
+    return known && !known->type;
+}
+
+unsigned catalogue_count(void)
+{
+    return event_table_count;
+}
+
+const struct event_type *catalogue_at(unsigned index)
+{
+    return &event_table[index];
+}
+
+int catalogue_index(const struct event_type *type)
+{
+    return type ? (int)(type - event_table) : -1;
+}
+
+const struct event_type *catalogue_find_filter(struct slice name)
+{
+    for (unsigned i = 0; i < event_table_count; i++)
+        for (const char *const *s = event_table[i].short_names; *s; s++)
+            if (slice_is(name, *s))
+                return &event_table[i];
+    return catalogue_find(name);
+}
+
+static bool name_char(char c, bool first)
+{
+    if (c >= 'a' && c <= 'z')
+        return true;
+    return !first && ((c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-');
+}
+
+bool catalogue_name_valid(struct slice name)
+{
+    if (name.len == 0 || name.len > 64)
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (!name_char(name.ptr[i], i == 0))
+            return false;
+    return true;
+}

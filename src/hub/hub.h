@@ -1,0 +1,237 @@
+/*
+ * The hub: all topics of a node, their order, and who must hear of them. No I/O; time and
+ * randomness come from the configuration, so that tests decide them.
+ *
+ * One short lock guards topics, order and inboxes. A publish takes its number in the node's order
+ * and fills the inboxes of the workers that have subscribers under it; a join takes its start
+ * position and registers the worker under it. That is why resume, snapshot and live tail meet
+ * without a gap or a double.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "hub/event.h"
+#include "hub/inbox.h"
+#include "hub/topic.h"
+#include "hub/topic_name.h"
+
+#define HUB_MAX_WORKERS      64
+#define HUB_MAX_EVENT_TOPICS 64
+#define HUB_MAX_TOPICS       1000000
+
+enum slow_policy { SLOW_CATCH_UP, SLOW_LATEST, SLOW_DISCONNECT };
+
+struct topic_limits {
+    bool durable;
+    uint64_t count, age_ms, bytes; /* kept per topic; age and bytes 0: no limit */
+    enum slow_policy slow;
+    uint64_t idle_ms;
+};
+
+struct hub_config {
+    struct topic_limits kinds[TOPIC_KINDS];
+    uint64_t memory_limit; /* bytes of kept events and states in all */
+    const char *const *latest_channels; /* channels whose slow readers get the newest per key */
+    size_t latest_channel_count;
+    unsigned workers;
+    uint64_t idempotency_ms;
+    int64_t (*wall_ms)(void);
+    uint64_t (*monotonic_ms)(void);
+    void (*random)(void *out, size_t n);
+};
+
+/* Counters and gauges, for /metrics; read under the lock by hub_stats. */
+struct hub_stats {
+    uint64_t published, ephemeral, duplicates, refused;
+    uint64_t trimmed_count, trimmed_age, trimmed_bytes, trimmed_memory;
+    uint64_t topics, topics_dropped, events_kept, bytes_kept, idempotency_entries;
+    uint64_t inbox_overflows, unknown_status;
+    uint64_t subscriptions, seq;
+};
+
+struct hub;
+
+struct engine {
+    const struct engine_ops *ops;
+    struct hub *hub;
+};
+
+struct publish_batch;
+
+/* What orders, keeps and carries events. */
+struct engine_ops {
+    const char *name;
+    bool durable;
+    /* Any thread, must not block on the network. Takes the batch over and gives it back by calling
+     * batch->done exactly once: before it returns (memory) or later from another thread. */
+    void (*publish)(struct engine *engine, struct publish_batch *batch);
+    void (*free)(struct engine *engine);
+};
+
+/* One event on its way in. */
+struct publish_item {
+    struct event *event;        /* the item's own reference */
+    const struct slice *topics; /* names, as many as the event has places; valid until done */
+    bool duplicate;      /* answered with the first one's place */
+    int error;           /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
+};
+
+/* Events accepted under one hold of the lock. */
+struct publish_batch {
+    struct publish_item **items;
+    unsigned count;
+    void (*done)(struct publish_batch *batch);
+    void *arg;
+};
+
+struct hub *hub_new(const struct hub_config *config);
+void hub_free(struct hub *h);
+
+/* The engine is owned by the hub from here on. */
+void hub_set_engine(struct hub *h, struct engine *engine);
+const char *hub_engine_name(const struct hub *h);
+
+/* wake(arg) is called, from any thread and possibly with the lock held, when worker's inbox
+ * becomes non-empty; it must only signal. */
+void hub_set_wake(struct hub *h, unsigned worker, void (*wake)(void *arg), void *arg);
+
+/* Hands the batch to the engine. Any thread. */
+void hub_publish(struct hub *h, struct publish_batch *batch);
+
+/* For engines: gives the events their place, folds state, fills the inboxes. */
+void hub_accept(struct hub *h, struct publish_batch *batch);
+
+/* Once a second or so, from one thread: age, idle topics, forgotten ids. */
+void hub_tick(struct hub *h);
+
+void hub_stats(struct hub *h, struct hub_stats *out);
+uint64_t hub_epoch(const struct hub *h);
+
+/* ---- For workers: joining, reading, leaving ---- */
+
+enum resume_reason { RESUME_OK, RESUME_TRIMMED, RESUME_EPOCH_CHANGED, RESUME_INVALID, RESUME_LIMIT };
+const char *resume_reason_name(enum resume_reason reason);
+
+/* Where a subscriber wants to start. */
+struct start_point {
+    enum { START_NOW, START_OFFSET, START_CURSOR, START_BEGINNING } kind;
+    uint64_t offset, epoch; /* START_OFFSET: a topic's; START_CURSOR: seq and the node's epoch */
+};
+
+/* What a join found out, all of one instant. */
+struct join_result {
+    struct topic *topic;    /* referenced */
+    uint64_t offset, epoch; /* the topic's */
+    uint64_t seq;           /* the node's order: live delivery begins behind it */
+    uint64_t position;      /* where to begin reading; equals seq for START_NOW and failures */
+    enum resume_reason reason;
+    uint64_t missed_from, missed_to; /* offsets that history no longer has, for TRIMMED; 0,0: not
+                                        known */
+    uint64_t available_from;         /* first kept offset */
+    struct inbox_batch inbox;        /* the worker's pending items, all at or below seq */
+};
+
+/* Subscribes worker to the topic, making it if need be. Returns 0, FAN_E_NO_MEMORY, FAN_E_LIMIT. */
+int hub_join(struct hub *h, unsigned worker, unsigned dialect, struct slice name,
+             const struct start_point *start, struct join_result *out);
+
+/* The opposite: one subscriber less; last: the worker has no other one in this topic. Drops the
+ * caller's reference. */
+void hub_leave(struct hub *h, unsigned worker, unsigned dialect, struct topic *topic, bool last);
+
+/* Finds a resume position for somebody who is already in the topic. */
+void hub_locate(struct hub *h, struct topic *topic, const struct start_point *start,
+                struct join_result *out);
+
+#define HUB_READ_MAX 256
+
+/* Reading from history, merged over topics in node order. */
+struct history_read {
+    struct topic *const *topics; /* in: what is followed */
+    unsigned topic_count;
+    uint64_t position;  /* in: behind this; out: read up to here */
+    uint64_t until;     /* in: not beyond this position; UINT64_MAX: to the end */
+    size_t max_bytes;   /* in: stop behind about so many bytes of events */
+    struct event *events[HUB_READ_MAX]; /* out: referenced */
+    unsigned count;
+    bool at_end;               /* out: nothing is left before `until`, or live may begin */
+    struct inbox_batch inbox;  /* out, when at_end and until is UINT64_MAX: see join_result */
+    /* Out: a topic that lost events behind position, each reported once: nothing was read then,
+     * and the next call goes on. Start with gap_seq 0. */
+    struct topic *gap_topic;
+    unsigned gap_index;
+    uint64_t gap_seq;
+};
+
+/* worker: whose inbox is detached at the end. */
+void hub_read(struct hub *h, unsigned worker, struct history_read *read);
+
+/* What happens to slow readers of the topic. */
+enum slow_policy hub_slow_policy(const struct hub *h, const struct topic *topic);
+
+/* The offset of the topic's first event behind position: what comes next. */
+uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position);
+
+/* The topic's first kept offset. */
+uint64_t hub_first_offset(struct hub *h, struct topic *topic);
+
+/* For slow readers of `latest` topics: the newest event of each key behind position, and all
+ * without a key, in order; the number of superseded events and their range of offsets. Events are
+ * referenced; the array is freed with memory_free. */
+struct latest_read {
+    struct event **events;
+    unsigned count;
+    uint64_t superseded, from, to;
+};
+int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
+                    struct latest_read *out);
+
+/* Detaches worker's inbox. False when it is empty. */
+bool hub_drain(struct hub *h, unsigned worker, struct inbox_batch *out);
+void inbox_release(struct inbox_batch *batch);
+
+/* The session state as JSON, after exactly the events up to *offset; the worker's inbox is
+ * detached in the same instant when batch is not NULL. FAN_E_NOT_FOUND: no such topic. */
+int hub_state_json(struct hub *h, struct slice topic, unsigned worker, struct inbox_batch *batch,
+                   uint64_t *offset, struct buf *out);
+
+/* Whether the folded state knows this checkpoint. */
+bool hub_has_checkpoint(struct hub *h, struct slice topic, struct slice checkpoint_id);
+
+/* ---- Listings ---- */
+
+struct topic_info {
+    struct slice name;
+    enum topic_kind kind;
+    uint64_t offset, epoch, first_offset, bytes;
+    uint32_t subscribers;
+    const uint32_t *subscribers_of;
+    double rate;
+    const struct session_state *state; /* may be NULL */
+};
+
+/* Calls each() under the lock, in no order, until it returns false. */
+void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_info *info),
+                    void *arg);
+
+/* One topic; FAN_E_NOT_FOUND. */
+int hub_topic_info(struct hub *h, struct slice name,
+                   void (*use)(void *arg, const struct topic_info *info), void *arg);
+
+/* A topic's events with offsets above `since`, at most max and about max_bytes, referenced, into
+ * events. FAN_E_NOT_FOUND. */
+struct topic_page {
+    unsigned count;
+    uint64_t offset, epoch, first_offset;
+};
+int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max,
+                   size_t max_bytes, struct event **events, struct topic_page *page);
+
+#endif

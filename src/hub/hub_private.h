@@ -1,0 +1,72 @@
+/* What hub.c, hub_publish.c, hub_join.c and hub_history.c share; nobody else includes this. */
+#ifndef HUB_HUB_PRIVATE_H
+#define HUB_HUB_PRIVATE_H
+
+#include "hub/hub.h"
+
+struct hub_worker {
+    struct inbox inbox;
+    void (*wake)(void *arg);
+    void *wake_arg;
+};
+
+/* An event id that was published not long ago. The key is the topic's name, a NUL, the id. */
+struct idempotency_entry {
+    struct list by_age;
+    uint64_t expires_ms;
+    uint64_t offset, epoch;
+    int64_t time_ms;
+    uint32_t key_len;
+    char key[];
+};
+
+/* Ids are kept for the promised time, but at most this many: 64 MiB or so. */
+#define IDEMPOTENCY_MAX_ENTRIES 400000
+
+struct hub {
+    pthread_mutex_t lock;
+    struct hub_config config;
+    struct engine *engine;
+    struct map topics;
+    struct list by_age; /* all kept events, in node order */
+    struct list idle;   /* topics without subscribers, least recently used first */
+    uint64_t seq;
+    uint64_t epoch;
+    uint64_t lost_seq;        /* newest event of any topic that was dropped with its log */
+    uint64_t lost_generation; /* how many such topics: enters the epoch of topics made later */
+    uint64_t state_bytes;
+    struct map ids;
+    struct list ids_by_age;
+    struct buf key; /* scratch for idempotency keys */
+    struct hub_stats stats;
+    struct hub_worker workers[HUB_MAX_WORKERS];
+};
+
+/* All of these with the lock held. */
+
+/* The topic of that name, or NULL. */
+struct topic *hub_find_topic(struct hub *h, struct slice name);
+
+/* Finds or makes it. FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID (the name). */
+int hub_need_topic(struct hub *h, struct slice name, struct topic **out);
+
+/* Called when a topic gains or loses its last reason to be awake. */
+void hub_touch_topic(struct hub *h, struct topic *t);
+
+/* Drops the topic's oldest event. */
+void hub_trim_oldest(struct hub *h, struct topic *t);
+
+/* Takes a worker's pending items. */
+void hub_detach_inbox(struct hub *h, unsigned worker, struct inbox_batch *out);
+
+/* Copies of the folded state's size into the accounting. */
+void hub_account_state(struct hub *h, uint64_t before, uint64_t after);
+
+/* hub_ids.c: event ids of the last ten minutes. */
+struct idempotency_entry *hub_id_find(struct hub *h, struct slice topic, struct slice id);
+void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e, uint64_t offset);
+void hub_ids_expire(struct hub *h, uint64_t now_ms);
+void hub_ids_init(struct hub *h);
+void hub_ids_fini(struct hub *h);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * Subscribers: joining, leaving, filters. What one does while it is behind is in catch_up.c.
+ *
+ * A subscriber with one topic and no filter stands in its group's `solo` array and gets whole
+ * runs; all others stand in `picky`. Whenever that changes, the group's run is handed over first,
+ * so that nobody gets frames of a time when it did not belong there.
+ */
+#include "base/memory.h"
+#include "fanfare/error.h"
+#include "hub/fanout.h"
+#include "hub/fanout_private.h"
+
+void subscriber_init(struct subscriber *s, struct fanout *f)
+{
+    *s = (struct subscriber){.fanout = f};
+}
+
+static bool is_picky(const struct subscriber *s)
+{
+    return s->count > 1 || s->filter;
+}
+
+void subscriber_unlink(struct subscriber *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        group_remove(subscriber_at(s, i));
+}
+
+int subscriber_link(struct subscriber *s)
+{
+    bool picky = is_picky(s);
+    for (unsigned i = 0; i < s->count; i++) {
+        struct subscription *sub = subscriber_at(s, i);
+        if (sub->live && sub->picky == picky)
+            continue;
+        group_flush(s->fanout, sub->group);
+        group_remove(sub);
+        int error = group_add(sub->group, sub, picky);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static struct subscription *find(const struct subscriber *s, struct slice topic, unsigned *index)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        struct subscription *sub = subscriber_at(s, i);
+        if (slice_equal(topic_name_slice(sub->group->local->topic), topic)) {
+            *index = i;
+            return sub;
+        }
+    }
+    return NULL;
+}
+
+bool subscriber_follows(const struct subscriber *s, struct slice topic)
+{
+    unsigned index;
+    return find(s, topic, &index) != NULL;
+}
+
+/* A place for one more subscription; NULL: no memory. */
+static struct subscription *add_subscription(struct subscriber *s, struct group *g)
+{
+    struct subscription *sub = &s->first;
+    if (s->count > 0) {
+        uint32_t used = s->count - (s->first.group ? 1 : 0);
+        if (used == s->more_cap) {
+            uint32_t cap = s->more_cap ? s->more_cap * 2 : 4;
+            void *grown = memory_try_realloc(s->more, cap * sizeof *s->more);
+            if (!grown)
+                return NULL;
+            s->more = grown;
+            s->more_cap = cap;
+        }
+        sub = memory_try_alloc(sizeof *sub);
+        if (!sub)
+            return NULL;
+        s->more[used] = sub;
+    }
+    *sub = (struct subscription){.owner = s, .group = g};
+    s->count++;
+    g->members++;
+    return sub;
+}
+
+/* The last one left moves into `first`: a solo subscription always stands there. */
+static void move_to_first(struct subscriber *s)
+{
+    struct subscription *last = s->more[0];
+    s->first = *last;
+    if (last->live)
+        (last->picky ? last->group->picky : last->group->solo)[last->index] = &s->first;
+    memory_free(last);
+    memory_free(s->more);
+    s->more = NULL;
+    s->more_cap = 0;
+}
+
+static void remove_subscription(struct subscriber *s, unsigned index)
+{
+    struct fanout *f = s->fanout;
+    struct subscription *sub = subscriber_at(s, index);
+    struct group *g = sub->group;
+    struct topic *topic = topic_ref(g->local->topic);
+    unsigned dialect = g->encoding->dialect;
+    group_remove(sub);
+    g->members--;
+    bool had_first = s->first.group != NULL;
+    s->count--;
+    if (s->catch_up)
+        memmove(&s->catch_up->topics[index], &s->catch_up->topics[index + 1],
+                (s->count - index) * sizeof *s->catch_up->topics);
+    if (sub == &s->first) {
+        s->first = (struct subscription){0};
+    } else {
+        unsigned at = had_first ? index - 1 : index, used = s->count - (had_first ? 1 : 0);
+        for (; at < used; at++)
+            s->more[at] = s->more[at + 1];
+        memory_free(sub);
+    }
+    if (s->count == 1 && !s->first.group)
+        move_to_first(s);
+    group_release(f, g);
+    hub_leave(f->hub, f->worker, dialect, topic, topic->locals[f->worker] == NULL);
+}
+
+void subscriber_fini(struct subscriber *s)
+{
+    if (!s->fanout)
+        return;
+    catch_up_end(s);
+    while (s->count)
+        remove_subscription(s, s->count - 1);
+    memory_free(s->more);
+    event_filter_free(s->filter);
+    *s = (struct subscriber){.fanout = s->fanout};
+}
+
+/* ---- Joining and leaving ---- */
+
+/* The new subscription is the last one. Whoever resumes, or is behind already, reads on from
+ * history for all of its topics, passing over what it has of the others. */
+static int start_last(struct subscriber *s, const struct start_point *start,
+                      const struct join_result *result)
+{
+    bool resumes = start->kind != START_NOW &&
+                   (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    if (!resumes && !s->catch_up)
+        return subscriber_link(s);
+    return catch_up_add(s, resumes ? result->position : result->seq, result->seq, resumes);
+}
+
+static int refuse_join(struct subscriber *s, struct join_result *result, unsigned dialect)
+{
+    struct fanout *f = s->fanout;
+    hub_leave(f->hub, f->worker, dialect, result->topic, result->topic->locals[f->worker] == NULL);
+    result->topic = NULL;
+    return FAN_E_NO_MEMORY;
+}
+
+int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
+                    const struct start_point *start, struct join_result *result)
+{
+    struct fanout *f = s->fanout;
+    int error = hub_join(f->hub, f->worker, encoding->dialect, topic, start, result);
+    if (error)
+        return error;
+    fanout_take(f, &result->inbox);
+    struct group *g = group_get(f, result->topic, encoding);
+    if (!g)
+        return refuse_join(s, result, encoding->dialect);
+    if (!add_subscription(s, g)) {
+        group_release(f, g);
+        return refuse_join(s, result, encoding->dialect);
+    }
+    topic_ref(result->topic); /* hub_join's reference stays with the subscription */
+    error = start_last(s, start, result);
+    if (error) {
+        remove_subscription(s, s->count - 1);
+        topic_unref(result->topic);
+        result->topic = NULL;
+    }
+    return error;
+}
+
+int subscriber_leave(struct subscriber *s, struct slice topic)
+{
+    unsigned index;
+    if (!find(s, topic, &index))
+        return FAN_E_NOT_FOUND;
+    remove_subscription(s, index);
+    if (s->count == 0)
+        catch_up_end(s);
+    else if (!s->catch_up)
+        return subscriber_link(s);
+    return 0;
+}
+
+void subscriber_filter(struct subscriber *s, struct event_filter *filter)
+{
+    subscriber_sync(s);
+    event_filter_free(s->filter);
+    s->filter = filter;
+    if (!s->catch_up && subscriber_link(s) != 0)
+        s->fanout->sink->overflow_close(s->fanout->arg, s, s->fanout->seq);
+}
+
+void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch)
+{
+    struct fanout *f = s->fanout;
+    fanout_take(f, batch);
+    for (unsigned i = 0; i < s->count; i++)
+        group_flush(f, subscriber_at(s, i)->group);
+    catch_up_leave_groups(f);
+}
+
+void subscriber_sync(struct subscriber *s)
+{
+    struct inbox_batch batch;
+    hub_drain(s->fanout->hub, s->fanout->worker, &batch);
+    subscriber_sync_batch(s, &batch);
+}
+
+uint64_t subscriber_position(const struct subscriber *s)
+{
+    return s->catch_up ? s->catch_up->position : s->fanout->seq;
+}

@@ -1,0 +1,124 @@
+/* Topics and their history ring; see topic.h. */
+#include "hub/topic.h"
+
+#include "base/memory.h"
+#include "fanfare/error.h"
+
+struct topic *topic_ref(struct topic *t)
+{
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void topic_unref(struct topic *t)
+{
+    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    memory_free(t->locals);
+    memory_free(t);
+}
+
+struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned workers)
+{
+    struct topic *t = memory_try_alloc(sizeof *t + name.len);
+    if (!t)
+        return NULL;
+    memset(t, 0, sizeof *t);
+    t->locals = memory_try_alloc(workers * sizeof *t->locals);
+    if (!t->locals) {
+        memory_free(t);
+        return NULL;
+    }
+    memset(t->locals, 0, workers * sizeof *t->locals);
+    atomic_init(&t->refs, 1);
+    t->kind = kind;
+    list_init(&t->idle_link);
+    t->name_len = (uint32_t)name.len;
+    memcpy(t->name, name.ptr, name.len);
+    return t;
+}
+
+int topic_history_reserve(struct topic_history *h)
+{
+    if (h->ring && h->count <= h->mask)
+        return 0;
+    uint32_t size = h->ring ? (h->mask + 1) * 2 : 8;
+    struct event **ring = memory_try_alloc(size * sizeof(struct event *));
+    if (!ring)
+        return FAN_E_NO_MEMORY;
+    for (uint32_t i = 0; i < h->count; i++)
+        ring[i] = topic_history_at(h, i);
+    memory_free(h->ring);
+    *h = (struct topic_history){.ring = ring, .count = h->count, .mask = size - 1};
+    return 0;
+}
+
+void topic_history_append(struct topic_history *h, struct event *e)
+{
+    h->ring[(h->head + h->count++) & h->mask] = e;
+}
+
+struct event *topic_history_shift(struct topic_history *h)
+{
+    if (h->count == 0)
+        return NULL;
+    struct event *e = h->ring[h->head];
+    h->head = (h->head + 1) & h->mask;
+    if (--h->count == 0) {
+        memory_free(h->ring);
+        *h = (struct topic_history){0};
+    }
+    return e;
+}
+
+uint32_t topic_history_after(const struct topic_history *h, uint64_t seq)
+{
+    uint32_t low = 0, high = h->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (topic_history_at(h, middle)->seq > seq)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq)
+{
+    if (offset == t->offset) {
+        *seq = t->last_seq;
+        return true;
+    }
+    uint64_t first = topic_first_offset(t);
+    if (offset + 1 < first)
+        return false;
+    *seq = topic_history_at(&t->history, (uint32_t)(offset + 1 - first))->seq - 1;
+    return true;
+}
+
+static void roll_rate(struct topic *t, uint64_t now_ms)
+{
+    uint64_t second = now_ms / 1000;
+    for (unsigned steps = 0; t->rate_second < second && steps < 64; steps++, t->rate_second++) {
+        t->rate = t->rate * 0.7f + (float)t->rate_count * 0.3f;
+        t->rate_count = 0;
+    }
+    if (t->rate_second < second) {
+        t->rate = 0;
+        t->rate_second = second;
+    }
+}
+
+void topic_rate_count(struct topic *t, uint64_t now_ms)
+{
+    if (t->rate_second != now_ms / 1000)
+        roll_rate(t, now_ms);
+    t->rate_count++;
+}
+
+double topic_rate(struct topic *t, uint64_t now_ms)
+{
+    roll_rate(t, now_ms);
+    return (double)(t->rate < 0.005f ? 0 : t->rate);
+}

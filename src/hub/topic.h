@@ -1,0 +1,95 @@
+/*
+ * A topic: a named, ordered log and its folded state. Everything in it is guarded by the hub's
+ * lock, except `locals` (each worker touches its own entry only) and the reference count.
+ */
+#ifndef HUB_TOPIC_H
+#define HUB_TOPIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "hub/event.h"
+#include "hub/topic_name.h"
+
+/* Dialects are counted per topic (session lists tell how many connections of which dialect). */
+#define HUB_MAX_DIALECTS 8
+
+struct session_state;
+struct topic_local;
+
+/* A growing ring of the kept events, oldest first. Offsets in it have no gaps. */
+struct topic_history {
+    struct event **ring;
+    uint32_t head, count, mask; /* mask + 1 slots; 0 while ring is NULL */
+};
+
+struct topic {
+    atomic_uint refs;
+    enum topic_kind kind;
+    uint64_t epoch;
+    uint64_t offset;      /* of the newest event; 0: none yet */
+    uint64_t birth_seq;   /* node order when it was made */
+    uint64_t last_seq;    /* of its newest event */
+    uint64_t trimmed_seq; /* of the newest event that history dropped; 0: none */
+    uint64_t bytes;       /* of kept events */
+    struct topic_history history;
+    struct session_state *state; /* NULL: no fold, or nothing folded yet */
+    uint64_t used_ms;            /* monotonic: last publish or leave */
+    uint64_t interested;         /* bit per worker that has subscribers */
+    uint32_t subscribers;
+    uint32_t subscribers_of[HUB_MAX_DIALECTS];
+    uint64_t rate_second; /* monotonic second that rate_count counts in */
+    uint32_t rate_count;
+    float rate; /* events per second, smoothed */
+    struct list idle_link;
+    struct topic_local **locals; /* one per worker */
+    uint32_t name_len;
+    char name[];
+};
+
+/* Any thread. Memory only: what the topic holds was released when the hub dropped it. */
+struct topic *topic_ref(struct topic *t);
+void topic_unref(struct topic *t); /* NULL is allowed */
+
+static inline struct slice topic_name_slice(const struct topic *t)
+{
+    return slice_of(t->name, t->name_len);
+}
+
+/* One reference; NULL: no memory. workers: entries of locals. */
+struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned workers);
+
+/* Appends; the reference goes to the history. FAN_E_NO_MEMORY changes nothing. */
+int topic_history_reserve(struct topic_history *h);
+void topic_history_append(struct topic_history *h, struct event *e);
+
+/* The event at index i from the oldest, 0 to count-1. */
+static inline struct event *topic_history_at(const struct topic_history *h, uint32_t i)
+{
+    return h->ring[(h->head + i) & h->mask];
+}
+
+/* Removes the oldest and hands over its reference; NULL when empty. */
+struct event *topic_history_shift(struct topic_history *h);
+
+/* Index of the first kept event whose number in the node's order is above seq; count if none. */
+uint32_t topic_history_after(const struct topic_history *h, uint64_t seq);
+
+/* The offset of the oldest kept event; the next offset when none is kept. */
+static inline uint64_t topic_first_offset(const struct topic *t)
+{
+    return t->offset + 1 - t->history.count;
+}
+
+/* The node-order position behind the event with this offset, 0 ≤ offset ≤ t->offset. False when
+ * history no longer holds the event behind it (trimmed). */
+bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq);
+
+/* Counts one event in the topic's rate; reading decays it. now_ms is monotonic. */
+void topic_rate_count(struct topic *t, uint64_t now_ms);
+double topic_rate(struct topic *t, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,411 @@
+/*
+ * Connections: output and closing. See conn.h.
+ *
+ * What is queued in a turn is given to the kernel at its end. Small segments are joined into one
+ * send; the socket's refusal (its buffer is full) leaves the rest queued until it is writable.
+ */
+#include "net/conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "fanfare/error.h"
+#include "net/out_queue.h"
+#include "net/tls.h"
+#include "net/worker.h"
+
+/* Segments that together are smaller than this are copied into one send. */
+#define JOIN_MAX 65536
+#define IOV_MAX_PER_SEND 64
+#define LINGER_MS 2000
+#define FINISH_MS 10000
+
+/* ---- Interest in the socket ---- */
+
+static void update_interest(struct conn *c)
+{
+    unsigned interest = (c->paused ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
+    if (interest == c->interest || c->state == CONN_CLOSED)
+        return;
+    c->interest = (uint8_t)interest;
+    if (poller_change(&c->worker->poller, c->fd, interest, c) != 0)
+        conn_close(c, "poller failed");
+}
+
+void conn_pause(struct conn *c)
+{
+    c->paused = true;
+    update_interest(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    c->paused = false;
+    update_interest(c);
+}
+
+static void block(struct conn *c)
+{
+    if (c->blocked)
+        return;
+    c->blocked = true;
+    NET_STAT(c->worker, backlogged, 1);
+    update_interest(c);
+}
+
+/* ---- Queueing ---- */
+
+static int fail_no_memory(struct conn *c)
+{
+    NET_STAT(c->worker, no_memory, 1);
+    conn_close(c, "out of memory");
+    return FAN_E_NO_MEMORY;
+}
+
+static int queue(struct conn *c, const struct out_segment *segment)
+{
+    if (c->state == CONN_CLOSED || c->state == CONN_LINGERING)
+        return FAN_E_CLOSED;
+    if (!c->out)
+        c->out = out_queue_new();
+    if (!c->out || out_queue_push(c->out, segment) != 0)
+        return fail_no_memory(c);
+    if (!c->blocked)
+        worker_mark_dirty(c->worker, c);
+    return 0;
+}
+
+int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
+              uint32_t length, uint64_t first_seq)
+{
+    const struct out_segment segment = {bytes, offset, length, first_seq, (uint8_t)kind, true};
+    const struct out_queue *q = c->out;
+    if (q && kind == OUT_EVENTS && q->event_bytes &&
+        q->event_bytes + length > NET_LIMIT(c->worker, queue))
+        return FAN_E_LIMIT;
+    if (q && kind == OUT_CONTROL && q->control_bytes + length > OUT_CONTROL_MAX &&
+        q->control_bytes > 0) {
+        NET_STAT(c->worker, control_overflows, 1);
+        if (c->state == CONN_OPEN && c->ops->overflow)
+            c->ops->overflow(c);
+        else
+            conn_close(c, "control queue overflow");
+        return FAN_E_LIMIT;
+    }
+    return queue(c, &segment);
+}
+
+static int send_copy(struct conn *c, struct slice text, bool counted)
+{
+    struct bytes *bytes = bytes_try_copy(text);
+    if (!bytes)
+        return fail_no_memory(c);
+    int error;
+    if (counted) {
+        error = conn_send(c, OUT_CONTROL, bytes, 0, bytes->len, 0);
+    } else {
+        const struct out_segment segment = {bytes, 0, bytes->len, 0, OUT_CONTROL, false};
+        error = queue(c, &segment);
+    }
+    bytes_unref(bytes);
+    return error;
+}
+
+int conn_send_copy(struct conn *c, struct slice text)
+{
+    return send_copy(c, text, true);
+}
+
+int conn_send_body(struct conn *c, struct slice body)
+{
+    return body.len ? send_copy(c, body, false) : 0;
+}
+
+uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)
+{
+    return c->out ? out_queue_drop_events(c->out, first_seq) : 0;
+}
+
+uint64_t conn_waiting(const struct conn *c)
+{
+    return c->out ? c->out->bytes : 0;
+}
+
+int conn_send_run(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
+                  uint64_t first_seq)
+{
+    struct flush *flush = c->worker->flush;
+    if (c->out || c->tls || c->batch == flush->batch || c->state != CONN_OPEN)
+        return conn_send(c, OUT_EVENTS, bytes, offset, length, first_seq);
+    c->batch = flush->batch;
+    c->last_sent = c->worker->now_s;
+    flush->ops->send(flush, c, bytes, offset, length);
+    return 0;
+}
+
+/* ---- Flushing ---- */
+
+static void drained(struct conn *c)
+{
+    out_queue_free(c->out);
+    c->out = NULL;
+    if (c->blocked) {
+        c->blocked = false;
+        update_interest(c);
+    }
+    if (c->state == CONN_FINISHING && c->ended) {
+        conn_close(c, "closed");
+    } else if (c->state == CONN_FINISHING) {
+        c->state = CONN_LINGERING;
+        tls_shutdown(c->tls);
+        shutdown(c->fd, SHUT_WR);
+        conn_timer(c, LINGER_MS);
+    } else if (c->state == CONN_OPEN && c->ops->drained) {
+        c->ops->drained(c);
+    }
+}
+
+static void write_failed(struct conn *c, int error)
+{
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        block(c);
+        out_queue_compact(c->out);
+    } else {
+        conn_close(c, error == EPIPE || error == ECONNRESET ? "reset by peer" : "write error");
+    }
+}
+
+/* Sends the front of the queue; returns bytes or a negative errno. */
+static ssize_t send_front(struct conn *c)
+{
+    struct iovec parts[IOV_MAX_PER_SEND];
+    const struct out_queue *q = c->out;
+    unsigned n = 0;
+    if (c->tls) {
+        const struct out_segment *s = out_queue_at(q, 0);
+        return tls_write(c->tls, s->bytes->data + s->offset, s->length);
+    }
+    for (; n < q->count && n < IOV_MAX_PER_SEND; n++) {
+        const struct out_segment *s = out_queue_at(q, n);
+        parts[n] = (struct iovec){s->bytes->data + s->offset, s->length};
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
+    ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? -errno : sent;
+}
+
+static void write_out(struct conn *c)
+{
+    while (c->out && c->out->count) {
+        ssize_t n = send_front(c);
+        if (n == -EINTR)
+            continue;
+        if (n < 0) {
+            write_failed(c, (int)-n);
+            return;
+        }
+        c->last_sent = c->worker->now_s;
+        NET_STAT(c->worker, bytes_out, (uint64_t)n);
+        out_queue_advance(c->out, (size_t)n);
+    }
+    drained(c);
+}
+
+/* All that waits in one buffer, when it is small. */
+static struct bytes *join(const struct out_queue *q)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < q->count; i++)
+        total += out_queue_at(q, i)->length;
+    struct bytes *joined = total <= JOIN_MAX ? bytes_try_new(total) : NULL;
+    for (uint32_t i = 0; joined && i < q->count; i++) {
+        const struct out_segment *s = out_queue_at(q, i);
+        memcpy(joined->data + joined->len, s->bytes->data + s->offset, s->length);
+        joined->len += s->length;
+    }
+    return joined;
+}
+
+/* Puts the queue into the batch as one send, if it can go as one and nothing of this connection
+ * stands in the batch yet. Only events may be begun again from a copy, and the copy is all there
+ * is, so the order of classes does not matter any more. */
+static bool batch_queue(struct conn *c)
+{
+    struct flush *flush = c->worker->flush;
+    struct out_queue *q = c->out;
+    if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun)
+        return false;
+    for (uint32_t i = 0; i < q->count; i++)
+        if (out_queue_at(q, i)->kind != OUT_EVENTS)
+            return false;
+    struct out_segment *s = out_queue_at(q, 0);
+    uint64_t length = q->event_bytes;
+    struct bytes *joined = q->count == 1 ? bytes_ref(s->bytes) : join(q);
+    if (!joined)
+        return false;
+    uint32_t offset = q->count == 1 ? s->offset : 0;
+    out_queue_free(q);
+    c->out = NULL;
+    c->batch = flush->batch;
+    c->last_sent = c->worker->now_s;
+    flush->ops->send(flush, c, joined, offset, (uint32_t)length);
+    bytes_unref(joined);
+    return true;
+}
+
+void conn_flush(struct conn *c)
+{
+    struct flush *flush = c->worker->flush;
+    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+        return;
+    if (c->batch == flush->batch)
+        flush->ops->submit(flush);
+    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+        return;
+    if (!batch_queue(c))
+        write_out(c);
+}
+
+void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length, int sent)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    if (sent < 0 && sent != -EAGAIN && sent != -EINTR && sent != -ENOBUFS && sent != -ENOMEM) {
+        conn_close(c, sent == -EPIPE || sent == -ECONNRESET ? "reset by peer" : "write error");
+        return;
+    }
+    uint32_t done = sent > 0 ? (uint32_t)sent : 0;
+    const struct out_segment rest = {bytes, offset + done, length - done, 0, OUT_EVENTS, true};
+    if (!c->out)
+        c->out = out_queue_new();
+    if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
+        fail_no_memory(c);
+        return;
+    }
+    /* Whatever frames it holds count as begun: a piece of the first may be on its way. */
+    c->out->begun = true;
+    block(c);
+    out_queue_compact(c->out);
+}
+
+/* ---- Closing ---- */
+
+void conn_close(struct conn *c, const char *reason)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    c->state = CONN_CLOSED;
+    if (!c->close_reason)
+        c->close_reason = reason;
+    conn_timer_stop(c);
+    poller_remove(&c->worker->poller, c->fd);
+    worker_mark_closing(c->worker, c);
+}
+
+void conn_finish(struct conn *c, const char *reason)
+{
+    if (c->state != CONN_OPEN)
+        return;
+    c->state = CONN_FINISHING;
+    if (!c->close_reason)
+        c->close_reason = reason;
+    conn_resume(c);
+    conn_timer(c, FINISH_MS);
+    if (c->out)
+        worker_mark_dirty(c->worker, c);
+    else
+        drained(c);
+}
+
+void conn_fini(struct conn *c)
+{
+    c->worker->flush->ops->detach(c->worker->flush, c);
+    out_queue_free(c->out);
+    c->out = NULL;
+    tls_free(c->tls);
+    c->tls = NULL;
+    close(c->fd);
+    c->fd = -1;
+}
+
+void conn_timer(struct conn *c, uint64_t delay_ms)
+{
+    wheel_set(&c->worker->wheel, &c->timer, delay_ms);
+}
+
+void conn_timer_stop(struct conn *c)
+{
+    wheel_cancel(&c->worker->wheel, &c->timer);
+}
+
+/* ---- Reading ---- */
+
+/* A greedy reader takes this much from one connection in a turn before the others' turn comes. */
+#define READ_PER_TURN (4 * WORKER_READ_SIZE)
+
+static ssize_t receive(struct conn *c)
+{
+    if (c->tls)
+        return tls_read(c->tls, c->worker->read_buffer, WORKER_READ_SIZE);
+    ssize_t n = recv(c->fd, c->worker->read_buffer, WORKER_READ_SIZE, 0);
+    return n < 0 ? -errno : n;
+}
+
+static void read_failed(struct conn *c, int error)
+{
+    if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR)
+        return;
+    conn_close(c, error == ECONNRESET ? "reset by peer"
+                  : error == EPROTO   ? "TLS error"
+                                      : "read error");
+}
+
+static void on_end(struct conn *c)
+{
+    c->ended = true;
+    if (c->state == CONN_OPEN && c->ops->end)
+        c->ops->end(c);
+    if (c->state == CONN_FINISHING)
+        conn_pause(c); /* its end would be reported again and again */
+    else
+        conn_close(c, "closed by peer");
+}
+
+static void on_readable(struct conn *c)
+{
+    size_t taken = 0;
+    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused) {
+        ssize_t n = receive(c);
+        if (n == 0) {
+            on_end(c);
+            return;
+        }
+        if (n < 0) {
+            read_failed(c, (int)-n);
+            return;
+        }
+        taken += (size_t)n;
+        c->last_read = c->worker->now_s;
+        NET_STAT(c->worker, bytes_in, (uint64_t)n);
+        if (c->state == CONN_OPEN)
+            c->ops->data(c, c->worker->read_buffer, (size_t)n);
+        if (n < WORKER_READ_SIZE && !(c->tls && tls_pending(c->tls)))
+            return;
+    }
+}
+
+void conn_on_ready(struct conn *c, unsigned ready)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    if ((ready & POLLER_WRITE) && c->blocked)
+        write_out(c);
+    if ((ready & POLLER_READ) && c->state != CONN_CLOSED)
+        on_readable(c);
+    if ((ready & POLLER_ERROR) && !(ready & POLLER_READ) && c->state != CONN_CLOSED)
+        conn_close(c, "reset by peer");
+}

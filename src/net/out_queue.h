@@ -1,0 +1,52 @@
+/* The output queue of a connection that has something waiting; see conn.h. */
+#ifndef NET_OUT_QUEUE_H
+#define NET_OUT_QUEUE_H
+
+#include "net/conn.h"
+
+struct out_segment {
+    struct bytes *bytes; /* one reference */
+    uint32_t offset, length;
+    uint64_t first_seq; /* of the first event; events only */
+    uint8_t kind;       /* enum out_class */
+    bool counted;       /* in control_bytes or event_bytes */
+};
+
+#define OUT_INLINE 4
+
+struct out_queue {
+    struct out_segment *segments; /* inline_segments, or allocated */
+    uint32_t head, count, cap;
+    uint32_t control_bytes;
+    uint64_t event_bytes;
+    uint64_t bytes; /* all of them, also those not counted */
+    bool begun; /* part of the first segment has been sent */
+    struct out_segment inline_segments[OUT_INLINE];
+};
+
+/* NULL: no memory. */
+struct out_queue *out_queue_new(void);
+void out_queue_free(struct out_queue *q); /* NULL is allowed */
+
+static inline struct out_segment *out_queue_at(const struct out_queue *q, uint32_t i)
+{
+    return &q->segments[(q->head + i) % q->cap];
+}
+
+/* Appends; merges with the last segment where the bytes go on. Takes a reference. */
+int out_queue_push(struct out_queue *q, const struct out_segment *segment);
+
+/* Puts a segment before all others. Takes a reference. */
+int out_queue_push_front(struct out_queue *q, const struct out_segment *segment);
+
+/* n bytes of the front were sent. */
+void out_queue_advance(struct out_queue *q, size_t n);
+
+/* Removes event segments that have not begun; see conn_drop_events. */
+uint64_t out_queue_drop_events(struct out_queue *q, uint64_t *first_seq);
+
+/* Copies small pieces of large shared buffers, so that a waiting queue does not keep more memory
+ * alive than about twice its own size. False: no memory, nothing changed for the worse. */
+bool out_queue_compact(struct out_queue *q);
+
+#endif

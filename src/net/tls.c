@@ -1,0 +1,107 @@
+/*
+ * TLS; see tls.h. Sessions release their buffers while idle (SSL_MODE_RELEASE_BUFFERS), and
+ * session tickets are stateless, so that a connection costs little when nothing happens on it.
+ */
+#include "net/tls.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+struct tls_context *tls_context_new(const char *cert_path, const char *key_path, struct buf *why)
+{
+    char text[256];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    const char *failed = "cannot set up TLS";
+    if (!ctx)
+        goto fail;
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    failed = cert_path;
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_path) != 1)
+        goto fail;
+    failed = key_path;
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1)
+        goto fail;
+    failed = "certificate and key do not belong together";
+    if (SSL_CTX_check_private_key(ctx) != 1)
+        goto fail;
+    return (struct tls_context *)ctx;
+fail:
+    ERR_error_string_n(ERR_get_error(), text, sizeof text);
+    buf_printf(why, "%s: %s", failed, text);
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+void tls_context_free(struct tls_context *t)
+{
+    SSL_CTX_free((SSL_CTX *)t);
+}
+
+struct tls_session *tls_new(struct tls_context *t, int fd)
+{
+    SSL *ssl = SSL_new((SSL_CTX *)t);
+    if (!ssl)
+        return NULL;
+    if (SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_accept_state(ssl);
+    return (struct tls_session *)ssl;
+}
+
+void tls_free(struct tls_session *s)
+{
+    SSL_free((SSL *)s);
+}
+
+static ssize_t result(SSL *ssl, int n)
+{
+    if (n > 0)
+        return n;
+    int saved = errno;
+    switch (SSL_get_error(ssl, n)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    case SSL_ERROR_SYSCALL:
+        ERR_clear_error();
+        return saved ? -saved : 0;
+    default:
+        ERR_clear_error();
+        return -EPROTO;
+    }
+}
+
+ssize_t tls_read(struct tls_session *s, void *data, size_t n)
+{
+    errno = 0;
+    return result((SSL *)s, SSL_read((SSL *)s, data, n > INT_MAX ? INT_MAX : (int)n));
+}
+
+ssize_t tls_write(struct tls_session *s, const void *data, size_t n)
+{
+    errno = 0;
+    ssize_t done = result((SSL *)s, SSL_write((SSL *)s, data, n > INT_MAX ? INT_MAX : (int)n));
+    return done == 0 ? -EPIPE : done;
+}
+
+int tls_pending(const struct tls_session *s)
+{
+    return SSL_pending((const SSL *)s) > 0;
+}
+
+void tls_shutdown(struct tls_session *s)
+{
+    if (s && SSL_is_init_finished((SSL *)s))
+        SSL_shutdown((SSL *)s);
+    ERR_clear_error();
+}

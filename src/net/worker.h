@@ -1,0 +1,160 @@
+/*
+ * A worker: one thread with its own loop, listeners, connections and flush stage. A connection
+ * lives and dies on one worker; nothing of it is shared.
+ *
+ * A loop turn: libuv waits; ready sockets are read as far as they go; then, once, the layer above
+ * (turn) hands over what it has for connections, everything is flushed together, and closed
+ * connections are given back.
+ */
+#ifndef NET_WORKER_H
+#define NET_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+#include "net/conn.h"
+#include "net/flush.h"
+#include "net/peer.h"
+#include "net/poller.h"
+
+#define WORKER_READ_SIZE (256 * 1024)
+#define WORKER_TICK_MS   100
+
+struct http_app;
+struct tls_context;
+struct listener;
+
+/* Limits of all workers together; the numbers may be changed while running (reload). */
+struct net_limits {
+    atomic_uint_least64_t connections; /* 0: no limit */
+    atomic_uint_least64_t connections_per_address;
+    atomic_uint_least64_t handshake_ms;
+    atomic_uint_least64_t message_size;
+    atomic_uint_least64_t queue; /* bytes of events per connection */
+    atomic_uint_least64_t messages, burst;
+    atomic_uint_least64_t ping_interval_ms;
+};
+
+/* What all workers of a server share. */
+struct net_shared {
+    struct net_limits limits;
+    struct peer_table *peers;
+    atomic_uint_least64_t connections; /* open now */
+    atomic_uint_least64_t next_id;
+    struct tls_context *tls; /* for listeners that speak it; NULL: none */
+    /* Whether the address is a trusted proxy, whose connections are not counted; may be NULL. */
+    bool (*trusted)(void *arg, const char *address);
+    void *trusted_arg;
+    atomic_bool draining;
+};
+
+/* Written by the worker, read by anybody. */
+struct net_stats {
+    atomic_uint_least64_t accepted, refused_limit, refused_address, refused_descriptors;
+    atomic_uint_least64_t accept_pauses, bytes_in, bytes_out, closed, backlogged;
+    atomic_uint_least64_t control_overflows, no_memory, handshake_timeouts, rate_limited;
+    atomic_uint_least64_t http_requests, websocket_upgrades, messages_in, keepalive_closed;
+    atomic_uint_least64_t sends;
+};
+
+struct worker_ops {
+    /* Once at the end of each turn that did something: hand over output. */
+    void (*turn)(struct worker *w);
+    /* After the flush of a turn. True: come back at once, there is more to do. */
+    bool (*after_flush)(struct worker *w);
+    /* A connection is gone; release what the layer above keeps in it. */
+    void (*closed)(struct conn *c);
+    /* About every second. */
+    void (*second)(struct worker *w);
+};
+
+struct worker {
+    unsigned index;
+    const struct worker_ops *ops;
+    const struct http_app *app;
+    void *context; /* of the layer above */
+    struct net_shared *shared;
+    struct net_stats stats;
+    struct flush *flush;
+    struct poller poller;
+    struct wheel wheel;
+    uint64_t now_ms;  /* monotonic, taken once a turn */
+    uint32_t now_s;   /* seconds since the worker's start, for conn.last_read */
+    uint64_t start_ms;
+    char *read_buffer; /* WORKER_READ_SIZE, shared by all connections */
+    size_t conn_size;
+    struct slab slab;
+    struct conn **conns; /* dense */
+    uint32_t conn_count, conn_cap;
+    struct conn **dirty; /* have output queued in this turn */
+    uint32_t dirty_count, dirty_cap;
+    struct conn **closing;
+    uint32_t closing_count, closing_cap;
+    bool busy;          /* the turn did something */
+    bool wake_pending;  /* worker_again was called */
+    struct list listeners;
+    uv_loop_t loop;
+    uv_poll_t poll;
+    uv_async_t async;
+    uv_timer_t tick;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    uint64_t next_second_ms;
+    pthread_mutex_t tasks_lock;
+    struct worker_task *tasks, **tasks_end;
+    pthread_t thread;
+    bool stopping;
+};
+
+#define NET_STAT(w, field, n) atomic_fetch_add_explicit(&(w)->stats.field, (n), memory_order_relaxed)
+#define NET_LIMIT(w, field) atomic_load_explicit(&(w)->shared->limits.field, memory_order_relaxed)
+
+struct worker_config {
+    unsigned index;
+    const struct worker_ops *ops;
+    const struct http_app *app;
+    void *context;
+    struct net_shared *shared;
+    size_t conn_size; /* of the layer above's connection object, which begins with struct conn */
+    enum flush_choice flush;
+    unsigned files; /* most descriptors the process may have */
+};
+
+/* Makes the worker; it runs from worker_start on. 0, FAN_E_NO_MEMORY, FAN_E_IO. */
+int worker_init(struct worker *w, const struct worker_config *config);
+
+/* Starts its thread; the flush stage is opened there. Returns when it runs: 0, or
+ * FAN_E_UNSUPPORTED when the wanted flush stage is not available. */
+int worker_start(struct worker *w, enum flush_choice flush, unsigned files);
+
+/* Ends the loop (from any thread) and waits for the thread. Open connections are closed. */
+void worker_stop(struct worker *w);
+void worker_fini(struct worker *w);
+
+/* Runs fn(worker, arg) on the worker's thread, soon. Any thread. Order is kept. */
+void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* Wakes the loop so that a turn takes place. Any thread. */
+void worker_wake(struct worker *w);
+
+/* From the worker's own thread: another turn right after this one. */
+void worker_again(struct worker *w);
+
+/* Whether the caller is the worker's thread. */
+bool worker_is_current(const struct worker *w);
+
+/* Takes over an accepted descriptor. The peer has been taken. NULL: no memory (fd is closed). */
+struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls);
+
+/* ---- For conn.c ---- */
+void worker_mark_dirty(struct worker *w, struct conn *c);
+void worker_mark_closing(struct worker *w, struct conn *c);
+
+#endif

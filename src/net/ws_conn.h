@@ -1,0 +1,83 @@
+/*
+ * WebSocket (RFC 6455) on a connection: the handshake's answer, messages in and out, pings, the
+ * close handshake, and the limits that hold for every client. Worker's thread only.
+ */
+#ifndef NET_WS_CONN_H
+#define NET_WS_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "codec/websocket.h"
+#include "net/conn.h"
+#include "net/http_server.h"
+
+struct ws_conn;
+
+struct ws_ops {
+    /* A whole message; binary only when `binary`. */
+    void (*message)(struct ws_conn *ws, struct slice text, bool binary);
+    /* All bytes of one read have been handled. May be NULL. */
+    void (*batch_end)(struct ws_conn *ws);
+    /* The client has sent too many messages for 30 s. */
+    void (*rate_limited)(struct ws_conn *ws);
+    /* As in conn_ops; may be NULL. */
+    void (*drained)(struct ws_conn *ws);
+    void (*closed)(struct ws_conn *ws);
+    bool binary;  /* accept binary messages; else 1003 */
+    bool limited; /* limits.messages hold */
+};
+
+struct ws_conn {
+    struct conn conn;
+    struct ws_reader reader;
+    const struct ws_ops *ops;
+    int32_t tokens;          /* messages that may still come; negative: debt */
+    uint32_t tokens_ms;      /* when they were counted last (worker's clock, 32 bits) */
+    uint32_t throttled_s;    /* since when it is being held back; 0: it is not */
+    uint32_t bad_since_s;    /* window of malformed messages */
+    uint8_t bad_count;
+    uint8_t window_bits;     /* of the client's compressor */
+    bool deflate;            /* permessage-deflate was agreed */
+    bool client_no_context;
+    bool close_sent;
+    bool pinged;             /* since the last byte that came */
+};
+
+struct ws_accept_options {
+    const struct ws_ops *ops;
+    bool deflate;             /* accept permessage-deflate offers */
+    const char *protocol;     /* the selected subprotocol, NULL: none */
+    void *state;              /* becomes conn.protocol */
+};
+
+/* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a
+ * WebSocket when `request` returns; or the fitting refusal (400, 426) and false. */
+bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options);
+
+/* Queues a text message, or a message of the given opcode, as control output. */
+int ws_send(struct ws_conn *ws, struct slice text);
+int ws_send_opcode(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload);
+
+/* The same without the control queue's limit, for answers that may be large. */
+int ws_send_large(struct ws_conn *ws, struct slice text);
+
+/* Sends a close frame behind what is queued and waits for the client's (RFC 6455, 7.1.2). */
+void ws_close(struct ws_conn *ws, uint16_t code, const char *reason);
+
+/* The same with a text for the client that differs from the constant one for the log. */
+void ws_close_text(struct ws_conn *ws, uint16_t code, const char *log_reason, struct slice text);
+
+/* One more message that made no sense: 20 within 10 s close with 1008. */
+void ws_bad_message(struct ws_conn *ws);
+
+static inline struct ws_conn *ws_from_conn(struct conn *c)
+{
+    return (struct ws_conn *)c; /* its first member */
+}
+
+/* Whether the connection speaks WebSocket. */
+bool ws_is(const struct conn *c);
+
+#endif

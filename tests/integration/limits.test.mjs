@@ -1,0 +1,111 @@
+// Limits: each has a clear error, and never touches the neighbours.
+import assert from 'node:assert/strict';
+import {
+    expectRefused, ms, range, RawConnection, slowness, startServer, test, uniqueName, upgradeHead, waitFor,
+} from './harness.mjs';
+
+const stream = () => `/api/build/stream/${uniqueName()}`;
+
+test('messages beyond the rate wait, and nobody else waits with them', async (t) => {
+    const server = await startServer({ t, config: { limits: { messages: 100, burst: 100 } } });
+    const [fast, calm] = [await server.build(uniqueName()), await server.build(uniqueName())];
+    const begun = Date.now();
+    for (const i of range(250)) fast.send({ type: 'ping', i });
+    await calm.ask({ type: 'ping' }, 'pong');
+    assert.ok(Date.now() - begun < ms(1000), 'the calm client had to wait');
+    const answers = await fast.take(250, ms(10000));
+    const took = Date.now() - begun;
+    assert.ok(took > 1200, `250 messages at 100/s after a burst of 100 took only ${took} ms`);
+    assert.ok(answers.every((m) => m.type === 'pong'));
+});
+
+test('connections from one address are limited, as a trusted proxy reports it', async (t) => {
+    const server = await startServer({
+        t, config: { insecure: true, trusted_proxies: ['127.0.0.1'], limits: { connections_per_address: 3 } },
+    });
+    const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+    const three = [];
+    for (const _ of range(3)) three.push(await server.open(stream(), from('203.0.113.7')));
+    const refused = await expectRefused(server, stream(), 429, from('203.0.113.7'));
+    assert.match(refused.text, /connections/);
+    await server.open(stream(), from('203.0.113.8'));
+    // What a client says of itself in front of the proxy's entry does not count.
+    await expectRefused(server, stream(), 429, from('198.51.100.1, 203.0.113.7'));
+    await three[0].close();
+    await waitFor(() => server.open(stream(), from('203.0.113.7')).catch(() => null), 'room again');
+});
+
+test('connections from loopback itself are not counted', async (t) => {
+    const server = await startServer({ t, config: { limits: { connections_per_address: 3 } } });
+    for (const _ of range(10)) await server.open(stream());
+});
+
+test('connections in all are limited with 503', async (t) => {
+    const server = await startServer({ t, config: { limits: { connections: 5 } } });
+    const clients = [];
+    for (const _ of range(5)) clients.push(await server.open(stream()));
+    const refused = await expectRefused(server, stream(), 503);
+    assert.ok(refused.headers['retry-after']);
+    await clients[0].close();
+    await waitFor(() => server.open(stream()).catch(() => null), 'room again');
+});
+
+test('subscriptions of a connection are limited', async (t) => {
+    const server = await startServer({ t, config: { limits: { subscriptions: 3 } } });
+    const topics = (n) => range(n).map((i) => `topic=session:${uniqueName()}${i}`).join('&');
+    const answer = await server.get(`/events?${topics(4)}`);
+    assert.ok([400, 429].includes(answer.status), `${answer.status}`);
+    assert.match(answer.text, /subscriptions|topics/);
+});
+
+test('the size of messages is limited', async (t) => {
+    const server = await startServer({ t, config: { limits: { message_size: '4KiB' } } });
+    const client = await server.build(uniqueName());
+    await client.ask({ type: 'ping', pad: 'x'.repeat(4000) }, 'pong');
+    client.send({ type: 'ping', pad: 'x'.repeat(4100) });
+    assert.equal((await client.expectClose()).code, 1009);
+    const answer = await server.post('/api/v1/publish',
+        { topic: 'session:a', type: 'big', data: { pad: 'x'.repeat(4100) } });
+    assert.equal(answer.status, 413);
+});
+
+test('publishing can be limited', async (t) => {
+    const server = await startServer({ t, config: { limits: { publish: 100 } } });
+    const client = await server.open('/api/v1/publish');
+    const begun = Date.now();
+    for (const n of range(300)) client.send({ topic: 'session:a', type: 'tick', data: { n } });
+    const answers = await client.take(300, ms(15000));
+    assert.deepEqual(answers.map((a) => a.offset), range(300).map((n) => n + 1));
+    assert.ok(Date.now() - begun > 900, 'no backpressure was felt');
+});
+
+test('a handshake has limited time, however slowly it trickles', async (t) => {
+    const server = await startServer({ t, config: { limits: { handshake: '500ms' } } });
+    const silent = new RawConnection(server.port);
+    const loris = new RawConnection(server.port);
+    t.after(() => (silent.destroy(), loris.destroy()));
+    const head = upgradeHead(stream(), server.port);
+    let at = 0;
+    const trickle = setInterval(() => loris.write(head[at++ % 20]), 20);
+    t.after(() => clearInterval(trickle));
+    await Promise.all([silent.expectClose(ms(4000)), loris.expectClose(ms(4000))]);
+    // A connection whose handshake is done, or which rests between requests, is not meant.
+    const client = await server.build(uniqueName());
+    await client.ask({ type: 'ping' }, 'pong');
+});
+
+test('a peer that answers no ping is closed, one that does stays', { skip: slowness > 4 }, async (t) => {
+    const server = await startServer({ t, config: { ping_interval: '1s' } });
+    const alive = await server.build(uniqueName());
+    const dead = new RawConnection(server.port);
+    t.after(() => dead.destroy());
+    const session = uniqueName();
+    dead.write(upgradeHead(`/api/build/stream/${session}`, server.port));
+    await dead.expect(/"cursor"/);
+    await dead.expectClose(ms(6000));
+    await waitFor(async () => {
+        const { json } = await server.get(`/api/v1/topics/session:${session}/presence`);
+        return !json?.count;
+    }, 'the presence to end');
+    await alive.ask({ type: 'ping' }, 'pong');
+});
