@@ -97,7 +97,7 @@ static void fold(struct hub *h, struct topic *t, const struct event *e)
     if (t->kind != TOPIC_SESSION)
         return;
     if (!t->state)
-        t->state = session_state_try_new();
+        t->state = session_state_new();
     if (!t->state)
         return;
     uint64_t before = session_state_bytes(t->state);

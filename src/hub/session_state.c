@@ -263,6 +263,23 @@ void session_state_append_json(const struct session_state *state, struct slice s
     json_end(out, '}');
 }
 
+void session_state_append_summary(const struct session_state *state, struct buf *out)
+{
+    struct session_state empty = {0};
+    const struct session_state *shown = state ? state : &empty;
+    const struct kept *phase = &shown->checkpoint.phase;
+    if (!state) {
+        session_items_init(&empty.components);
+        session_items_init(&empty.features);
+    }
+    json_put_raw(out, "phase", phase->ptr ? kept_slice(phase) : SLICE("null"));
+    json_put_text(out, "status", session_status_name(overall_status(shown)));
+    append_build_progress(shown, out);
+    append_overall_progress(shown, out);
+    json_put_time(out, "started", shown->started);
+    json_put_time(out, "updated", shown->updated);
+}
+
 /* ---- Snapshots ---- */
 
 void session_state_append_snapshot(const struct session_state *state, struct buf *out)

@@ -46,6 +46,10 @@ bool session_state_incomplete(const struct session_state *state);
 void session_state_append_json(const struct session_state *state, struct slice session_id,
                                unsigned connections, struct buf *out);
 
+/* Appends a short form of it, for lists: phase, status, overall_progress, build_progress, started
+ * and updated, as members of an object that the caller began. state may be NULL. */
+void session_state_append_summary(const struct session_state *state, struct buf *out);
+
 /* Appends what session_state_load needs to continue from here: the object above with a member
  * `fold` more. For storage; not meant for clients. */
 void session_state_append_snapshot(const struct session_state *state, struct buf *out);
