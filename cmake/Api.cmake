@@ -1,4 +1,4 @@
-# What the api layer embeds, and the generator of docs/events.md (target `docs`).
+# What the api layer embeds, and the generator of docs/events.md (`make docs`).
 include(cmake/Embed.cmake)
 file(GLOB examples CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.html)
 set(example_entries)
@@ -16,6 +16,3 @@ fanfare_embed(fanfare_api embedded_schemas
 
 add_executable(generate_events_doc tools/generate_events_doc.c)
 target_link_libraries(generate_events_doc PRIVATE fanfare_api)
-add_custom_target(docs
-    COMMAND generate_events_doc ${CMAKE_SOURCE_DIR}/docs/events.md
-    COMMENT "Writing docs/events.md" VERBATIM)

@@ -27,5 +27,7 @@ else()
     add_library(llhttp STATIC ${LLHTTP_SOURCES}/llhttp.c ${LLHTTP_SOURCES}/api.c
         ${LLHTTP_SOURCES}/http.c)
     target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDES})
+    # Version 8 is lenient about line ends and header names unless told otherwise; 9 is strict.
+    target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
     target_compile_options(llhttp PRIVATE -w)
 endif()

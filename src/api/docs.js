@@ -302,13 +302,15 @@ function endpointBody(doc, method, path, operation) {
     return make('div', {}, operation.description && make('p', {}, operation.description), form, ...answerTable(operation));
 }
 
-function item(id, badge, badgeClass, name, about, makeBody) {
+/** One entry that opens; title stands for it in the contents. */
+function item(id, badge, badgeClass, name, about, title, makeBody) {
     const details = make('details', { className: 'item', id },
         make('summary', {}, make('span', { className: `badge ${badgeClass}` }, badge), make('code', {}, name),
             make('span', { className: 'about' }, about)));
     details.addEventListener('toggle', () => {
         if (details.open && details.children.length === 1) details.append(makeBody());
     });
+    details.dataset.title = title;
     details.dataset.find = `${badge} ${name} ${about}`.toLowerCase();
     return details;
 }
@@ -319,7 +321,7 @@ function showEndpoints(doc) {
         for (const [method, operation] of Object.entries(operations)) {
             const socket = operation['x-websocket'];
             groups.get(operation.tags[0]).push(item(operation.operationId, socket ? 'WS' : method.toUpperCase(),
-                socket ? 'socket' : method, path, operation.summary, () => endpointBody(doc, method, path, operation)));
+                socket ? 'socket' : method, path, operation.summary, operation.summary, () => endpointBody(doc, method, path, operation)));
         }
     }
     byId('endpoints').replaceChildren(...[...groups].flatMap(([name, items]) => [make('h2', {}, name), ...items]));
@@ -328,8 +330,7 @@ function showEndpoints(doc) {
 // ---- Messages ----
 
 function messageBody(doc, message) {
-    const example = { type: message.name, ...exampleOf(doc, message.payload), };
-    example.type = message.name;
+    const example = { ...exampleOf(doc, message.payload), type: message.name };
     return make('div', {}, fieldTable(doc, message.payload), make('h3', {}, 'Example'),
         make('pre', { tabIndex: 0 }, JSON.stringify(example, null, 2)));
 }
@@ -344,7 +345,7 @@ function showMessages(doc) {
         for (const reference of operation.messages) {
             const message = resolve(doc, resolve(doc, reference));
             parts.push(item(`${operation.action}-${message.name}`, sent ? 'server' : 'client', sent ? 'received' : 'sent',
-                message.name, message.summary, () => messageBody(doc, message)));
+                message.name, message.summary, message.name, () => messageBody(doc, message)));
         }
     }
     byId('messages').replaceChildren(...parts);
@@ -355,7 +356,7 @@ function showMessages(doc) {
 function showContents() {
     const links = [...document.querySelectorAll('main h2, main details.item')].map((element) =>
         element.tagName === 'H2' ? make('strong', {}, element.textContent)
-            : make('a', { href: `#${element.id}` }, element.querySelector('code').textContent));
+            : make('a', { href: `#${element.id}` }, element.dataset.title));
     byId('contents').replaceChildren(...links);
 }
 

@@ -92,7 +92,7 @@ static void put_reserved(struct buf *out)
 void events_doc_append(struct buf *out)
 {
     BUF_LITERAL(
-        out, "<!-- Generated from the event catalogue by `cmake --build --preset debug -t docs`. "
+        out, "<!-- Generated from the event catalogue by `make docs`. "
              "-->\n# Events\n\n"
              "An event has a type and `data`, a JSON object. The types below are checked when "
              "they are published: what does not fit is refused with 422 and a message that names "

@@ -75,7 +75,7 @@ static void put_operation(struct buf *out, const struct route_doc *route)
 {
     char method[16] = "";
     const char *name = http_method_name(route->method);
-    for (size_t i = 0; name[i] && i < sizeof method - 1; i++)
+    for (size_t i = 0; i < sizeof method - 1 && name[i]; i++)
         method[i] = (char)(name[i] | 0x20);
     json_begin(out, method, '{');
     json_put_text(out, "operationId", route->id);

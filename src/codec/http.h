@@ -31,11 +31,14 @@ struct http_header {
     struct slice name, value; /* value: surrounding white space removed */
 };
 
+/* In the absolute form of a target ("GET http://host/path") the Host header's value is replaced by
+ * the target's host, as RFC 9112, 3.2.2 demands. */
 struct http_request {
     enum http_method method;
-    struct slice target; /* as sent: "/events?topic=a" (absolute form: the path part of it) */
-    struct slice path;   /* before '?', not decoded */
-    struct slice query;  /* after '?', without it; empty when there is none */
+    struct slice target;    /* as sent: "/events?topic=a" (absolute form: the path part of it) */
+    struct slice path;      /* before '?', not decoded */
+    struct slice query;     /* after '?', without it; empty when there is none */
+    struct slice authority; /* of a target in the absolute form; empty in the others */
     struct http_header headers[HTTP_MAX_HEADERS];
     unsigned header_count;
     uint64_t content_length; /* 0 without a body */
@@ -67,7 +70,8 @@ struct http_parser_ops {
 
 struct http_parser;
 
-/* NULL: no memory. */
+/* ops must outlive the parser; arg is passed to each callback. The callbacks must not free the
+ * parser. NULL: no memory. */
 struct http_parser *http_parser_new(const struct http_parser_ops *ops, void *arg);
 void http_parser_free(struct http_parser *p);
 
@@ -75,12 +79,14 @@ void http_parser_free(struct http_parser *p);
  * Takes bytes; *used says how many belonged to requests. Returns 0 when all were taken, or when a
  * request is complete: the parser then pauses behind it, so that requests that were sent in
  * advance (pipelining) wait until http_parser_resume; 1 when `head` asked to stop; or a
- * negative error with *status (400, 413, 414, 431, 501, 505) and *why for the answer. Requests
- * with both Content-Length and Transfer-Encoding, a repeated Host (or none in 1.1), bad chunk sizes and
- * obsolete line folding are refused (400): request smuggling.
+ * negative error with *status (400, 413, 414, 431, 501, 505; 503 for FAN_E_NO_MEMORY; 0 when a
+ * callback returned the error) and *why, a sentence for the answer. After an error or a stop every
+ * further call returns the same. Requests with both Content-Length and Transfer-Encoding, a
+ * repeated or malformed Host (or none in 1.1), bad chunk sizes, line ends other than CRLF, white
+ * space before a colon and obsolete line folding are refused (400): request smuggling.
  */
-int http_parser_feed(struct http_parser *p, const char *data, size_t len, size_t *used,
-                     int *status, const char **why);
+int http_parser_feed(struct http_parser *p, const char *data, size_t len, size_t *used, int *status,
+                     const char **why);
 
 /* Ready for the connection's next request. */
 void http_parser_resume(struct http_parser *p);
@@ -107,10 +113,12 @@ bool http_query_next(struct slice *rest, struct slice *name, struct slice *value
 bool http_identifier_valid(struct slice id);
 
 /* The address of the nearest client outside the trusted proxies is a matter of policy; this only
- * reads: the values, last one first, of Forwarded's for= (RFC 7239) or X-Forwarded-For. Calls
- * each(arg, address) until it returns false. Brackets and ports are removed. */
-void http_forwarded_each(const struct http_request *r, bool (*each)(void *arg, struct slice address),
-                         void *arg);
+ * reads: the values, last one first, of Forwarded's for= (RFC 7239) or, where there is no
+ * Forwarded, of X-Forwarded-For. Calls each(arg, address) until it returns false. Brackets and
+ * ports are removed; an element that names no address is "unknown", so that it breaks a chain of
+ * trust. */
+void http_forwarded_each(const struct http_request *r,
+                         bool (*each)(void *arg, struct slice address), void *arg);
 
 /* "Not Found" for 404. */
 const char *http_status_text(int status);

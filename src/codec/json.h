@@ -16,7 +16,15 @@
 /* Deepest nesting of objects and arrays that is accepted. */
 #define JSON_MAX_DEPTH 128
 
-enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 /* "a string", "an object": for messages to people. */
 const char *json_kind_name(enum json_kind kind);

@@ -10,8 +10,8 @@
 
 /* A validator that takes a text in pieces; {0} is the start. */
 struct utf8_state {
-    uint8_t need;  /* continuation bytes still expected */
-    uint8_t low;   /* allowed range of the next one */
+    uint8_t need; /* continuation bytes still expected */
+    uint8_t low;  /* allowed range of the next one */
     uint8_t high;
 };
 

@@ -86,10 +86,10 @@ struct ws_reader_ops {
 };
 
 struct ws_reader {
-    struct ws_partial *partial;  /* NULL between messages; holds what a partial one needs */
-    struct ws_inflate *inflate;  /* NULL until the first compressed message (peers that keep their
-                                    context only) */
-    bool closed;                 /* a close frame was read */
+    struct ws_partial *partial; /* NULL between messages; holds what a partial one needs */
+    struct ws_inflate *inflate; /* NULL until the first compressed message (peers that keep their
+                                   context only) */
+    bool closed;                /* a close frame was read */
 };
 
 void ws_reader_init(struct ws_reader *r);

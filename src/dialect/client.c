@@ -219,8 +219,5 @@ void delivery_conn_closed(struct conn *conn)
 
 void client_shutdown(struct client *c)
 {
-    if (c->dialect)
-        c->dialect->shutdown(c);
-    else
-        conn_finish(&c->ws.conn, "server stops");
+    c->dialect->shutdown(c);
 }

@@ -29,7 +29,7 @@ struct delivery_options {
     bool deflate[HUB_MAX_DIALECTS];
     uint64_t deflate_threshold;
     int deflate_level;
-    unsigned subscriptions; /* most topics of one connection */
+    atomic_uint subscriptions; /* most topics of one connection */
 };
 
 struct delivery {
@@ -42,6 +42,7 @@ struct delivery {
     struct buf plain;              /* for encodings that compress */
     atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
     atomic_uint_least64_t compressed;
+    uint32_t drain_total; /* connections when the server began to go down */
 };
 
 struct delivery *delivery_new(struct hub *hub, struct worker *worker,

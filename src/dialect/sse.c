@@ -221,12 +221,18 @@ static int check_topic(void *arg, struct slice topic)
     return topic_name_parse(topic, &parsed, &check->why);
 }
 
+static bool refuse_with(struct http_exchange *x, struct order *order, int status,
+                        const char *code, const char *message)
+{
+    event_filter_free(order->filter);
+    http_reply_error(x, status, code, "%s", message);
+    return false;
+}
+
 static bool refuse(struct http_exchange *x, struct order *order, const char *code,
                    const char *message)
 {
-    event_filter_free(order->filter);
-    http_reply_error(x, 400, code, "%s", message);
-    return false;
+    return refuse_with(x, order, 400, code, message);
 }
 
 static bool read_topics(struct http_exchange *x, struct order *order)
@@ -242,7 +248,7 @@ static bool read_topics(struct http_exchange *x, struct order *order)
         return refuse(x, order, "missing_topic",
                       "say what to read: /events?topic=session:build_123");
     if (check.count > ((struct delivery *)x->conn->worker->context)->options->subscriptions)
-        return refuse(x, order, "too_many_topics",
+        return refuse_with(x, order, 429, "too_many_topics",
                       "more topics than one connection may follow (limits.subscriptions)");
     order->topics = check.count;
     return true;

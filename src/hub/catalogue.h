@@ -62,8 +62,7 @@ struct event_field {
 struct event_members {
     struct slice data;
     uint32_t found; /* bit i: fields[i] stood there with a value other than null */
-    uint32_t named; /* bit i: fields[i] stood there */
-    struct json_value values[EVENT_FIELDS_MAX]; /* where found */
+    struct json_value values[EVENT_FIELDS_MAX]; /* where it stood */
 };
 
 struct event_check;

@@ -245,13 +245,12 @@ static int check_member(const struct event_type *type, const struct json_member 
                       name, type->name.ptr);
     }
     const struct event_field *field = &type->fields[i];
-    members->named |= 1u << i;
+    members->values[i] = member->value;
     if (member->value.kind == JSON_NULL) {
         members->found &= ~(1u << i);
         return field->flags & EVENT_REQUIRED ? refuse_value(field, &member->value, check) : 0;
     }
     members->found |= 1u << i;
-    members->values[i] = member->value;
     return check_value(field, member->value, check);
 }
 
@@ -278,7 +277,7 @@ int event_validate(const struct event_type *type, struct slice data, struct buf 
         return 0;
     struct event_members members;
     members.data = data;
-    members.found = members.named = 0;
+    members.found = 0;
     struct json_iter it = json_members((struct json_value){JSON_OBJECT, data});
     struct json_member member;
     while (json_next_member(&it, &member)) {
@@ -336,10 +335,12 @@ int event_finish_progress(const struct event_type *type, const struct event_memb
                       total, completed);
     if (members->found >> PERCENT & 1)
         return 0;
-    double percent = total > 0 ? round(completed / total * 1000) / 10 : 0;
+    uint64_t tenths = total > 0 ? (uint64_t)llround(completed / total * 1000) : 0;
     copy_members(type, members->data, 1u << PERCENT, replacement);
     BUF_LITERAL(replacement, ",\"percent\":");
-    json_append_number(replacement, percent);
+    buf_append_u64(replacement, tenths / 10);
+    if (tenths % 10)
+        buf_append(replacement, (char[]){'.', (char)('0' + tenths % 10)}, 2);
     BUF_LITERAL(replacement, "}");
     return replacement->failed ? FAN_E_NO_MEMORY : 0;
 }

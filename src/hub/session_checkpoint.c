@@ -39,10 +39,11 @@ static bool set_id(struct session_checkpoint *checkpoint, struct json_value valu
 
 static bool set_phase(struct session_checkpoint *checkpoint, const struct json_value *value)
 {
-    checkpoint->phase_is_build = value && slice_starts(value->text, "\"build_");
-    if (!value)
-        return kept_set(&checkpoint->phase, slice_of(NULL, 0));
-    return kept_set_string(&checkpoint->phase, *value, PHASE_MAX);
+    struct kept *phase = &checkpoint->phase;
+    bool done =
+        value ? kept_set_string(phase, *value, PHASE_MAX) : kept_set(phase, slice_of(NULL, 0));
+    checkpoint->phase_is_build = phase->ptr && slice_starts(kept_slice(phase), "\"build_");
+    return done;
 }
 
 /* Returns whether all of the list is shown. */

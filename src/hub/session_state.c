@@ -29,7 +29,7 @@ struct session_state {
     struct session_errors errors;
 };
 
-struct session_state *session_state_new(void)
+struct session_state *session_state_try_new(void)
 {
     struct session_state *state = memory_try_alloc(sizeof *state);
     if (!state)
@@ -263,6 +263,23 @@ void session_state_append_json(const struct session_state *state, struct slice s
     json_end(out, '}');
 }
 
+void session_state_append_summary(const struct session_state *state, struct buf *out)
+{
+    struct session_state empty = {0};
+    const struct session_state *shown = state ? state : &empty;
+    const struct kept *phase = &shown->checkpoint.phase;
+    if (!state) {
+        session_items_init(&empty.components);
+        session_items_init(&empty.features);
+    }
+    json_put_raw(out, "phase", phase->ptr ? kept_slice(phase) : SLICE("null"));
+    json_put_text(out, "status", session_status_name(overall_status(shown)));
+    append_build_progress(shown, out);
+    append_overall_progress(shown, out);
+    json_put_time(out, "started", shown->started);
+    json_put_time(out, "updated", shown->updated);
+}
+
 /* ---- Snapshots ---- */
 
 void session_state_append_snapshot(const struct session_state *state, struct buf *out)
@@ -331,12 +348,12 @@ static void load_members(struct session_state *state, struct slice snapshot)
     state->incomplete = !done;
 }
 
-struct session_state *session_state_load(struct slice snapshot)
+struct session_state *session_state_try_load(struct slice snapshot)
 {
     struct json_value value;
     if (json_parse(snapshot, &value, NULL) != 0 || value.kind != JSON_OBJECT)
         return NULL;
-    struct session_state *state = session_state_new();
+    struct session_state *state = session_state_try_new();
     if (state)
         load_members(state, value.text);
     return state;

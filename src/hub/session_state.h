@@ -23,7 +23,7 @@
 struct session_state;
 
 /* NULL: no memory. About half a kilobyte. */
-struct session_state *session_state_new(void);
+struct session_state *session_state_try_new(void);
 
 /* NULL is allowed. */
 void session_state_free(struct session_state *state);
@@ -46,12 +46,16 @@ bool session_state_incomplete(const struct session_state *state);
 void session_state_append_json(const struct session_state *state, struct slice session_id,
                                unsigned connections, struct buf *out);
 
-/* Appends what session_state_load needs to continue from here: the object above with a member
+/* Appends a short form of it, for lists: phase, status, overall_progress, build_progress, started
+ * and updated, as members of an object that the caller began. state may be NULL. */
+void session_state_append_summary(const struct session_state *state, struct buf *out);
+
+/* Appends what session_state_try_load needs to continue from here: the object above with a member
  * `fold` more. For storage; not meant for clients. */
 void session_state_append_snapshot(const struct session_state *state, struct buf *out);
 
 /* A state from a snapshot. NULL: no memory, or no snapshot (not a JSON object). */
-struct session_state *session_state_load(struct slice snapshot);
+struct session_state *session_state_try_load(struct slice snapshot);
 
 /* Whether the last checkpoint of the session is the one of this id. */
 bool session_state_has_checkpoint(const struct session_state *state, struct slice id);

@@ -20,8 +20,8 @@ struct http_conn {
     struct buf pending; /* bytes of requests that came before the answer to the last one */
     const struct conn_ops *next_ops; /* taken over */
     void *next_protocol;
-    bool in_head; /* `request` is running */
-    bool feeding;
+    bool feeding;   /* the parser is running */
+    bool throttled; /* http_pause: the timer ends it */
 };
 
 static struct http_conn *conn_http(struct conn *c)
@@ -170,6 +170,13 @@ void http_stream_end(struct http_exchange *x)
     answer_complete(x);
 }
 
+void http_pause(struct http_exchange *x, uint64_t ms)
+{
+    exchange_http(x)->throttled = true;
+    conn_pause(x->conn);
+    conn_timer(x->conn, ms);
+}
+
 /* ---- Requests ---- */
 
 static void reset_exchange(struct http_exchange *x)
@@ -228,9 +235,7 @@ static int on_head(void *arg, const struct http_request *request)
     NET_STAT(c->worker, http_requests, 1);
     x->request = request;
     x->keep_alive = request->keep_alive;
-    h->in_head = true;
     c->worker->app->request(x);
-    h->in_head = false;
     if (h->next_ops || c->state != CONN_OPEN)
         return 1;
     if (x->answered && !x->streaming)
@@ -344,6 +349,8 @@ static void feed(struct conn *c, const char *data, size_t len)
             keep_pending(c, data, len);
             return;
         }
+        if (!http_parser_busy(h->parser) && !h->exchange.request)
+            conn_timer(c, NET_LIMIT(c->worker, handshake_ms));
         h->feeding = true;
         int result = http_parser_feed(h->parser, data, len, &used, &status, &why);
         h->feeding = false;
@@ -382,13 +389,20 @@ static void on_drained(struct conn *c)
     struct http_exchange *x = &conn_http(c)->exchange;
     if (x->drained)
         x->drained(x);
-    if (c->state == CONN_OPEN && c->paused && conn_http(c)->pending.len <= PENDING_MAX)
+    if (c->state == CONN_OPEN && c->paused && !conn_http(c)->throttled &&
+        conn_http(c)->pending.len <= PENDING_MAX)
         conn_resume(c);
 }
 
 static void on_timer(struct conn *c)
 {
     struct http_conn *h = conn_http(c);
+    if (h->throttled) {
+        h->throttled = false;
+        conn_resume(c);
+        conn_timer(c, BODY_MS);
+        return;
+    }
     if (!http_parser_busy(h->parser)) {
         conn_close(c, "idle");
         return;
@@ -438,4 +452,13 @@ void http_take_over(struct http_exchange *x, const struct conn_ops *ops, void *p
     h->next_ops = ops;
     h->next_protocol = protocol;
     x->answered = true;
+}
+
+void http_server_shutdown(struct conn *c)
+{
+    const struct http_conn *h = conn_http(c);
+    if (c->ops != &http_ops || c->state != CONN_OPEN)
+        return;
+    if (!http_parser_busy(h->parser) && !h->exchange.request)
+        conn_finish(c, "server stops");
 }

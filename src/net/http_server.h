@@ -33,10 +33,14 @@ struct http_exchange {
 
 struct http_app {
     void (*request)(struct http_exchange *x);
+    void *context; /* the application's own */
 };
 
 /* Makes a new connection speak HTTP. 0 or FAN_E_NO_MEMORY. */
 int http_server_attach(struct conn *c);
+
+/* The server goes: ends a connection on which no request is being answered. */
+void http_server_shutdown(struct conn *c);
 
 /* Answers. type: the content type, NULL for none; the body is copied. */
 void http_reply(struct http_exchange *x, int status, const char *type, struct slice body);
@@ -52,6 +56,9 @@ void http_reply_json(struct http_exchange *x, int status, struct buf *body);
 void http_stream_begin(struct http_exchange *x, int status, const char *type);
 void http_stream_write(struct http_exchange *x, struct slice text);
 void http_stream_end(struct http_exchange *x);
+
+/* Stops reading the body for so long: backpressure. */
+void http_pause(struct http_exchange *x, uint64_t ms);
 
 /* Adds "name: value" to the answer's headers. */
 void http_add_header(struct http_exchange *x, const char *name, const char *value);

@@ -113,13 +113,13 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
     ws->deflate = agreement.on;
     ws->client_no_context = agreement.client_no_context;
     ws->window_bits = agreement.client_window_bits;
-    http_take_over(x, &ws_conn_ops, NULL);
+    http_take_over(x, &ws_conn_ops, options->state);
     conn_send_copy(x->conn, buf_slice(&head));
     buf_fini(&head);
     NET_STAT(x->conn->worker, websocket_upgrades, 1);
     x->conn->worker->flush->ops->attach(x->conn->worker->flush, x->conn);
     start_limits(ws);
-    return x->conn->state == CONN_OPEN;
+    return true;
 }
 
 /* ---- Sending ---- */
@@ -348,7 +348,10 @@ static void on_timer(struct conn *c)
 
 static void on_closed(struct conn *c)
 {
-    ws_reader_fini(&ws_from_conn(c)->reader);
+    struct ws_conn *ws = ws_from_conn(c);
+    ws_reader_fini(&ws->reader);
+    if (ws->ops->closed)
+        ws->ops->closed(ws);
 }
 
 static const struct conn_ops ws_conn_ops = {

@@ -22,8 +22,9 @@ struct ws_ops {
     void (*batch_end)(struct ws_conn *ws);
     /* The client has sent too many messages for 30 s. */
     void (*rate_limited)(struct ws_conn *ws);
-    /* As conn_ops.drained; may be NULL. */
+    /* As in conn_ops; may be NULL. */
     void (*drained)(struct ws_conn *ws);
+    void (*closed)(struct ws_conn *ws);
     bool binary;  /* accept binary messages; else 1003 */
     bool limited; /* limits.messages hold */
 };
@@ -48,6 +49,7 @@ struct ws_accept_options {
     const struct ws_ops *ops;
     bool deflate;             /* accept permessage-deflate offers */
     const char *protocol;     /* the selected subprotocol, NULL: none */
+    void *state;              /* becomes conn.protocol */
 };
 
 /* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a

@@ -184,7 +184,7 @@ static void test_events_doc_is_fresh(void **state)
         buf_append(&found, piece, n);
     fclose(file);
     if (!slice_equal(buf_slice(&expected), buf_slice(&found)))
-        fail_msg("docs/events.md is stale: cmake --build --preset debug -t docs");
+        fail_msg("docs/events.md is stale: make docs");
     buf_fini(&expected);
     buf_fini(&found);
 }

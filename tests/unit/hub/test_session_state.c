@@ -54,7 +54,7 @@ static void test_empty(void **unused)
         "\"completion_percentage\":0,\"status\":\"pending\"},\"last_checkpoint\":null,"
         "\"terminal_tail\":\"\",\"errors\":[],\"connections\":2,\"started\":null,"
         "\"updated\":null}";
-    struct session_state *state = session_state_new();
+    struct session_state *state = session_state_try_new();
     struct buf out = {0};
     shown_json(state, &out);
     assert_string_equal(buf_text(&out), expected);
@@ -68,7 +68,7 @@ static void test_empty(void **unused)
 static void test_components(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold(s, "component_update",
          "{\"component_id\":\"auth\",\"status\":\"in_progress\","
          "\"progress\":45.5,\"metadata\":{\"a\":1}}");
@@ -100,7 +100,7 @@ static void test_components(void **unused)
 static void test_features_lead_without_components(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold(s, "feature_update",
          "{\"feature_id\":\"login\",\"status\":\"in_progress\",\"progress\":10}");
     assert_shown(s, "overall_progress.completion_percentage", "10");
@@ -114,7 +114,7 @@ static void test_features_lead_without_components(void **unused)
 static void test_checkpoint(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     assert_false(session_state_has_checkpoint(s, SLICE("c1")));
     fold(s, "checkpoint_update",
          "{\"checkpoint_id\":\"c1\",\"phase\":\"build_3a\",\"tasks_completed\":[\"t1\",\"t2\"],"
@@ -139,7 +139,7 @@ static void test_checkpoint(void **unused)
 static void test_errors(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     for (int i = 0; i < 25; i++) {
         char data[100];
         snprintf(data, sizeof data, "{\"error_message\":\"e%d\",\"error_type\":\"t\"}", i);
@@ -168,7 +168,7 @@ static void test_errors(void **unused)
 static void test_runs(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold(s, "run_started", "{\"command\":\"make\"}");
     assert_shown(s, "status", "\"in_progress\"");
     fold(s, "build_progress", "{\"total\":4,\"completed\":1,\"percent\":25}");
@@ -201,7 +201,7 @@ static void shown_tail(const struct session_state *state, struct buf *text)
 static void test_terminal_tail(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     struct buf all = {0}, tail = {0}, data = {0};
     unsigned random = 1;
     for (int i = 0; i < 3000; i++) {
@@ -241,7 +241,7 @@ static void test_terminal_tail(void **unused)
 static void test_items_are_bounded(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     char data[128];
     for (int i = 0; i < 10005; i++) {
         if (i == 10000) /* 0 is no longer the oldest */
@@ -278,7 +278,7 @@ static void fold_metadata(struct session_state *s, int id, size_t len)
 static void test_metadata_is_bounded(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold_metadata(s, 0, 16385);
     assert_shown(s, "components.c0.metadata", "null");
     for (int i = 0; i < 300; i++)
@@ -294,7 +294,7 @@ static void test_metadata_is_bounded(void **unused)
 static void test_texts_are_bounded(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     struct buf data = {0};
     BUF_LITERAL(&data, "{\"error_type\":\"");
     for (int i = 0; i < 200; i++)
@@ -336,20 +336,20 @@ static void fold_everything(struct session_state *s)
 static void test_snapshot(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold_everything(s);
     struct buf snapshot = {0}, before = {0}, after = {0};
     session_state_append_snapshot(s, &snapshot);
-    struct session_state *loaded = session_state_load(buf_slice(&snapshot));
+    struct session_state *loaded = session_state_try_load(buf_slice(&snapshot));
     assert_non_null(loaded);
     shown_json(s, &before);
     shown_json(loaded, &after);
     assert_string_equal(buf_text(&after), buf_text(&before));
     assert_true(session_state_has_checkpoint(loaded, SLICE("c")));
-    assert_null(session_state_load(SLICE("[]")));
-    assert_null(session_state_load(SLICE("{\"components\":")));
+    assert_null(session_state_try_load(SLICE("[]")));
+    assert_null(session_state_try_load(SLICE("{\"components\":")));
     session_state_free(loaded);
-    loaded = session_state_load(
+    loaded = session_state_try_load(
         SLICE("{\"components\":{\"a\":1,\"b\":{}},\"errors\":7,\"fold\":{\"run\":9}}"));
     shown_json(loaded, &after);
     session_state_free(loaded);
@@ -363,7 +363,7 @@ static void test_snapshot(void **unused)
 static void test_wrong_kinds(void **unused)
 {
     (void)unused;
-    struct session_state *s = session_state_new();
+    struct session_state *s = session_state_try_new();
     fold(s, "component_update", "{\"component_id\":7,\"status\":1}");
     fold(s, "component_update", "{\"component_id\":\"a\",\"status\":1,\"progress\":\"x\"}");
     fold(s, "component_update", "{\"component_id\":\"b\",\"status\":\"failed\",\"progress\":1e9}");
@@ -386,7 +386,7 @@ static void test_without_memory(void **unused)
     unsigned incomplete = 0;
     for (unsigned nth = 1; nth < 60; nth++) {
         memory_fail_nth(nth);
-        struct session_state *s = session_state_new();
+        struct session_state *s = session_state_try_new();
         if (s)
             fold_everything(s);
         memory_fail_nth(0);

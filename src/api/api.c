@@ -1,0 +1,69 @@
+/* The API's routes and what their handlers share; see api.h. */
+#include "api/api.h"
+
+#include "base/clock.h"
+#include "fanfare/error.h"
+
+static const struct api_route routes[] = {
+    {HTTP_POST, "/api/v1/publish", api_publish},
+    {HTTP_GET, "/api/v1/publish", api_publish_socket},
+    {HTTP_GET, "/api/v1/topics", api_topics},
+    {HTTP_GET, "/api/v1/topics/{topic}/history", api_history},
+    {HTTP_GET, "/api/v1/topics/{topic}/presence", api_presence},
+    {HTTP_GET, "/api/build/sessions", api_sessions},
+    {HTTP_GET, "/api/build/status/{session_id}", api_status},
+    {HTTP_POST, "/demo/send-update", api_demo},
+    {HTTP_GET, "/health", api_health},
+    {HTTP_GET, "/metrics", api_metrics},
+    {HTTP_GET, "/openapi.json", api_openapi},
+    {HTTP_GET, "/asyncapi.json", api_asyncapi},
+    {HTTP_GET, "/docs", api_page},
+    {HTTP_GET, "/docs/{file}", api_page},
+    {HTTP_GET, "/examples/{file}", api_page},
+    {HTTP_GET, "/", api_root},
+};
+
+const struct api_route *api_routes(unsigned *count)
+{
+    *count = sizeof routes / sizeof *routes;
+    return routes;
+}
+
+/* A token bucket as one number: the time at which the bucket will be full again. */
+uint64_t api_publish_quota(struct api *api, uint64_t n)
+{
+    uint64_t rate = atomic_load_explicit(&api->publish_limit, memory_order_relaxed);
+    if (rate == 0 || n == 0)
+        return 0;
+    uint64_t now = clock_ns() / 1000, cost = n * 1000000 / rate;
+    uint64_t ready = atomic_load(&api->publish_ready_us), next;
+    do
+        next = (ready > now ? ready : now) + cost;
+    while (!atomic_compare_exchange_weak(&api->publish_ready_us, &ready, next));
+    uint64_t allowed = now + 1000000; /* a burst of one second */
+    return next > allowed ? (next - allowed) / 1000 + 1 : 0;
+}
+
+bool api_query_number(struct api_request *r, const char *name, uint64_t min, uint64_t max,
+                      uint64_t *value)
+{
+    struct buf text = {0};
+    uint64_t n = 0;
+    int error = http_query_get(r->exchange->request->query, name, &text);
+    if (error == FAN_E_NOT_FOUND)
+        return true;
+    bool ok = !error && text.len > 0 && text.len <= 18;
+    for (size_t i = 0; ok && i < text.len; i++) {
+        ok = text.data[i] >= '0' && text.data[i] <= '9';
+        n = n * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    if (ok && n >= min && n <= max)
+        *value = n;
+    else
+        http_reply_error(r->exchange, 422, "invalid_parameter",
+                         "%s must be a whole number from %llu to %llu, got \"%.*s\"", name,
+                         (unsigned long long)min, (unsigned long long)max,
+                         text.len > 40 ? 40 : (int)text.len, text.data ? text.data : "");
+    buf_fini(&text);
+    return r->exchange->answered ? false : true;
+}

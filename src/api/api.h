@@ -1,0 +1,94 @@
+/*
+ * The HTTP API's context, and its handlers. One object per server, shared by all workers;
+ * handlers run on the worker of their connection.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/route.h"
+#include "hub/hub.h"
+#include "net/http_server.h"
+#include "net/worker.h"
+
+/* A request in the API: what its route's parameters are. */
+#define API_MAX_VALUES 4
+
+struct api_request {
+    struct api *api;
+    struct http_exchange *exchange;
+    struct slice values[API_MAX_VALUES]; /* path parameters, percent-decoded, NUL-terminated */
+    struct buf storage;                  /* of values */
+};
+
+typedef void api_handler(struct api_request *r);
+
+/* What the server knows and the API shows. */
+struct api_host {
+    /* Appends members to the health object, a comma before each. */
+    void (*health)(void *arg, struct buf *out);
+    /* Appends metrics that are not the API's. */
+    void (*metrics)(void *arg, struct buf *out);
+    /* Collects who is connected to the topic from all workers, then calls done on the worker of
+     * the exchange with a JSON array. The exchange may end before: then with NULL. */
+    void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
+                     void (*done)(void *token, struct buf *array));
+    void *arg;
+};
+
+struct api {
+    struct hub *hub;
+    struct net_shared *shared;
+    struct api_host host;
+    const char *version;
+    const char *flush_name;
+    char *server_url;
+    uint64_t started_ms;      /* monotonic */
+    bool demo_allowed;
+    bool metrics_public;
+    unsigned build_dialect;   /* index, for counting its connections */
+    atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
+    atomic_uint_least64_t publish_limit;
+    atomic_uint_least64_t publish_ready_us; /* token bucket: when the next event may come */
+};
+
+/* A handler and its description. */
+struct api_route {
+    enum http_method method;
+    const char *path;
+    api_handler *handle;
+};
+
+/* The API's own routes; the rest (dialects) is the server's. */
+const struct api_route *api_routes(unsigned *count);
+
+static inline size_t api_message_size(const struct api *api)
+{
+    return (size_t)atomic_load_explicit(&api->shared->limits.message_size, memory_order_relaxed);
+}
+
+static inline void api_count_unusual(struct api *api)
+{
+    atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
+}
+
+/* limits.publish: takes n events' worth; returns how many milliseconds the publisher must wait
+ * before it may go on (0: none). */
+uint64_t api_publish_quota(struct api *api, uint64_t n);
+
+/* Reads a whole-number query parameter. Answers 422 and returns false when it is not one within
+ * min..max. Absent: *value stays. */
+bool api_query_number(struct api_request *r, const char *name, uint64_t min, uint64_t max,
+                      uint64_t *value);
+
+/* Handlers, by file. */
+api_handler api_publish, api_publish_socket;                  /* publish_http.c, publish_socket.c */
+api_handler api_topics, api_history, api_presence;            /* topics.c */
+api_handler api_sessions, api_status, api_demo;               /* sessions.c, demo.c */
+api_handler api_health, api_metrics;                          /* health.c */
+api_handler api_openapi, api_asyncapi, api_page, api_docs_file, api_example, api_root; /* pages.c */
+
+#endif

@@ -1,0 +1,124 @@
+/* POST /demo/send-update: one realistic update of each type, to see something happen. */
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "fanfare/broadcast.h"
+#include "fanfare/error.h"
+#include "hub/catalogue.h"
+
+static const char *const component_names[] = {"auth_service", "api_server", "web_client",
+                                              "database", "worker_pool", "search_index"};
+
+struct demo {
+    struct api *api;
+    unsigned published;
+};
+
+static void nothing(struct publish_batch *batch)
+{
+    (void)batch;
+}
+
+/* The publisher's side of the typed broadcast functions, for this process. */
+static int publish(void *context, const char *topic, const char *type, const char *data,
+                   size_t size)
+{
+    struct demo *demo = context;
+    const struct event_type *info = catalogue_find(slice_from(type));
+    struct slice topics[1] = {slice_from(topic)};
+    const struct event_spec spec = {
+        .type = slice_from(type),
+        .source = SLICE("demo"),
+        .data = slice_of(data, size),
+        .type_info = info,
+        .type_index = (uint8_t)catalogue_index(info),
+        .time_ms = clock_wall_ms(),
+        .place_count = 1,
+    };
+    struct publish_item item = {.event = event_try_new(&spec), .topics = topics};
+    struct publish_item *items[1] = {&item};
+    struct publish_batch batch = {.items = items, .count = 1, .done = nothing};
+    if (!item.event)
+        return FAN_E_NO_MEMORY;
+    hub_publish(demo->api->hub, &batch);
+    event_unref(item.event);
+    if (!item.error)
+        demo->published++;
+    return item.error;
+}
+
+static void send_update(struct demo *demo, const char *session)
+{
+    static const char output[] = "[12:00:01] \x1b[32mCompiling\x1b[0m src/auth/session.c\r\n";
+    const struct fan_publisher to = {publish, demo};
+    unsigned step = (unsigned)(random_u64() % 10);
+    const char *component = component_names[step % 6];
+    char id[48];
+    const char *tasks[] = {"configure", "compile"}, *files[] = {"src/auth/session.c"};
+    snprintf(id, sizeof id, "checkpoint_demo_%llu", (unsigned long long)clock_wall_ms());
+    fan_broadcast_component_update(&to, session, component, step == 9 ? "completed" : "in_progress",
+                                   step == 9 ? 100 : 10.0 * step + 4.5, "{\"demo\":true}");
+    fan_broadcast_feature_update(&to, session, "single_sign_on", "in_progress", 10.0 * step, NULL);
+    fan_broadcast_terminal_output(&to, session, output, sizeof output - 1, "stdout", "builder");
+    fan_broadcast_checkpoint_update(&to, session, id, "build_demo", tasks, 2, files, 1, NULL);
+    fan_broadcast_build_progress(&to, session, 10, step, 10.0 * step);
+    fan_broadcast_file_change(&to, session, "src/auth/session.c", "modified",
+                              "int session_open(void);\n");
+    fan_broadcast_error(&to, session, "demo: undefined reference to `session_close'", "link", NULL);
+}
+
+struct session_list {
+    struct buf names; /* each with a NUL */
+    unsigned dialect, count;
+};
+
+static bool collect(void *arg, const struct topic_info *info)
+{
+    struct session_list *list = arg;
+    if (info->kind != TOPIC_SESSION || info->subscribers_of[list->dialect] == 0)
+        return true;
+    buf_append_slice(&list->names, slice_skip(info->name, strlen("session:")));
+    buf_append_char(&list->names, '\0');
+    list->count++;
+    return !list->names.failed;
+}
+
+static void send_to_watched(struct demo *demo)
+{
+    struct session_list list = {.dialect = demo->api->build_dialect};
+    hub_each_topic(demo->api->hub, collect, &list);
+    const char *name = list.names.data;
+    for (unsigned i = 0; !list.names.failed && i < list.count; i++, name += strlen(name) + 1)
+        send_update(demo, name);
+    if (list.count == 0)
+        send_update(demo, "demo");
+    buf_fini(&list.names);
+}
+
+void api_demo(struct api_request *r)
+{
+    struct demo demo = {.api = r->api};
+    struct buf session = {0}, out = {0};
+    if (!r->api->demo_allowed) {
+        http_reply_error(r->exchange, 403, "forbidden",
+                         "demo updates are turned off (option demo)");
+        return;
+    }
+    int error = http_query_get(r->exchange->request->query, "session", &session);
+    if (error == FAN_E_NOT_FOUND) {
+        send_to_watched(&demo);
+    } else if (error || !http_identifier_valid(buf_slice(&session))) {
+        buf_fini(&session);
+        http_reply_error(r->exchange, 400, "invalid_session",
+                         "a session id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+        return;
+    } else {
+        send_update(&demo, buf_text(&session));
+    }
+    buf_fini(&session);
+    buf_printf(&out, "{\"status\":\"sent\",\"published\":%u}\n", demo.published);
+    http_reply_json(r->exchange, 200, &out);
+}

@@ -1,0 +1,43 @@
+/*
+ * One event on its way in, from JSON text to something the hub can accept: shared by all ways of
+ * publishing.
+ */
+#ifndef API_PUBLISH_EVENT_H
+#define API_PUBLISH_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "hub/hub.h"
+
+/* Why an event was refused. */
+struct publish_failure {
+    int status;       /* 400, 413, 422, 503 */
+    const char *code; /* "invalid_json", "invalid_event"… */
+    char field[64];   /* "" when it is about the whole */
+    char message[400];
+};
+
+struct parsed_event {
+    struct event *event; /* the caller's reference */
+    bool many;           /* it came with "topics": answered with "results" */
+    size_t names_at;     /* the topics' names in `names`, each followed by a NUL */
+    const char *warning; /* a field with an unusual value, to be counted; NULL: none */
+};
+
+/* text: one JSON object. names: the topics' names are appended. Returns 0, or a negative error
+ * with *failure filled. max_data: largest data. */
+int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
+                        struct parsed_event *out, struct publish_failure *failure);
+
+/* Fills *failure for what the hub said of an item. */
+void publish_event_refused(int error, struct publish_failure *failure);
+
+/* {"error":{"code","message","field"}} without the last brace, so that more can be added. */
+void publish_failure_append(struct buf *out, const struct publish_failure *failure);
+
+/* {"topic","offset","epoch","time"}, or {"results":[…]} for one that came with `topics`. */
+void publish_result_append(struct buf *out, const struct publish_item *item, bool many);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * POST /api/v1/publish: one event, or a stream of them as NDJSON.
+ *
+ * A stream is taken in as it comes, a line at a time, and answered as it goes; what a client does
+ * not read of the answer stops the reading of its body.
+ */
+#include <stdio.h>
+
+#include "api/api.h"
+#include "api/intake.h"
+#include "base/memory.h"
+#include "fanfare/error.h"
+
+/* Room for what stands around data in one event. */
+#define ENVELOPE_MAX 65536
+
+/* ---- One event ---- */
+
+static void answer_single(void *arg, struct slice line)
+{
+    struct buf *out = arg;
+    buf_append_slice(out, line);
+}
+
+static const struct intake_ops single_ops = {answer_single};
+
+static void publish_single(struct http_exchange *x)
+{
+    struct api *api = x->conn->worker->app->context;
+    struct intake in;
+    struct buf out = {0};
+    if (api_publish_quota(api, 1) > 1000) {
+        http_add_header(x, "Retry-After", "1");
+        http_reply_error(x, 429, "rate_limited",
+                         "more events than limits.publish allows; try again later");
+        return;
+    }
+    intake_init(&in, api, ACK_EACH, &single_ops, &out);
+    intake_add(&in, buf_slice(&x->body));
+    int status = intake_flush(&in);
+    intake_fini(&in);
+    buf_append_char(&out, '\n');
+    if (status == 503)
+        http_add_header(x, "Retry-After", "1");
+    http_reply_json(x, status, &out);
+}
+
+/* ---- A stream ---- */
+
+struct stream {
+    struct http_exchange *exchange;
+    struct intake intake;
+    struct buf line; /* the beginning of a line whose end has not come */
+    bool skipping;   /* the line is too long: its rest is passed over */
+    size_t max_line;
+};
+
+static void answer_stream(void *arg, struct slice line)
+{
+    struct stream *s = arg;
+    struct buf text = {0};
+    buf_append_slice(&text, line);
+    buf_append_char(&text, '\n');
+    http_stream_write(s->exchange, buf_slice(&text));
+    buf_fini(&text);
+}
+
+static const struct intake_ops stream_ops = {answer_stream};
+
+static bool is_blank(struct slice line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (line.ptr[i] != ' ' && line.ptr[i] != '\t' && line.ptr[i] != '\r')
+            return false;
+    return true;
+}
+
+static void take_line(struct stream *s, struct slice line)
+{
+    if (is_blank(line))
+        s->intake.line++; /* it counts, but is no event */
+    else
+        intake_add(&s->intake, line);
+}
+
+static void too_long(struct stream *s)
+{
+    struct publish_failure failure = {.status = 413, .code = "too_large"};
+    snprintf(failure.message, sizeof failure.message,
+             "the line is longer than the %zu bytes of data and %d bytes around it that are "
+             "accepted",
+             s->intake.max_data, ENVELOPE_MAX);
+    intake_add_failure(&s->intake, &failure);
+    s->skipping = true;
+    buf_fini(&s->line);
+}
+
+static void keep(struct stream *s, struct slice rest)
+{
+    if (s->skipping)
+        return;
+    if (s->line.len + rest.len > s->max_line) {
+        too_long(s);
+        return;
+    }
+    buf_append_slice(&s->line, rest);
+    if (s->line.failed)
+        conn_close(s->exchange->conn, "out of memory");
+}
+
+static void end_line(struct stream *s, struct slice part)
+{
+    if (s->skipping) {
+        s->skipping = false;
+        return;
+    }
+    if (s->line.len == 0 && part.len <= s->max_line) {
+        take_line(s, part);
+        return;
+    }
+    keep(s, part);
+    if (s->skipping) {
+        s->skipping = false;
+        return;
+    }
+    take_line(s, buf_slice(&s->line));
+    if (s->line.cap > ENVELOPE_MAX)
+        buf_fini(&s->line);
+    else
+        buf_clear(&s->line);
+}
+
+static void wait_for_quota(struct stream *s, uint64_t before)
+{
+    uint64_t wait_ms = api_publish_quota(s->intake.api, s->intake.line - before);
+    if (wait_ms)
+        http_pause(s->exchange, wait_ms);
+}
+
+static void on_piece(struct http_exchange *x, struct slice piece)
+{
+    struct stream *s = x->data;
+    struct slice rest = piece;
+    uint64_t before = s->intake.line;
+    while (rest.len) {
+        const char *newline = memchr(rest.ptr, '\n', rest.len);
+        if (!newline) {
+            keep(s, rest);
+            break;
+        }
+        size_t n = (size_t)(newline - rest.ptr);
+        end_line(s, slice_of(rest.ptr, n));
+        rest = slice_skip(rest, n + 1);
+    }
+    intake_flush(&s->intake);
+    wait_for_quota(s, before);
+}
+
+static void free_stream(struct http_exchange *x)
+{
+    struct stream *s = x->data;
+    intake_fini(&s->intake);
+    buf_fini(&s->line);
+    memory_free(s);
+    x->data = NULL;
+}
+
+static void on_done(struct http_exchange *x)
+{
+    struct stream *s = x->data;
+    struct buf sum = {0};
+    if (s->line.len && !s->skipping)
+        end_line(s, slice_of("", 0)); /* the last newline is optional */
+    intake_flush(&s->intake);
+    intake_append_sum(&s->intake, &sum);
+    buf_append_char(&sum, '\n');
+    http_stream_write(x, buf_slice(&sum));
+    buf_fini(&sum);
+    free_stream(x);
+    x->abort = NULL;
+    http_stream_end(x);
+}
+
+static void begin_stream(struct api_request *r, enum ack_mode ack)
+{
+    struct http_exchange *x = r->exchange;
+    struct stream *s = memory_zero(sizeof *s);
+    s->exchange = x;
+    intake_init(&s->intake, r->api, ack, &stream_ops, s);
+    s->intake.lines = true;
+    s->intake.sum_topics = true;
+    s->max_line = s->intake.max_data + ENVELOPE_MAX;
+    x->data = s;
+    x->piece = on_piece;
+    x->done = on_done;
+    x->abort = free_stream;
+    http_stream_begin(x, 200, "application/x-ndjson");
+}
+
+/* ---- The route ---- */
+
+static bool check_durability(struct http_exchange *x)
+{
+    struct buf value = {0};
+    int error = http_query_get(x->request->query, "durability", &value);
+    bool ok = error == FAN_E_NOT_FOUND || slice_is(buf_slice(&value), "memory") ||
+              slice_is(buf_slice(&value), "disk");
+    buf_fini(&value);
+    if (!ok)
+        http_reply_error(x, 422, "invalid_parameter",
+                         "durability must be \"memory\" or \"disk\"");
+    return ok;
+}
+
+static bool read_ack(struct http_exchange *x, enum ack_mode *ack)
+{
+    struct buf value = {0};
+    int error = http_query_get(x->request->query, "ack", &value);
+    bool ok = error == FAN_E_NOT_FOUND || ack_mode_parse(buf_slice(&value), ack);
+    buf_fini(&value);
+    if (!ok)
+        http_reply_error(x, 400, "invalid_parameter",
+                         "ack must be \"each\", \"batch\" or \"none\"");
+    return ok;
+}
+
+void api_publish(struct api_request *r)
+{
+    struct http_exchange *x = r->exchange;
+    struct slice type = http_header_get(x->request, "Content-Type"), media;
+    enum ack_mode ack = ACK_BATCH;
+    if (!check_durability(x) || !read_ack(x, &ack))
+        return;
+    if (slice_split(&type, ';', &media) &&
+        slice_is_nocase(slice_trim(media), "application/x-ndjson")) {
+        begin_stream(r, ack);
+        return;
+    }
+    x->body_limit = api_message_size(r->api) + ENVELOPE_MAX;
+    if (!x->request->has_body)
+        publish_single(x);
+    else
+        x->done = publish_single;
+}

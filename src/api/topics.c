@@ -1,0 +1,157 @@
+/* Topics: the list, history, presence. */
+#include "api/api.h"
+#include "base/memory.h"
+#include "codec/cursor.h"
+#include "codec/json.h"
+#include "fanfare/error.h"
+#include "hub/event_json.h"
+
+#define HISTORY_LIMIT     1000
+#define HISTORY_LIMIT_MAX 10000
+#define HISTORY_BYTES     (8u << 20) /* of data in one answer; the rest is asked for with since */
+
+/* ---- The list ---- */
+
+static bool append_topic(void *arg, const struct topic_info *info)
+{
+    struct buf *out = arg;
+    char epoch[EPOCH_TEXT_SIZE];
+    epoch_format(info->epoch, epoch);
+    if (out->data[out->len - 1] == '}')
+        buf_append_char(out, ',');
+    BUF_LITERAL(out, "{\"topic\":");
+    json_append_string(out, info->name);
+    buf_printf(out, ",\"subscribers\":%u,\"offset\":%llu,\"epoch\":\"%s\",\"rate\":",
+               info->subscribers, (unsigned long long)info->offset, epoch);
+    json_append_number(out, (double)(int64_t)(info->rate * 100 + 0.5) / 100);
+    buf_append_char(out, '}');
+    return !out->failed;
+}
+
+void api_topics(struct api_request *r)
+{
+    struct buf out = {0};
+    BUF_LITERAL(&out, "{\"topics\":[");
+    hub_each_topic(r->api->hub, append_topic, &out);
+    BUF_LITERAL(&out, "]}\n");
+    http_reply_json(r->exchange, 200, &out);
+}
+
+/* A topic as path parameter; answers 400 for something else. */
+static bool check_topic(struct api_request *r)
+{
+    struct topic_name parsed;
+    const char *why;
+    if (topic_name_parse(r->values[0], &parsed, &why) == 0)
+        return true;
+    http_reply_error(r->exchange, 400, "invalid_topic", "topic \"%.*s\": %s",
+                     r->values[0].len > 60 ? 60 : (int)r->values[0].len, r->values[0].ptr, why);
+    return false;
+}
+
+/* ---- History ---- */
+
+/* Under which of its places the event stands in this topic. */
+static unsigned place_in(const struct event *e, struct slice topic)
+{
+    for (unsigned i = 0; i < e->place_count; i++)
+        if (slice_equal(topic_name_slice(e->places[i].topic), topic))
+            return i;
+    return 0;
+}
+
+void api_history(struct api_request *r)
+{
+    uint64_t since = 0, limit = HISTORY_LIMIT;
+    struct topic_page page;
+    struct buf out = {0};
+    char epoch[EPOCH_TEXT_SIZE];
+    if (!check_topic(r) || !api_query_number(r, "since", 0, 999999999999999, &since) ||
+        !api_query_number(r, "limit", 1, HISTORY_LIMIT_MAX, &limit))
+        return;
+    struct event **events = memory_try_alloc(limit * sizeof(struct event *));
+    if (!events) {
+        http_reply_error(r->exchange, 503, "out_of_memory", "not enough memory");
+        return;
+    }
+    int error = hub_topic_page(r->api->hub, r->values[0], since, (unsigned)limit, HISTORY_BYTES,
+                               events, &page);
+    BUF_LITERAL(&out, "{\"events\":[");
+    for (unsigned i = 0; i < page.count; i++) {
+        if (i)
+            buf_append_char(&out, ',');
+        event_append_json(&out, events[i], place_in(events[i], r->values[0]));
+        event_unref(events[i]);
+    }
+    memory_free(events);
+    epoch_format(page.epoch, epoch);
+    buf_printf(&out, "],\"epoch\":\"%s\",\"offset\":%llu,\"first_offset\":%llu}\n", epoch,
+               (unsigned long long)page.offset, (unsigned long long)page.first_offset);
+    if (!error) {
+        http_reply_json(r->exchange, 200, &out);
+        return;
+    }
+    buf_fini(&out);
+    http_reply_error(r->exchange, 404, "not_found", "there is no topic \"%.*s\"",
+                     SLICE_ARG(r->values[0]));
+}
+
+/* ---- Presence ---- */
+
+/* Lives until all workers have answered, also when the asker is gone by then. */
+struct presence_request {
+    struct http_exchange *exchange; /* NULL: it ended */
+    struct buf topic;
+};
+
+static void presence_aborted(struct http_exchange *x)
+{
+    struct presence_request *p = x->data;
+    p->exchange = NULL;
+}
+
+static unsigned count_objects(const struct buf *array)
+{
+    struct json_value value, element;
+    unsigned count = 0;
+    if (json_parse(buf_slice(array), &value, NULL) != 0)
+        return 0;
+    struct json_iter it = json_elements(value);
+    while (json_next_element(&it, &element))
+        count++;
+    return count;
+}
+
+static void presence_known(void *token, struct buf *array)
+{
+    struct presence_request *p = token;
+    struct http_exchange *x = p->exchange;
+    struct buf out = {0};
+    if (x) {
+        x->abort = NULL;
+        x->data = NULL;
+        BUF_LITERAL(&out, "{\"topic\":");
+        json_append_string(&out, buf_slice(&p->topic));
+        buf_printf(&out, ",\"count\":%u,\"connections\":", count_objects(array));
+        buf_append_slice(&out, buf_slice(array));
+        BUF_LITERAL(&out, "}\n");
+        out.failed |= array->failed;
+        http_reply_json(x, 200, &out);
+    }
+    buf_fini(&p->topic);
+    memory_free(p);
+}
+
+void api_presence(struct api_request *r)
+{
+    if (!check_topic(r))
+        return;
+    struct presence_request *p = memory_zero(sizeof *p);
+    struct http_exchange *x = r->exchange;
+    p->exchange = x;
+    buf_append_slice(&p->topic, r->values[0]);
+    x->data = p;
+    x->abort = presence_aborted;
+    r->api->host.presence(r->api->host.arg, x->conn->worker, buf_slice(&p->topic), p,
+                          presence_known);
+}

@@ -1,0 +1,271 @@
+/*
+ * From a request to its handler: access rules, then the API's and the dialects' routes.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/address.h"
+#include "fanfare/error.h"
+#include "server/private.h"
+
+static struct server *server_of(struct http_exchange *x)
+{
+    struct api *api = x->conn->worker->app->context;
+    return CONTAINER(api, struct server, api);
+}
+
+/* ---- Whom it comes from ---- */
+
+struct proxy_walk {
+    const struct config *config;
+    struct slice client;
+};
+
+static bool is_trusted(const struct config *config, struct slice address)
+{
+    struct in6_addr parsed;
+    if (network_address_parse(address, &parsed) != 0)
+        return false;
+    for (size_t i = 0; i < config->trusted_proxies.count; i++) {
+        struct network network;
+        if (network_parse(slice_from(config->trusted_proxies.items[i]), &network) == 0 &&
+            network_contains(&network, &parsed))
+            return true;
+    }
+    return false;
+}
+
+/* From the nearest hop outwards, the first one that is no trusted proxy is the client. */
+static bool walk_proxy(void *arg, struct slice address)
+{
+    struct proxy_walk *walk = arg;
+    if (!peer_is_address(address))
+        return false;
+    walk->client = address;
+    return is_trusted(walk->config, address);
+}
+
+/* Behind trusted proxies the connection is counted for the client they name. */
+static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
+{
+    struct conn *c = x->conn;
+    struct worker *w = c->worker;
+    struct proxy_walk walk = {.config = s->config};
+    struct peer *peer;
+    if (s->config->trusted_proxies.count == 0 || !is_trusted(s->config, slice_from(c->peer->text)))
+        return true;
+    http_forwarded_each(x->request, walk_proxy, &walk);
+    if (walk.client.len == 0 || walk.client.len >= PEER_TEXT_SIZE)
+        return true;
+    int error = peer_take(s->shared.peers, walk.client, false,
+                          (uint32_t)NET_LIMIT(w, connections_per_address), &peer);
+    if (error == FAN_E_LIMIT) {
+        NET_STAT(w, refused_address, 1);
+        http_add_header(x, "Retry-After", "5");
+        http_reply_error(x, 429, "connections_per_address",
+                         "too many connections from this address "
+                         "(limits.connections_per_address)");
+        return false;
+    }
+    if (!error) {
+        peer_release(s->shared.peers, c->peer);
+        c->peer = peer;
+    }
+    return true;
+}
+
+/* ---- Access ---- */
+
+static bool has_forwarding(const struct http_request *r)
+{
+    static const char *const names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
+                                        "X-Forwarded-Proto", "X-Real-IP"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (http_header_get(r, names[i]).ptr)
+            return true;
+    return false;
+}
+
+static bool may_pass(struct server *s, struct http_exchange *x, struct slice path)
+{
+    const struct http_request *r = x->request;
+    const struct access_request request = {
+        .host = http_header_get(r, "Host"),
+        .origin = http_header_get(r, "Origin"),
+        .forwarded = has_forwarding(r),
+        .handshake = r->upgrade || http_header_get(r, "Sec-WebSocket-Key").ptr,
+        .changes = r->method != HTTP_GET && r->method != HTTP_HEAD && r->method != HTTP_OPTIONS,
+        .health = slice_is(path, "/health"),
+    };
+    struct access_verdict verdict = access_judge(s->access, &request);
+    http_add_header(x, "X-Content-Type-Options", "nosniff");
+    if (request.origin.ptr)
+        http_add_header(x, "Vary", "Origin");
+    if (!verdict.allowed) {
+        log_warn(request.handshake ? "websocket" : "http", "refused",
+                 LOG_TEXT("reason", verdict.message), LOG_SLICE("origin", request.origin),
+                 LOG_SLICE("host", request.host), LOG_SLICE("path", path),
+                 LOG_TEXT("address", x->conn->peer->text));
+        http_reply_error(x, 403, verdict.code, "%s", verdict.message);
+        return false;
+    }
+    if (verdict.cors) {
+        buf_printf(&x->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(request.origin));
+        http_add_header(x, "Access-Control-Allow-Credentials", "true");
+    }
+    return true;
+}
+
+static void answer_preflight(struct http_exchange *x)
+{
+    http_add_header(x, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    http_add_header(x, "Access-Control-Allow-Headers",
+                    "Authorization, Content-Type, Last-Event-ID");
+    http_add_header(x, "Access-Control-Max-Age", "600");
+    http_add_header(x, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    http_reply(x, 204, NULL, slice_of("", 0));
+}
+
+/* ---- Routes ---- */
+
+/* Decodes the path parameters; each is followed by a NUL. */
+static bool decode_values(struct api_request *r, unsigned count)
+{
+    size_t total = 0;
+    for (unsigned i = 0; i < count; i++)
+        total += r->values[i].len + 1;
+    if (!buf_reserve(&r->storage, total))
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        size_t at = r->storage.len;
+        if (http_percent_decode(r->values[i], false, &r->storage) != 0)
+            return false;
+        r->values[i] = slice_of(r->storage.data + at, r->storage.len - at);
+        buf_append_char(&r->storage, '\0');
+    }
+    return !r->storage.failed;
+}
+
+static unsigned count_parameters(const char *path)
+{
+    unsigned n = 0;
+    for (; *path; path++)
+        n += *path == '{';
+    return n;
+}
+
+static void bad_escape(struct http_exchange *x)
+{
+    http_reply_error(x, 400, "bad_path", "the path has a malformed percent escape");
+}
+
+static void call_api(struct server *s, struct http_exchange *x, const struct api_route *route,
+                     struct slice *values)
+{
+    struct api_request r = {.api = &s->api, .exchange = x};
+    memcpy(r.values, values, sizeof r.values);
+    if (decode_values(&r, count_parameters(route->path)))
+        route->handle(&r);
+    else
+        bad_escape(x);
+    buf_fini(&r.storage);
+}
+
+static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
+                         struct slice *values)
+{
+    struct api_request r = {.exchange = x};
+    unsigned count = count_parameters(dialect->path);
+    memcpy(r.values, values, sizeof r.values);
+    if (!decode_values(&r, count))
+        bad_escape(x);
+    else if (count && !http_identifier_valid(r.values[0]))
+        http_reply_error(x, 400, "invalid_id",
+                         "an id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+    else
+        dialect->accept(x, count ? r.values[0] : slice_of("", 0));
+    buf_fini(&r.storage);
+}
+
+struct allowed {
+    bool get, post;
+};
+
+static bool try_dialects(struct http_exchange *x, struct slice path, struct allowed *allowed)
+{
+    struct slice values[API_MAX_VALUES];
+    for (unsigned i = 0; i < dialect_count; i++) {
+        if (!route_match(dialects[i]->path, path, values, API_MAX_VALUES))
+            continue;
+        allowed->get = true;
+        if (x->request->method != HTTP_GET)
+            continue;
+        call_dialect(x, dialects[i], values);
+        return true;
+    }
+    return false;
+}
+
+static bool try_api(struct server *s, struct http_exchange *x, struct slice path,
+                    struct allowed *allowed)
+{
+    struct slice values[API_MAX_VALUES];
+    unsigned count;
+    const struct api_route *routes = api_routes(&count);
+    enum http_method method = x->request->method == HTTP_HEAD ? HTTP_GET : x->request->method;
+    for (unsigned i = 0; i < count; i++) {
+        if (!route_match(routes[i].path, path, values, API_MAX_VALUES))
+            continue;
+        allowed->get |= routes[i].method == HTTP_GET;
+        allowed->post |= routes[i].method == HTTP_POST;
+        if (routes[i].method != method)
+            continue;
+        call_api(s, x, &routes[i], values);
+        return true;
+    }
+    return false;
+}
+
+static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
+{
+    if (allowed->get || allowed->post) {
+        http_add_header(x, "Allow",
+                        allowed->get && allowed->post ? "GET, HEAD, POST, OPTIONS"
+                        : allowed->get                ? "GET, HEAD, OPTIONS"
+                                                      : "POST, OPTIONS");
+        http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
+                         http_method_name(x->request->method));
+        return;
+    }
+    http_reply_error(x, 404, "not_found", "there is nothing at %.*s; see /docs",
+                     path.len > 200 ? 200 : (int)path.len, path.ptr);
+}
+
+/* The path below base_path; false when it is not below it. */
+static bool strip_base(const struct server *s, struct slice *path)
+{
+    const char *base = s->config->base_path;
+    size_t n = strlen(base);
+    if (n == 0)
+        return true;
+    if (!slice_starts(*path, base) || (path->len > n && path->ptr[n] != '/'))
+        return false;
+    *path = path->len == n ? SLICE("/") : slice_skip(*path, n);
+    return true;
+}
+
+void server_request(struct http_exchange *x)
+{
+    struct server *s = server_of(x);
+    struct slice path = x->request->path;
+    struct allowed allowed = {false, false};
+    bool inside = strip_base(s, &path);
+    if (!may_pass(s, x, path) || !take_forwarded_peer(s, x))
+        return;
+    if (x->request->method == HTTP_OPTIONS) {
+        answer_preflight(x);
+        return;
+    }
+    if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
+        return;
+    no_route(x, path, &allowed);
+}

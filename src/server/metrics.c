@@ -1,0 +1,198 @@
+/*
+ * /metrics in the Prometheus text format (0.0.4) and the server's part of /health, from one table.
+ */
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "server/private.h"
+
+/* Everything that is counted, of all workers together. */
+struct totals {
+    struct hub_stats hub;
+    uint64_t accepted, refused_limit, refused_address, refused_descriptors, accept_pauses;
+    uint64_t bytes_in, bytes_out, closed, backlogged, control_overflows, no_memory;
+    uint64_t handshake_timeouts, rate_limited, http_requests, websocket_upgrades, messages_in;
+    uint64_t keepalive_closed;
+    uint64_t encoded, encoded_bytes, deliveries, dropped_bytes, dropped_superseded;
+    uint64_t dropped_ephemeral, lagged, gaps, overflow_closed, history_reads, compressed;
+    uint64_t connections, unusual, uptime_s;
+};
+
+#define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
+#define ADD(to, from, field) (to)->field += LOAD(from, field)
+
+static void add_net(struct totals *t, const struct net_stats *n)
+{
+    ADD(t, n, accepted);
+    ADD(t, n, refused_limit);
+    ADD(t, n, refused_address);
+    ADD(t, n, refused_descriptors);
+    ADD(t, n, accept_pauses);
+    ADD(t, n, bytes_in);
+    ADD(t, n, bytes_out);
+    ADD(t, n, closed);
+    ADD(t, n, backlogged);
+    ADD(t, n, control_overflows);
+    ADD(t, n, no_memory);
+    ADD(t, n, handshake_timeouts);
+    ADD(t, n, rate_limited);
+    ADD(t, n, http_requests);
+    ADD(t, n, websocket_upgrades);
+    ADD(t, n, messages_in);
+    ADD(t, n, keepalive_closed);
+}
+
+static void add_fanout(struct totals *t, const struct fanout_stats *f)
+{
+    ADD(t, f, encoded);
+    ADD(t, f, encoded_bytes);
+    ADD(t, f, deliveries);
+    ADD(t, f, dropped_bytes);
+    ADD(t, f, dropped_superseded);
+    ADD(t, f, dropped_ephemeral);
+    ADD(t, f, lagged);
+    ADD(t, f, gaps);
+    ADD(t, f, overflow_closed);
+    ADD(t, f, history_reads);
+}
+
+static void collect(struct server *s, struct totals *t)
+{
+    *t = (struct totals){0};
+    hub_stats(s->hub, &t->hub);
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        const struct delivery *d = s->workers[i].context;
+        add_net(t, &s->workers[i].stats);
+        add_fanout(t, &d->fanout.stats);
+        t->compressed += LOAD(d, compressed);
+    }
+    t->connections = LOAD(&s->shared, connections);
+    t->unusual = LOAD(&s->api, unusual);
+    t->uptime_s = (clock_ms() - s->api.started_ms) / 1000;
+}
+
+#define COUNTER "counter"
+#define GAUGE   "gauge"
+#define AT(field) offsetof(struct totals, field)
+
+/* Rows of the same name follow each other and differ in their labels. */
+static const struct metric {
+    const char *name, *type, *labels, *help;
+    size_t at;
+} metrics[] = {
+    {"fanfare_uptime_seconds", GAUGE, "", "Time since the server was started.", AT(uptime_s)},
+    {"fanfare_connections", GAUGE, "", "Open connections, all protocols.", AT(connections)},
+    {"fanfare_connections_accepted_total", COUNTER, "", "Connections let in.", AT(accepted)},
+    {"fanfare_connections_closed_total", COUNTER, "", "Connections that ended.", AT(closed)},
+    {"fanfare_connections_refused_total", COUNTER, "{reason=\"connections\"}",
+     "Connections refused, by reason.", AT(refused_limit)},
+    {"fanfare_connections_refused_total", COUNTER, "{reason=\"connections_per_address\"}",
+     "", AT(refused_address)},
+    {"fanfare_connections_refused_total", COUNTER, "{reason=\"descriptors\"}", "",
+     AT(refused_descriptors)},
+    {"fanfare_accept_pauses_total", COUNTER, "",
+     "Times that accepting paused because descriptors were used up.", AT(accept_pauses)},
+    {"fanfare_handshake_timeouts_total", COUNTER, "", "Requests that did not come in time.",
+     AT(handshake_timeouts)},
+    {"fanfare_keepalive_closed_total", COUNTER, "", "Connections closed for not answering pings.",
+     AT(keepalive_closed)},
+    {"fanfare_http_requests_total", COUNTER, "", "HTTP requests, handshakes included.",
+     AT(http_requests)},
+    {"fanfare_websocket_upgrades_total", COUNTER, "", "WebSocket handshakes that succeeded.",
+     AT(websocket_upgrades)},
+    {"fanfare_messages_received_total", COUNTER, "", "WebSocket messages from clients.",
+     AT(messages_in)},
+    {"fanfare_rate_limited_total", COUNTER, "",
+     "Times that a client was not read because of limits.messages.", AT(rate_limited)},
+    {"fanfare_received_bytes_total", COUNTER, "", "Bytes read from connections.", AT(bytes_in)},
+    {"fanfare_backlogged_total", COUNTER, "",
+     "Times that a socket took no more and its output waited.", AT(backlogged)},
+    {"fanfare_control_overflows_total", COUNTER, "",
+     "Connections closed because their control queue was full.", AT(control_overflows)},
+    {"fanfare_out_of_memory_total", COUNTER, "",
+     "Connections or requests ended because an allocation failed.", AT(no_memory)},
+    {"fanfare_published_total", COUNTER, "", "Events accepted and numbered.", AT(hub.published)},
+    {"fanfare_ephemeral_total", COUNTER, "", "Ephemeral events accepted.", AT(hub.ephemeral)},
+    {"fanfare_duplicates_total", COUNTER, "", "Publishes answered from an earlier one of the same id.",
+     AT(hub.duplicates)},
+    {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
+     AT(hub.refused)},
+    {"fanfare_unusual_status_total", COUNTER, "",
+     "Events with a status outside the usual ones.", AT(unusual)},
+    {"fanfare_encoded_frames_total", COUNTER, "", "Frames built, once per event and encoding.",
+     AT(encoded)},
+    {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},
+    {"fanfare_compressed_frames_total", COUNTER, "", "Frames sent compressed.", AT(compressed)},
+    {"fanfare_deliveries_total", COUNTER, "", "Frames handed to connections.", AT(deliveries)},
+    {"fanfare_slow_readers_total", COUNTER, "",
+     "Times that a subscriber fell behind and went over to reading history.", AT(lagged)},
+    {"fanfare_history_reads_total", COUNTER, "", "Pieces of history read for subscribers.",
+     AT(history_reads)},
+    {"fanfare_gaps_total", COUNTER, "", "Gaps reported to subscribers.", AT(gaps)},
+    {"fanfare_dropped_bytes_total", COUNTER, "{reason=\"catch_up\"}",
+     "Bytes dropped from the queues of slow readers, to be read again from history.",
+     AT(dropped_bytes)},
+    {"fanfare_dropped_events_total", COUNTER, "{reason=\"superseded\"}",
+     "Deliveries that did not happen, by reason.", AT(dropped_superseded)},
+    {"fanfare_dropped_events_total", COUNTER, "{reason=\"ephemeral\"}", "", AT(dropped_ephemeral)},
+    {"fanfare_slow_readers_closed_total", COUNTER, "",
+     "Slow readers closed because of the policy `disconnect` or for want of memory.",
+     AT(overflow_closed)},
+    {"fanfare_inbox_overflows_total", COUNTER, "",
+     "Times that a worker fell so far behind that it read on from history.",
+     AT(hub.inbox_overflows)},
+    {"fanfare_topics", GAUGE, "", "Topics in memory.", AT(hub.topics)},
+    {"fanfare_topics_dropped_total", COUNTER, "", "Idle topics dropped.", AT(hub.topics_dropped)},
+    {"fanfare_subscriptions", GAUGE, "", "Connections times topics they follow.",
+     AT(hub.subscriptions)},
+    {"fanfare_history_events", GAUGE, "", "Events kept.", AT(hub.events_kept)},
+    {"fanfare_history_bytes", GAUGE, "", "Bytes of events and states kept.", AT(hub.bytes_kept)},
+    {"fanfare_trimmed_events_total", COUNTER, "{reason=\"count\"}",
+     "Events that history dropped, by reason.", AT(hub.trimmed_count)},
+    {"fanfare_trimmed_events_total", COUNTER, "{reason=\"age\"}", "", AT(hub.trimmed_age)},
+    {"fanfare_trimmed_events_total", COUNTER, "{reason=\"bytes\"}", "", AT(hub.trimmed_bytes)},
+    {"fanfare_trimmed_events_total", COUNTER, "{reason=\"memory\"}", "", AT(hub.trimmed_memory)},
+    {"fanfare_idempotency_ids", GAUGE, "", "Event ids remembered.", AT(hub.idempotency_entries)},
+};
+
+static void append_dialects(struct server *s, struct buf *out)
+{
+    BUF_LITERAL(out, "# HELP fanfare_clients Clients connected, by dialect.\n"
+                     "# TYPE fanfare_clients gauge\n");
+    for (unsigned k = 0; k < dialect_count; k++) {
+        uint64_t n = 0;
+        for (unsigned i = 0; i < s->worker_count; i++)
+            n += LOAD((const struct delivery *)s->workers[i].context, clients[k]);
+        buf_printf(out, "fanfare_clients{dialect=\"%s\"} %llu\n", dialects[k]->name,
+                   (unsigned long long)n);
+    }
+}
+
+void server_metrics(void *arg, struct buf *out)
+{
+    struct server *s = arg;
+    struct totals totals;
+    const char *last = "";
+    collect(s, &totals);
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+        const struct metric *m = &metrics[i];
+        uint64_t value;
+        memcpy(&value, (const char *)&totals + m->at, sizeof value);
+        if (strcmp(m->name, last) != 0)
+            buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
+        buf_printf(out, "%s%s %llu\n", m->name, m->labels, (unsigned long long)value);
+        last = m->name;
+    }
+    append_dialects(s, out);
+}
+
+void server_health(void *arg, struct buf *out)
+{
+    struct server *s = arg;
+    buf_printf(out, ",\"engine\":{\"name\":\"%s\",\"status\":\"ok\"},\"flush\":\"%s\",\"workers\":%u",
+               hub_engine_name(s->hub), s->workers[0].flush->ops->name, s->worker_count);
+    buf_printf(out, ",\"tls\":%s,\"sources\":[", s->tls ? "true" : "false");
+    server_watch_health(s, out);
+    buf_append_char(out, ']');
+}
