@@ -133,7 +133,7 @@ static bool decode_values(struct api_request *r, unsigned count)
     size_t total = 0;
     for (unsigned i = 0; i < count; i++)
         total += r->values[i].len + 1;
-    if (!buf_reserve(&r->storage, total))
+    if (count && !buf_reserve(&r->storage, total))
         return false;
     for (unsigned i = 0; i < count; i++) {
         size_t at = r->storage.len;

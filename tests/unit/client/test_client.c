@@ -461,6 +461,7 @@ static void test_free_does_not_wait(void **state)
     assert_int_equal(fan_client_publish(c, "a", "t", NULL), 0);
     wait_for(&s.server.connections, 1);
     finish(&s, c);
+    pthread_mutex_init(&s.lock, NULL);
     c = open_client(&s, 0); /* nobody listens any more */
     assert_int_equal(fan_client_publish(c, "a", "t", NULL), 0);
     wait_for(&s.unreachable, 1);
@@ -469,6 +470,7 @@ static void test_free_does_not_wait(void **state)
     assert_false(stats.connected);
     assert_int_equal(stats.spool_events, 1);
     fan_client_free(c);
+    pthread_mutex_destroy(&s.lock);
     buf_fini(&s.problems);
 }
 

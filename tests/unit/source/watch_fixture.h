@@ -2,8 +2,9 @@
  * A project in a temporary directory, a watcher on it, and a record of what the watcher reports.
  *
  * Nothing here sleeps and hopes: every wait is for a condition, with a deadline. That nothing more
- * is reported is checked by flush(): events come in the order in which files settle, so when a
- * file that is written last has been reported, everything before it has been judged.
+ * is reported is checked by flush(): events come in the order in which files settle, and of the
+ * same time by name, so when a file that is written last and sorts last has been reported,
+ * everything before it has been judged.
  */
 #ifndef WATCH_FIXTURE_H
 #define WATCH_FIXTURE_H
@@ -256,7 +257,7 @@ static inline uint64_t wait_event(struct project *p, const char *type, const cha
 static inline void flush(struct project *p)
 {
     char name[64], data[128];
-    snprintf(name, sizeof name, ".buildrunner/artifacts/flush-%u", p->flushes++);
+    snprintf(name, sizeof name, ".buildrunner/context/zz-flush-%u", p->flushes++);
     snprintf(data, sizeof data, "{\"file_path\":\"%s\",\"change_type\":\"created\"}", name);
     write_text(p, name, "");
     wait_event(p, "file_change", data);
