@@ -50,7 +50,8 @@ format: packages-lint ## Format the C code in place
 
 .PHONY: docs
 docs: all ## Write again what is generated from the program's tables
-	@scripts/docs
+	@cmake --build --preset release --target docs
+	build/release/fanfare config --docs >docs/configuration.md
 
 .PHONY: install
 install: all ## Install program, manual and completion under PREFIX=/usr/local

@@ -7,6 +7,7 @@ foreach(example ${examples})
     list(APPEND example_entries /examples/${name}=${example})
 endforeach()
 fanfare_embed(fanfare_api embedded_pages
+    /index.html=${CMAKE_SOURCE_DIR}/web/index.html
     /docs=${CMAKE_SOURCE_DIR}/src/api/docs.html
     /docs/docs.css=${CMAKE_SOURCE_DIR}/src/api/docs.css
     /docs/docs.js=${CMAKE_SOURCE_DIR}/src/api/docs.js

@@ -53,6 +53,7 @@ static int publish(void *context, const char *topic, const char *type, const cha
 static void send_update(struct demo *demo, const char *session)
 {
     static const char output[] = "[12:00:01] \x1b[32mCompiling\x1b[0m src/auth/session.c\r\n";
+    static const char content[] = "int session_open(void);\n";
     const struct fan_publisher to = {publish, demo};
     unsigned step = (unsigned)(random_u64() % 10);
     const char *component = component_names[step % 6];
@@ -65,8 +66,8 @@ static void send_update(struct demo *demo, const char *session)
     fan_broadcast_terminal_output(&to, session, output, sizeof output - 1, "stdout", "builder");
     fan_broadcast_checkpoint_update(&to, session, id, "build_demo", tasks, 2, files, 1, NULL);
     fan_broadcast_build_progress(&to, session, 10, step, 10.0 * step);
-    fan_broadcast_file_change(&to, session, "src/auth/session.c", "modified",
-                              "int session_open(void);\n");
+    fan_broadcast_file_change(&to, session, "src/auth/session.c", "modified", content,
+                              sizeof content - 1);
     fan_broadcast_error(&to, session, "demo: undefined reference to `session_close'", "link", NULL);
 }
 

@@ -20,7 +20,7 @@ struct proxy_walk {
     struct slice client;
 };
 
-static bool is_trusted(const struct config *config, struct slice address)
+bool server_is_trusted(const struct config *config, struct slice address)
 {
     struct in6_addr parsed;
     if (network_address_parse(address, &parsed) != 0)
@@ -41,7 +41,7 @@ static bool walk_proxy(void *arg, struct slice address)
     if (!peer_is_address(address))
         return false;
     walk->client = address;
-    return is_trusted(walk->config, address);
+    return server_is_trusted(walk->config, address);
 }
 
 /* Behind trusted proxies the connection is counted for the client they name. */
@@ -51,7 +51,7 @@ static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
     struct worker *w = c->worker;
     struct proxy_walk walk = {.config = s->config};
     struct peer *peer;
-    if (s->config->trusted_proxies.count == 0 || !is_trusted(s->config, slice_from(c->peer->text)))
+    if (s->config->trusted_proxies.count == 0 || !server_is_trusted(s->config, slice_from(c->peer->text)))
         return true;
     http_forwarded_each(x->request, walk_proxy, &walk);
     if (walk.client.len == 0 || walk.client.len >= PEER_TEXT_SIZE)
@@ -133,7 +133,7 @@ static bool decode_values(struct api_request *r, unsigned count)
     size_t total = 0;
     for (unsigned i = 0; i < count; i++)
         total += r->values[i].len + 1;
-    if (!buf_reserve(&r->storage, total))
+    if (count && !buf_reserve(&r->storage, total))
         return false;
     for (unsigned i = 0; i < count; i++) {
         size_t at = r->storage.len;

@@ -14,7 +14,8 @@ struct server_watch;
 struct server {
     struct api api;
     const struct config *config; /* the one in force; options that cannot be reloaded never change */
-    struct config *reloaded;     /* owned, after a reload */
+    struct config *reloaded;     /* owned: `config`, after a reload */
+    struct config *retired;      /* owned: the one before */
     struct hub *hub;
     struct net_shared shared;
     struct delivery_options delivery_options;
@@ -36,6 +37,9 @@ struct server {
 
 /* app.c: finds the route of a request, after the access rules. */
 void server_request(struct http_exchange *x);
+
+/* Whether the address is one of trusted_proxies. */
+bool server_is_trusted(const struct config *config, struct slice address);
 
 /* presence.c */
 void server_presence(void *arg, struct worker *w, struct slice topic, void *token,

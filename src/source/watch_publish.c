@@ -287,7 +287,7 @@ static void publish_batch(struct watch_publisher *p, struct batch *batch, uint64
     }
 }
 
-void publisher_run(struct watch_publisher *p, uint64_t now)
+void watch_publisher_run(struct watch_publisher *p, uint64_t now)
 {
     struct batch batch = {0};
     collect(p, &batch, now);

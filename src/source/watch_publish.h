@@ -31,6 +31,6 @@ void publisher_fini(struct watch_publisher *publisher);
 void publisher_take_stock(struct watch_publisher *publisher, uint64_t now);
 
 /* Reads and reports the files that are due. */
-void publisher_run(struct watch_publisher *publisher, uint64_t now);
+void watch_publisher_run(struct watch_publisher *publisher, uint64_t now);
 
 #endif

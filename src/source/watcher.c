@@ -98,7 +98,7 @@ static void close_all(struct fan_watcher *w)
 static void on_due(uv_timer_t *timer)
 {
     struct fan_watcher *w = timer->data;
-    publisher_run(&w->publisher, clock_ms());
+    watch_publisher_run(&w->publisher, clock_ms());
     work(w);
 }
 

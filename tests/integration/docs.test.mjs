@@ -1,14 +1,8 @@
-// Documents that come from the program's tables are those in the tree.
+// The documents in the tree.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { projectRoot, runProgram, test } from './harness.mjs';
-
-test('docs/configuration.md is what the option table says; make docs writes it', async () => {
-    const { code, stdout } = await runProgram(['config', '--docs']);
-    assert.equal(code, 0);
-    assert.equal(fs.readFileSync(path.join(projectRoot, 'docs/configuration.md'), 'utf8'), stdout);
-});
+import { projectRoot, test } from './harness.mjs';
 
 test('relative links of the documents lead somewhere', () => {
     const documents = ['README.md', 'CONTRIBUTING.md', 'bench/README.md',

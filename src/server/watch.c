@@ -1,0 +1,173 @@
+/* Watched projects: their events are published to their sessions, from the watchers' threads. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "codec/json.h"
+#include "fanfare/error.h"
+#include "fanfare/watcher.h"
+#include "hub/event_validate.h"
+#include "server/private.h"
+
+struct server_watch {
+    struct server_watch *next;
+    struct server *server;
+    struct fan_watcher *watcher;
+    char *path;
+    char *topic; /* "session:<id>" */
+    atomic_uint_least64_t published, refused;
+};
+
+static void nothing(struct publish_batch *batch)
+{
+    (void)batch;
+}
+
+static int publish(struct server_watch *w, struct slice type, struct slice data)
+{
+    struct buf replacement = {0};
+    struct event_check check = {0};
+    const struct event_type *info = catalogue_find(type);
+    struct slice topic = slice_from(w->topic);
+    int error = event_validate(info, data, &replacement, &check);
+    if (error) {
+        log_warn("watch", "event refused", LOG_SLICE("type", type),
+                 LOG_TEXT("reason", check.message));
+        return error;
+    }
+    const struct event_spec spec = {
+        .type = type,
+        .source = SLICE("watch"),
+        .key = check.key.ptr && !check.key.len ? type : check.key,
+        .data = replacement.len ? buf_slice(&replacement) : data,
+        .type_info = info,
+        .type_index = (uint8_t)catalogue_index(info),
+        .time_ms = clock_wall_ms(),
+        .place_count = 1,
+    };
+    struct publish_item item = {.event = event_try_new(&spec), .topics = &topic};
+    struct publish_item *items[1] = {&item};
+    struct publish_batch batch = {.items = items, .count = 1, .done = nothing};
+    error = item.event ? 0 : FAN_E_NO_MEMORY;
+    if (!error) {
+        hub_publish(w->server->hub, &batch);
+        error = item.error;
+    }
+    event_unref(item.event);
+    buf_fini(&replacement);
+    return error;
+}
+
+static void on_event(void *arg, const char *type, const char *data, size_t len)
+{
+    struct server_watch *w = arg;
+    int error = publish(w, slice_from(type), slice_of(data, len));
+    atomic_fetch_add(error ? &w->refused : &w->published, 1);
+    if (error)
+        log_error("watch", "cannot publish", LOG_TEXT("path", w->path),
+                  LOG_TEXT("reason", fan_error_text(error)));
+}
+
+static bool has_checkpoint(void *arg, const char *checkpoint_id)
+{
+    struct server_watch *w = arg;
+    return hub_has_checkpoint(w->server->hub, slice_from(w->topic), slice_from(checkpoint_id));
+}
+
+/* The session: as given, else configured, else the directory's name. */
+static int name_session(const struct config *config, const char *path, struct slice given,
+                        struct buf *topic, struct buf *why)
+{
+    char *absolute = realpath(path, NULL);
+    const char *last = absolute ? strrchr(absolute, '/') : NULL;
+    struct slice name = given;
+    struct topic_name parsed;
+    const char *reason;
+    if (!name.len && config->session[0])
+        name = slice_from(config->session);
+    if (!name.len && last)
+        name = slice_from(last + 1);
+    buf_printf(topic, "session:%.*s", SLICE_ARG(name));
+    int error = topic_name_parse(buf_slice(topic), &parsed, &reason);
+    if (error)
+        buf_printf(why, "--watch %s: the session \"%.*s\" is no valid id: %s; name one with "
+                        "--watch PATH=SESSION",
+                   path, SLICE_ARG(name), reason);
+    free(absolute);
+    return error;
+}
+
+static int start_one(struct server *s, const char *item, struct buf *why)
+{
+    struct slice path, session;
+    struct buf topic = {0};
+    struct fan_watcher_error problem;
+    struct server_watch *w = memory_zero(sizeof *w);
+    config_watch_split(item, &path, &session);
+    w->server = s;
+    w->path = memory_copy_string(path);
+    w->next = s->watches;
+    s->watches = w;
+    int error = name_session(s->config, w->path, session, &topic, why);
+    w->topic = memory_copy_string(buf_slice(&topic));
+    buf_fini(&topic);
+    if (error)
+        return error;
+    error = fan_watcher_new(
+        &(struct fan_watcher_options){
+            .path = w->path,
+            .directory = s->config->watch_directory,
+            .arg = w,
+            .event = on_event,
+            .has_checkpoint = has_checkpoint,
+        },
+        &w->watcher, &problem);
+    if (error)
+        buf_printf(why, "--watch %s: %s", w->path, problem.message);
+    else
+        log_info("watch", "watching", LOG_TEXT("path", w->path), LOG_TEXT("topic", w->topic));
+    return error;
+}
+
+int server_watch_start(struct server *s, struct buf *why)
+{
+    for (size_t i = 0; i < s->config->watch.count; i++) {
+        int error = start_one(s, s->config->watch.items[i], why);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+void server_watch_stop(struct server *s)
+{
+    for (struct server_watch *w = s->watches; w; w = w->next)
+        if (w->watcher)
+            fan_watcher_stop(w->watcher);
+    while (s->watches) {
+        struct server_watch *w = s->watches;
+        s->watches = w->next;
+        fan_watcher_free(w->watcher);
+        memory_free(w->path);
+        memory_free(w->topic);
+        memory_free(w);
+    }
+}
+
+void server_watch_health(struct server *s, struct buf *out)
+{
+    for (struct server_watch *w = s->watches; w; w = w->next) {
+        if (out->data[out->len - 1] == '}')
+            buf_append_char(out, ',');
+        BUF_LITERAL(out, "{\"name\":\"watch\",\"path\":");
+        json_append_lossy(out, slice_from(w->path));
+        BUF_LITERAL(out, ",\"topic\":");
+        json_append_string(out, slice_from(w->topic));
+        buf_printf(out, ",\"status\":\"%s\",\"published\":%llu,\"refused\":%llu}",
+                   fan_watcher_is_polling(w->watcher) ? "polling" : "watching",
+                   (unsigned long long)atomic_load(&w->published),
+                   (unsigned long long)atomic_load(&w->refused));
+    }
+}
