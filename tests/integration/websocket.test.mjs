@@ -720,3 +720,21 @@ test('our client leaves a server that masks its frames', async (t) => {
     assert.match(stderr, /masked/);
     assert.ok(connections.length >= 1);
 });
+
+test('our client waits longer before each new attempt', async (t) => {
+    const attempts = [];
+    const server = net.createServer((socket) => {
+        attempts.push(performance.now());
+        socket.on('error', () => {});
+        socket.destroy();
+    });
+    t.after(() => server.close());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${server.address().port}`;
+    await runProgram(['pub', '--url', url, '--timeout', '3s', '-'], { input: events(1) });
+    assert.ok(attempts.length >= 3, `${attempts.length} attempts in 3 s`);
+    const pauses = attempts.slice(1).map((time, i) => time - attempts[i]);
+    // Half of each pause is random; what remains doubles: at least 125 ms, 250 ms, 500 ms, …
+    pauses.forEach((pause, i) => assert.ok(pause > 120 * 2 ** i, `pause ${i} was ${pause} ms`));
+});
