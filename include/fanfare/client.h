@@ -40,8 +40,8 @@ extern "C" {
 struct fan_client;
 
 enum fan_client_problem_kind {
-    /* No connection, or it broke. The client tries again by itself. Reported once for each
-     * attempt. */
+    /* No connection, or it broke. The client tries again by itself; the same reason is reported
+     * once, not for each attempt. */
     FAN_CLIENT_UNREACHABLE,
     /* The server refuses the connection (`status` is HTTP's: 401, 403, 404…). The client tries
      * again, but mostly only another token or URL helps. */

@@ -23,6 +23,21 @@ static bool append_text(struct buf *out, struct json_value object, struct slice 
     return true;
 }
 
+/* Whether a code or a status is about the moment, not about the event. */
+static bool is_passing(struct json_value object, int status)
+{
+    static const char *const codes[] = {
+        "out_of_memory", "too_many_topics", "rate_limited", "overloaded", "unavailable",
+    };
+    struct json_value code;
+    if (status)
+        return status == 429 || status == 503;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (json_find(object, SLICE("code"), &code) && json_string_is(code, codes[i]))
+            return true;
+    return false;
+}
+
 static void read_object(struct json_value object, struct answer_error *error)
 {
     uint64_t n;
@@ -30,6 +45,7 @@ static void read_object(struct json_value object, struct answer_error *error)
         error->status = (int)n;
     if (find_count(object, SLICE("retry_after"), &n) && n < 3600)
         error->retry_ms = (uint32_t)n * 1000;
+    error->later = is_passing(object, error->status);
     if (append_text(&error->message, object, SLICE("message")) ||
         append_text(&error->message, object, SLICE("detail")) ||
         append_text(&error->message, object, SLICE("code")))

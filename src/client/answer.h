@@ -10,6 +10,7 @@
 /* {"error": {"message", "status", …}, "line": n}, or with a plain text as error. */
 struct answer_error {
     int status;         /* HTTP's; 0: not told */
+    bool later;         /* the server could not take it now: worth sending again */
     uint64_t line;      /* which event of the connection or body, from 1; 0: not told */
     uint32_t retry_ms;  /* 0: not told */
     struct buf message; /* for people */

@@ -1,5 +1,5 @@
 /* The public side of a publishing client: options, the spool's entrance, waiting; see
- * fanfare/client.h. The thread behind it is publisher.c. */
+ * fanfare/client.h. The thread behind it is sender.c. */
 #include "fanfare/client.h"
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "client/publisher.h"
+#include "client/sender.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
 
@@ -74,7 +74,7 @@ static int start_thread(struct fan_client *c)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&c->thread, NULL, publisher_run, c);
+    int failure = pthread_create(&c->thread, NULL, sender_run, c);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failure ? FAN_E_NO_MEMORY : 0;
 }

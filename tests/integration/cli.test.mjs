@@ -257,6 +257,16 @@ test('https needs a certificate that is good for the host', { skip: !has('openss
     const pub = (...args) => runProgram(['pub', ...args, 'session:a', 'tick', JSON.stringify({ x: 'y'.repeat(100000) })]);
     const good = await pub('--url', `https://localhost:${port}`, '--ca', cert);
     assert.deepEqual([good.code, good.stdout], [0, 'session:a: offset 7\n'], good.stderr);
+    const secure = https.createServer(options);
+    new WebSocketServer({ server: secure }).on('connection', (socket) => {
+        socket.on('message', () => acknowledge(socket, 1));
+        socket.on('error', () => {});
+    });
+    const event = JSON.stringify({ topic: 'session:a', type: 'tick', data: { x: 'y'.repeat(50000) } });
+    const stream = await runProgram(['pub', '--url', `wss://localhost:${await listen(t, secure)}`, '--ca', cert, '-'],
+        { input: `${event}\n`.repeat(100) });
+    assert.equal(stream.code, 0, stream.stderr);
+    assert.match(stream.stderr, /published 100, failed 0/);
     const unknown = await pub('--url', `https://localhost:${port}`);
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /certificate is not good/);

@@ -191,7 +191,7 @@ static void play_picky(struct fake_server *server, int fd, int n)
                 fake_send_message(fd, "{\"error\":{\"status\":422,\"message\":\"type: unknown\"},"
                                       "\"line\":2}");
             if (i == 3)
-                fake_send_message(fd, "{\"error\":{\"status\":503,\"message\":\"busy\"},"
+                fake_send_message(fd, "{\"error\":{\"code\":\"out_of_memory\"},"
                                       "\"line\":3}");
             if (i == 4)
                 fake_send_message(fd, "{\"published\":2,\"failed\":2}");

@@ -4,8 +4,8 @@
  * Ownership of an event moves one way: `unsent` (shared, under the lock) → `in_flight` (the
  * thread's own) → freed at the acknowledgement; a broken connection moves what is in flight back.
  */
-#ifndef CLIENT_PUBLISHER_H
-#define CLIENT_PUBLISHER_H
+#ifndef CLIENT_SENDER_H
+#define CLIENT_SENDER_H
 
 #include <pthread.h>
 
@@ -46,6 +46,7 @@ struct fan_client {
 
     /* The thread's own. */
     struct list in_flight;
+    char reported[160]; /* the last reason why there is no connection */
 };
 
 /* What an event counts against the spool's limit. */
@@ -55,6 +56,6 @@ static inline size_t spooled_cost(size_t json_len)
 }
 
 /* The thread's function; arg is the client. Runs until `stopping`. */
-void *publisher_run(void *arg);
+void *sender_run(void *arg);
 
 #endif

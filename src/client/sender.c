@@ -1,13 +1,14 @@
 /*
- * The thread that empties a client's spool over a WebSocket; see publisher.h.
+ * The thread that empties a client's spool over a WebSocket; see sender.h.
  *
  * A session is the life of one connection. Events go out as one text frame each, many frames to a
  * write. The server answers a batch with {"published": n, "failed": m}: the n + m oldest events in
  * flight are done; which ones failed was said before, by {"error": …, "line": k}, where k counts
  * the connection's events from 1.
  */
-#include "client/publisher.h"
+#include "client/sender.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -203,11 +204,11 @@ static struct spooled *find_line(struct fan_client *c, uint64_t line)
     return NULL;
 }
 
-/* 429 and 503 mean "not now": such events are kept. */
+/* What could not be taken now is kept and sent again. */
 static void on_error(struct session *s, struct answer_error *error)
 {
     struct spooled *event = find_line(s->client, error->line);
-    if (error->status == 429 || error->status == 503) {
+    if (error->later) {
         s->pause_until = clock_ms() + (error->retry_ms ? error->retry_ms : LATER_MS);
         if (event)
             event->again = true;
@@ -408,6 +409,17 @@ static bool is_denied(const struct session *s, int error, int status)
     return error == FAN_E_DENIED && status < 500 && status != 429 && status != 408;
 }
 
+/* An outage is reported once, and again when its reason changes. */
+static void report_outage(struct session *s, bool denied, int status)
+{
+    struct fan_client *c = s->client;
+    const char *why = buf_text(&s->why);
+    if (!s->useful && strncmp(c->reported, why, sizeof c->reported - 1) == 0)
+        return;
+    snprintf(c->reported, sizeof c->reported, "%s", why);
+    report(c, denied ? FAN_CLIENT_DENIED : FAN_CLIENT_UNREACHABLE, status, 0, why);
+}
+
 /* One connection from its opening to its end. Returns whether it was of use, so that the next
  * attempt need not wait long. */
 static bool session_run(struct fan_client *c)
@@ -422,8 +434,7 @@ static bool session_run(struct fan_client *c)
     if (!is_stopping(c)) {
         if (s.why.len == 0)
             buf_append_text(&s.why, fan_error_text(error));
-        bool denied = is_denied(&s, error, status);
-        report(c, denied ? FAN_CLIENT_DENIED : FAN_CLIENT_UNREACHABLE, status, 0, buf_text(&s.why));
+        report_outage(&s, is_denied(&s, error, status), status);
     }
     bool useful = s.useful;
     session_close(&s);
@@ -454,7 +465,7 @@ static void await_work(struct fan_client *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-void *publisher_run(void *arg)
+void *sender_run(void *arg)
 {
     struct fan_client *c = arg;
     struct backoff backoff = {.first_ms = 250, .most_ms = 15000};
