@@ -13,6 +13,7 @@ struct publisher {
     struct ws_conn *ws;
     struct intake intake;
     uint64_t before; /* events when the last read had been handled */
+    uint64_t held_until_ms; /* worker's clock: limits.publish lets it go on then */
 };
 
 static void answer(void *arg, struct slice line)
@@ -44,6 +45,7 @@ static void hold_back(struct publisher *p, uint64_t before)
     if (conn_waiting(&ws->conn) > ANSWERS_HIGH)
         conn_pause(&ws->conn);
     if (wait_ms) {
+        p->held_until_ms = ws->conn.worker->now_ms + wait_ms;
         conn_pause(&ws->conn);
         conn_timer(&ws->conn, wait_ms);
     }
@@ -66,7 +68,8 @@ static void on_batch_end(struct ws_conn *ws)
 
 static void on_drained(struct ws_conn *ws)
 {
-    if (ws->conn.paused)
+    /* That answers were read does not end a wait for the quota; its timer does. */
+    if (ws->conn.paused && ws->conn.worker->now_ms >= publisher_of(ws)->held_until_ms)
         conn_resume(&ws->conn);
 }
 

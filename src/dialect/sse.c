@@ -296,9 +296,9 @@ static int join_topic(void *arg, struct slice topic)
         subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
     if (error)
         return error;
-    if (r.reason != RESUME_OK)
-        send_loss(c, "resume_failed", r.topic, r.missed_from,
-                  r.missed_to ? r.missed_to : r.offset, resume_reason_name(r.reason));
+    if (r.reason != RESUME_OK) /* what follows is the live tail: everything up to it is missed */
+        send_loss(c, "resume_failed", r.topic, r.missed_from, r.offset,
+                  resume_reason_name(r.reason));
     topic_unref(r.topic);
     return 0;
 }

@@ -237,7 +237,8 @@ static bool batch_queue(struct conn *c)
 {
     struct flush *flush = c->worker->flush;
     struct out_queue *q = c->out;
-    if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun)
+    /* An empty queue, all of it dropped, still has to be reported as drained. */
+    if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun || q->count == 0)
         return false;
     for (uint32_t i = 0; i < q->count; i++)
         if (out_queue_at(q, i)->kind != OUT_EVENTS)

@@ -346,7 +346,10 @@ int server_main(const struct config *config)
     struct server s = {.config = config};
     struct buf why = {0};
     int code = 0;
+    const char *largest = getenv("FANFARE_TEST_ALLOC_MAX");
     signal(SIGPIPE, SIG_IGN);
+    if (largest)
+        memory_fail_above(strtoul(largest, NULL, 10));
     if (configure_log(config) != 0)
         return 1;
     start_loop(&s);

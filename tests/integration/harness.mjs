@@ -296,6 +296,7 @@ export class RawConnection {
         this.closed = new Promise((resolve) => this.socket.on('close', resolve));
         this.socket.on('close', () => (this.isClosed = true));
         this.opened = once(this.socket, 'connect');
+        this.opened.catch(() => {}); // who waits for it hears of it, the others see isClosed
     }
 
     get text() {
@@ -391,7 +392,9 @@ export class Client {
         const found = new Promise((resolve, reject) => {
             look = () => {
                 while (seen < this.#arrivals.length) {
-                    if (matches(this.#arrivals[seen++])) return resolve(this.#arrivals.splice(0, seen));
+                    if (!matches(this.#arrivals[seen++])) continue;
+                    this.#waiters.delete(look); // more may arrive before the promise is looked at
+                    return resolve(this.#arrivals.splice(0, seen));
                 }
                 if (this.closeCode !== undefined) {
                     reject(new Error(`closed with ${this.closeCode} while waiting for ${predicate}`));
@@ -513,7 +516,9 @@ export class EventStream {
             look = () => {
                 while (this.blocks.length > 0) {
                     const block = this.blocks.shift();
-                    if (predicate(block)) return resolve(block);
+                    if (!predicate(block)) continue;
+                    this.#waiters.delete(look);
+                    return resolve(block);
                 }
                 if (this.ended) reject(new Error('the event stream ended'));
             };

@@ -99,9 +99,9 @@ test('the demo without a session goes to every session with a build client', asy
 test('health names engine, flush path and sources', async () => {
     const answer = await server.get('/health');
     assert.equal(answer.status, 200);
-    assert.equal(answer.json.status, 'ok');
-    assert.equal(typeof answer.json.engine, 'string');
-    assert.match(answer.text, /"flush":/);
+    assert.equal(answer.json.status, 'healthy');
+    assert.match(answer.text, /"engine":[^}]*"memory"/);
+    assert.match(answer.text, /"flush":[^}]*"(io_uring|uring|send)"/);
     assert.match(answer.text, /"sources":/);
 });
 
@@ -213,12 +213,12 @@ for (const [what, request, status] of [
     ['a head without end', `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40000)}`, 431],
     ['too many headers', `GET /health HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(200)}\r\n`, 431],
     ['HTTP/3.7', 'GET /health HTTP/3.7\r\nHost: localhost\r\n\r\n', 505],
-    ['an unknown coding', 'POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: pigeon\r\n\r\n', 501],
+    ['an unknown coding', 'POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: pigeon, chunked\r\n\r\n', 501],
 ]) {
     test(`${what} is answered ${status} and the connection closed`, async () => {
         const text = await rawHttp(server, request);
         assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
-        assert.equal(text.match(/HTTP\/1\.1/g).length, 1, 'one answer');
+        assert.equal(text.match(/^HTTP\/1\.1 \d/gm).length, 1, 'one answer');
     });
 }
 

@@ -22,14 +22,13 @@ test('the head is that of an event stream nobody may store', async (t) => {
 test('an event is its JSON with a cursor as id and no event name', async (t) => {
     const topic = `session:${uniqueName()}`;
     const stream = await openEvents(t, server, `topic=${topic}`);
-    const answer = await tick(topic, 1, { source: 'me' });
+    const answer = await tick(topic, 1, { source: 'me', id: 'mine' });
     const block = await stream.next();
     assert.equal(typeof block.id, 'string');
     assert.notEqual(block.id, '');
     assert.equal(block.event, undefined);
-    const { id, ...event } = block.json;
-    assert.equal(typeof id, 'string');
-    assert.deepEqual(event, { topic, type: 'tick', time: answer.time, source: 'me', offset: 1, data: { n: 1 } });
+    assert.deepEqual(block.json,
+        { topic, type: 'tick', time: answer.time, offset: 1, id: 'mine', source: 'me', data: { n: 1 } });
 });
 
 test('output with line breaks stays one event', async (t) => {
@@ -135,7 +134,8 @@ test('a position that history lost is told first, then comes the live tail', asy
     for (const n of range(50)) await publish(n + 2);
     const stream = await openEvents(t, small, `topic=${topic}`, { 'Last-Event-ID': id });
     const failed = (await stream.next()).json;
-    assert.deepEqual([failed.type, failed.reason, failed.from], ['resume_failed', 'trimmed', 2]);
+    assert.deepEqual([failed.type, failed.reason], ['resume_failed', 'trimmed']);
+    assert.ok(failed.from <= 2, `from ${failed.from}`); // the events that a cursor counts are gone
     await publish(99);
     const tail = await stream.next();
     assert.equal(tail.json.offset, failed.to + 1, 'what the range does not name is delivered');
