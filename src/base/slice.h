@@ -53,7 +53,9 @@ static inline bool slice_starts(struct slice a, const char *prefix)
 /* What follows the first n bytes; empty when there are fewer. */
 static inline struct slice slice_skip(struct slice a, size_t n)
 {
-    return n >= a.len ? (struct slice){a.ptr + a.len, 0} : (struct slice){a.ptr + n, a.len - n};
+    if (n > a.len)
+        n = a.len;
+    return n ? (struct slice){a.ptr + n, a.len - n} : a; /* NULL is not added to */
 }
 
 /* Splits at the first separator: *head is what stands before it, the rest stays in *rest.

@@ -59,7 +59,7 @@ static void append_summary(struct show *s)
         terminal_append_plain(&s->out, slice_from(written));
         BUF_LITERAL(&s->out, ")");
     }
-    buf_printf(&s->out, "\nprogress   %.1f %%, %zu tasks completed, %zu files created\n",
+    buf_printf(&s->out, "\nprogress   %.1f %%; tasks completed: %zu, files created: %zu\n",
                overall.completion_percentage, overall.tasks_completed, overall.files_created);
     append_row(s, "error", error ? error : "");
     append_row(s, "time", fan_checkpoint_timestamp(c));

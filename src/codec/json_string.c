@@ -166,7 +166,8 @@ static void append_escaped(struct buf *out, struct slice text)
 void json_append_string(struct buf *out, struct slice text)
 {
     buf_append_char(out, '"');
-    append_escaped(out, text);
+    if (text.len)
+        append_escaped(out, text);
     buf_append_char(out, '"');
 }
 

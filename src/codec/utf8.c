@@ -39,6 +39,8 @@ static bool utf8_continue(struct utf8_state *s, unsigned char c)
 
 bool utf8_feed(struct utf8_state *s, struct slice piece)
 {
+    if (piece.len == 0)
+        return true;
     const char *p = piece.ptr;
     const char *end = p + piece.len;
     while (p < end) {
@@ -100,9 +102,11 @@ static size_t invalid_size(struct slice text)
 
 size_t utf8_valid_prefix(struct slice text, size_t *bad)
 {
+    *bad = 0;
+    if (text.len == 0)
+        return 0;
     const char *end = text.ptr + text.len;
     const char *p = text.ptr;
-    *bad = 0;
     while ((p = run_ascii(p, end)) < end) {
         struct slice rest = slice_of(p, (size_t)(end - p));
         int size = utf8_first_size(rest);

@@ -23,7 +23,7 @@
 
 /* How long nothing must have happened to a file before it is read. Short enough that an event
  * follows the last write within 100 ms, long enough to join the writes of an editor or a tool. */
-#define WATCH_SETTLE_MS 60
+#define WATCH_SETTLE_MS 70
 
 /* Most files, and most directories, that are remembered; about 300 bytes each. */
 #define WATCH_MAX_FILES 200000

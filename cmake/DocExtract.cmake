@@ -1,0 +1,13 @@
+# Writes the example NAME of DOCUMENT to OUTPUT; see DocExamples.cmake.
+file(READ ${DOCUMENT} text)
+string(FIND "${text}" "<!-- example: ${NAME} -->\n```c\n" begin)
+if(begin EQUAL -1)
+    message(FATAL_ERROR "${DOCUMENT}: there is no example ${NAME}")
+endif()
+string(SUBSTRING "${text}" ${begin} -1 text)
+string(FIND "${text}" "```c\n" begin)
+math(EXPR begin "${begin} + 5")
+string(SUBSTRING "${text}" ${begin} -1 text)
+string(FIND "${text}" "\n```" end)
+string(SUBSTRING "${text}" 0 ${end} text)
+file(WRITE ${OUTPUT} "${text}\n")
