@@ -45,7 +45,4 @@ const struct command *command_find(const char *name);
 extern const struct command serve_command, pub_command, sub_command, watch_command,
     checkpoint_command, config_command, version_command, help_command;
 
-/* In command_checkpoint.c; argv[0] is "checkpoint". Returns the exit code. */
-int command_checkpoint(int argc, char **argv);
-
 #endif

@@ -60,11 +60,12 @@ static void append_event(struct buf *out, const struct sub *s, struct json_value
     BUF_LITERAL(out, "\n");
 }
 
-/* Not an event of a topic but word of the stream itself: history no longer reaches back. */
+/* Not an event, which has data, but word of the stream itself: history no longer reaches back, or
+ * the token has expired. */
 static bool is_notice(struct json_value event)
 {
-    struct json_value topic;
-    return !json_find(event, SLICE("topic"), &topic);
+    struct json_value data;
+    return !json_find(event, SLICE("data"), &data);
 }
 
 static void show_notice(const struct sub *s, struct json_value event)

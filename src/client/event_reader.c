@@ -74,7 +74,7 @@ static int end_line(struct event_reader *r)
     int result = 0;
     if (line.len == 0) {
         result = dispatch(r);
-    } else if (line.ptr[0] != ':') { /* else a comment */
+    } else if (!slice_starts(line, ":")) { /* else a comment */
         struct slice name, value = line;
         slice_split(&value, ':', &name);
         if (slice_starts(value, " "))

@@ -172,5 +172,5 @@ void response_append_error(struct buf *out, const struct response *r)
         answer_error_fini(&error);
         return;
     }
-    buf_printf(out, "HTTP status %d %s", r->status, llhttp_status_name((llhttp_status_t)r->status));
+    buf_printf(out, "HTTP status %d", r->status); /* llhttp_status_name aborts for unknown ones */
 }

@@ -41,7 +41,7 @@ int response_feed(struct response *r, const char *data, size_t len, size_t *used
 int response_finish(struct response *r);
 
 /* Appends what went wrong, from an error response: the body's error message if it has one, else
- * "404 Not Found". */
+ * "HTTP status 404". */
 void response_append_error(struct buf *out, const struct response *r);
 
 #endif

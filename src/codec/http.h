@@ -64,8 +64,11 @@ struct http_parser_ops {
      * Return 0 to go on with the body, 1 to stop right behind the head (upgrade taken over). A
      * negative value stops and is returned by http_parser_feed. */
     int (*head)(void *arg, const struct http_request *request);
+    /* A piece of the body, not empty, valid during the call. Not 0: stops and is returned by
+     * http_parser_feed. */
     int (*body)(void *arg, struct slice piece);
-    int (*done)(void *arg); /* the request is complete */
+    /* The request is complete. Not 0: is returned by http_parser_feed. */
+    int (*done)(void *arg);
 };
 
 struct http_parser;

@@ -37,7 +37,8 @@ enum ws_close_code {
 
 #define WS_HEADER_MAX 14
 
-/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (4.2.2): 28 characters and a NUL. */
+/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (4.2.2): 28 characters and a NUL; "" for a key that
+ * is not 24 characters long, or when the digest cannot be computed. */
 void ws_accept_value(struct slice key, char out[29]);
 
 /* Whether a Sec-WebSocket-Key is the base64 of 16 bytes (4.2.1). */

@@ -2,6 +2,7 @@
 #include "hub/event_json.h"
 
 #include "base/clock.h"
+#include "codec/cursor.h"
 #include "codec/json.h"
 #include "hub/topic.h"
 
@@ -11,6 +12,17 @@ static void append_text(struct buf *out, const char *name, struct slice text)
         return;
     buf_append_text(out, name);
     json_append_string(out, text);
+}
+
+static void append_id(struct buf *out, const struct event *e)
+{
+    char epoch[EPOCH_TEXT_SIZE];
+    if (e->id.len || e->ephemeral) {
+        append_text(out, ",\"id\":", e->id);
+        return;
+    }
+    epoch_format(e->places[0].epoch, epoch);
+    buf_printf(out, ",\"id\":\"%s-%llu\"", epoch, (unsigned long long)e->places[0].offset);
 }
 
 void event_append_json(struct buf *out, const struct event *e, unsigned place)
@@ -27,7 +39,7 @@ void event_append_json(struct buf *out, const struct event *e, unsigned place)
         BUF_LITERAL(out, ",\"offset\":");
         buf_append_u64(out, e->places[place].offset);
     }
-    append_text(out, ",\"id\":", e->id);
+    append_id(out, e);
     append_text(out, ",\"source\":", e->source);
     append_text(out, ",\"key\":", e->key);
     BUF_LITERAL(out, ",\"data\":");

@@ -184,7 +184,9 @@ enum slow_policy hub_slow_policy(const struct hub *h, const struct topic *topic)
 
 void hub_trim_oldest(struct hub *h, struct topic *t)
 {
+    uint64_t offset = topic_first_offset(t);
     struct event *e = topic_history_shift(&t->history);
+    topic_note_trimmed(t, e->seq, offset);
     t->bytes -= e->size;
     t->trimmed_seq = e->seq;
     if (--e->held == 0) {

@@ -58,7 +58,7 @@ static void locate_cursor(const struct hub *h, const struct topic *t,
     }
     bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq > start->offset;
     if (t->trimmed_seq > start->offset || predecessor_lost)
-        lost(t, out, 0);
+        lost(t, out, topic_trimmed_after(t, start->offset));
     else
         start_at(out, start->offset);
 }

@@ -15,6 +15,7 @@ void topic_unref(struct topic *t)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     memory_free(t->locals);
+    memory_free(t->trim_log);
     memory_free(t);
 }
 
@@ -95,6 +96,49 @@ bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq)
         return false;
     *seq = topic_history_at(&t->history, (uint32_t)(offset + 1 - first))->seq - 1;
     return true;
+}
+
+static void thin_out(struct trim_log *log)
+{
+    for (uint32_t i = 0; i < TRIM_LOG_MAX / 2; i++)
+        log->entries[i] = log->entries[2 * i];
+    log->count = TRIM_LOG_MAX / 2;
+    log->stride *= 2;
+}
+
+void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset)
+{
+    struct trim_log *log = t->trim_log;
+    if (!log) {
+        log = t->trim_log = memory_try_alloc(sizeof *log);
+        if (!log)
+            return; /* a loss is then told from its first possible offset on */
+        log->count = 0;
+        log->stride = 1;
+    }
+    if ((offset - 1) % log->stride != 0)
+        return;
+    if (log->count == TRIM_LOG_MAX) {
+        thin_out(log);
+        if ((offset - 1) % log->stride != 0)
+            return;
+    }
+    log->entries[log->count].seq = seq;
+    log->entries[log->count++].offset = offset;
+}
+
+uint64_t topic_trimmed_after(const struct topic *t, uint64_t seq)
+{
+    const struct trim_log *log = t->trim_log;
+    uint32_t low = 0, high = log ? log->count : 0;
+    while (low < high) { /* the first entry behind seq */
+        uint32_t middle = low + (high - low) / 2;
+        if (log->entries[middle].seq > seq)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low ? log->entries[low - 1].offset + 1 : 1;
 }
 
 static void roll_rate(struct topic *t, uint64_t now_ms)

@@ -26,6 +26,19 @@ struct topic_history {
     uint32_t head, count, mask; /* mask + 1 slots; 0 while ring is NULL */
 };
 
+/* Where trimmed events stood: enough to tell, for a position in the node's order, which offset came
+ * next. Every event at first; when it is full every second entry goes and only every second event
+ * is noted from there on, so that it is exact near its beginning and a lower bound elsewhere. */
+#define TRIM_LOG_MAX 512
+
+struct trim_log {
+    struct {
+        uint64_t seq, offset;
+    } entries[TRIM_LOG_MAX];
+    uint32_t count;
+    uint64_t stride;
+};
+
 struct topic {
     atomic_uint refs;
     enum topic_kind kind;
@@ -36,6 +49,7 @@ struct topic {
     uint64_t trimmed_seq; /* of the newest event that history dropped; 0: none */
     uint64_t bytes;       /* of kept events */
     struct topic_history history;
+    struct trim_log *trim_log;   /* NULL: nothing was trimmed yet */
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
     uint64_t used_ms;            /* monotonic: last publish or leave */
     uint64_t interested;         /* bit per worker that has subscribers */
@@ -87,6 +101,13 @@ static inline uint64_t topic_first_offset(const struct topic *t)
 /* The node-order position behind the event with this offset, 0 ≤ offset ≤ t->offset. False when
  * history no longer holds the event behind it (trimmed). */
 bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq);
+
+/* Notes that history dropped the event with this offset. */
+void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset);
+
+/* The first offset behind a position of the node's order that history no longer reaches: exact, or
+ * a lower bound. */
+uint64_t topic_trimmed_after(const struct topic *t, uint64_t seq);
 
 /* Counts one event in the topic's rate; reading decays it. now_ms is monotonic. */
 void topic_rate_count(struct topic *t, uint64_t now_ms);

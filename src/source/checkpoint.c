@@ -133,9 +133,14 @@ static int read_number(struct reader *r, struct json_value value, double low, do
     return 0;
 }
 
+/* A tool that computes its progress gets 100.00000000000001 at times; that is 100. */
 static int read_progress(struct reader *r, struct json_value value, void *into)
 {
-    return read_number(r, value, 0, 100, "a number from 0 to 100", into);
+    double *progress = into;
+    int error = read_number(r, value, -1e-6, 100 + 1e-6, "a number from 0 to 100", progress);
+    if (!error)
+        *progress = *progress < 0 ? 0 : *progress > 100 ? 100 : *progress;
+    return error;
 }
 
 static int read_weight(struct reader *r, struct json_value value, void *into)
@@ -282,7 +287,7 @@ static int read_keyed_parts(struct reader *r, struct part_reader *parts, struct 
     for (struct json_iter it = json_members(object); json_next_member(&it, &member);) {
         struct json_value name = {.kind = JSON_STRING,
                                   .text = slice_of(member.name.ptr - 1, member.name.len + 2)};
-        const char *key;
+        const char *key = "";
         int error = read_name(r, name, &key);
         if (error)
             return error;

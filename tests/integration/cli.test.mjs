@@ -392,7 +392,7 @@ test('sub goes on with the last cursor after a break', async (t) => {
             event(2);
             setImmediate(() => outgoing.destroy());
         } else {
-            outgoing.write('data: {"type":"resume_failed","reason":"trimmed","from":3,"to":3}\n\n');
+            outgoing.write('data: {"type":"resume_failed","topic":"session:a","reason":"trimmed","from":3,"to":3}\n\n');
             event(4);
         }
     });

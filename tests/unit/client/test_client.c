@@ -1,6 +1,6 @@
 /* The publishing client against a server on a real socket that behaves well, badly, or goes. */
 #include "../test.h"
-#include "fake_server.h"
+#include "client/fake_server.h"
 
 #include "base/memory.h"
 #include "codec/json.h"
@@ -151,7 +151,7 @@ static void test_nothing_is_lost_when_the_connection_breaks(void **state)
     start(&s, play_broken);
     struct fan_client *c = open_client(&s, 0);
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "e%d", i);
         struct fan_client_event event = {.topic = "session:a", .type = "tick", .id = id};
         assert_int_equal(fan_client_publish_event(c, &event), 0);
@@ -166,7 +166,7 @@ static void test_nothing_is_lost_when_the_connection_breaks(void **state)
     /* Every event came, the last time in order. */
     const char *last = NULL;
     for (int i = 0; i < 5; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "\"id\":\"e%d\"", i);
         const char *found = buf_text(&s.events), *at = NULL;
         while ((found = strstr(found, id)))

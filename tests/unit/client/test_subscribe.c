@@ -1,6 +1,6 @@
 /* Reading event streams, and following topics over connections that break. */
 #include "../test.h"
-#include "fake_server.h"
+#include "client/fake_server.h"
 
 #include "base/memory.h"
 #include "client/backoff.h"
@@ -221,7 +221,8 @@ static void test_continues_where_it_was(void **state)
     (void)state;
     struct seen s = {.server = {.play = play_stream, .arg = &s}, .wanted = 3};
     struct buf why = {0};
-    char *topics[] = {"session:a b", "global"};
+    static char first[] = "session:a b", second[] = "global";
+    char *topics[] = {first, second};
     fake_server_start(&s.server);
     struct subscription o = subscribe_to(&s, topics, 2);
     o.types = "x,y";
@@ -250,7 +251,8 @@ static void test_a_refusal_ends_it(void **state)
     (void)state;
     struct seen s = {.server = {.play = play_forbidden, .arg = &s}};
     struct buf why = {0};
-    char *topics[] = {"user:x"};
+    static char topic[] = "user:x";
+    char *topics[] = {topic};
     fake_server_start(&s.server);
     struct subscription o = subscribe_to(&s, topics, 1);
     assert_int_equal(subscription_run(&o, &why), FAN_E_DENIED);
@@ -276,7 +278,8 @@ static void test_another_kind_of_server(void **state)
     (void)state;
     struct seen s = {.server = {.play = play_page, .arg = &s}};
     struct buf why = {0};
-    char *topics[] = {"global"};
+    static char topic[] = "global";
+    char *topics[] = {topic};
     fake_server_start(&s.server);
     struct subscription o = subscribe_to(&s, topics, 1);
     assert_int_equal(subscription_run(&o, &why), FAN_E_INVALID);
@@ -290,7 +293,8 @@ static void test_wake_ends_it(void **state)
     (void)state;
     struct seen s = {.server = {.play = play_stream, .arg = &s}};
     struct buf why = {0};
-    char *topics[] = {"global"};
+    static char topic[] = "global";
+    char *topics[] = {topic};
     int wake[2];
     fake_server_start(&s.server);
     struct subscription o = subscribe_to(&s, topics, 1);

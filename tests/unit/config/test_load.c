@@ -51,17 +51,17 @@ static void write_file(const char *name, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-#define ARGS(...)                                                       \
-    (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]) \
-    {                                                                   \
-        __VA_ARGS__                                                     \
+#define ARGS(...)                                                                   \
+    (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]) \
+    {                                                                               \
+        __VA_ARGS__                                                                 \
     }
 
-static struct config *load_good(int count, char *const *args)
+static struct config *load_good(int count, const char *const *args)
 {
     struct config *config;
     struct buf problems = {0};
-    int error = config_load(&config, count, args, &problems);
+    int error = config_load(&config, count, (char *const *)args, &problems);
     if (error)
         print_error("%s", buf_text(&problems));
     assert_int_equal(error, 0);
@@ -71,11 +71,11 @@ static struct config *load_good(int count, char *const *args)
 }
 
 /* Expects the error and that the problems contain the text. */
-static void expect_problem(int error, const char *text, int count, char *const *args)
+static void expect_problem(int error, const char *text, int count, const char *const *args)
 {
     struct config *config = (void *)1;
     struct buf problems = {0};
-    assert_int_equal(config_load(&config, count, args, &problems), error);
+    assert_int_equal(config_load(&config, count, (char *const *)args, &problems), error);
     assert_null(config);
     if (!strstr(buf_text(&problems), text))
         fail_msg("expected \"%s\" in:\n%s", text, buf_text(&problems));
@@ -169,7 +169,7 @@ static void test_units(void **state)
         {"65536", 65536}, {"64K", 65536}, {"64KiB", 65536}, {"64kb", 65536}, {"1G", 1u << 30},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct config *c = load_good(ARGS("--limits-queue", (char *)sizes[i].text));
+        struct config *c = load_good(ARGS("--limits-queue", sizes[i].text));
         assert_int_equal(c->limits.queue, sizes[i].bytes);
         config_free(c);
     }
@@ -178,14 +178,14 @@ static void test_units(void **state)
         uint64_t ms;
     } times[] = {{"500ms", 500}, {"5", 5000}, {"0", 0}, {"10m", 600000}, {"1h", 3600000}};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        struct config *c = load_good(ARGS("--drain", (char *)times[i].text));
+        struct config *c = load_good(ARGS("--drain", times[i].text));
         assert_int_equal(c->drain_ms, times[i].ms);
         config_free(c);
     }
     static const char *const wrong[] = {"", "s", "-1", "1.5s", "5 s", "99999999999999999999", "1w"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         expect_problem(FAN_E_INVALID, "--drain: expected a time such as",
-                       ARGS("--drain", (char *)wrong[i]));
+                       ARGS("--drain", wrong[i]));
 }
 
 static void test_wrong_flags(void **state)

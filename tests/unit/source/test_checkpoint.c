@@ -161,6 +161,18 @@ static void test_component_list_and_keyed(void **state)
     }
 }
 
+/* What comes out of a division is not always what was meant. */
+static void test_rounded_progress(void **state)
+{
+    (void)state;
+    struct fan_checkpoint *c =
+        parse("{\"id\":\"x\",\"components\":[{\"id\":\"a\",\"progress\":100.00000000000001},"
+              "{\"id\":\"b\",\"progress\":-1e-15}]}");
+    assert_true(fan_checkpoint_component(c, 0)->progress == 100);
+    assert_true(fan_checkpoint_component(c, 1)->progress == 0);
+    fan_checkpoint_free(c);
+}
+
 static void test_features(void **state)
 {
     (void)state;
@@ -460,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_lists_and_escapes),
         cmocka_unit_test(test_left_out_members),
         cmocka_unit_test(test_component_list_and_keyed),
+        cmocka_unit_test(test_rounded_progress),
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_status_rules),
         cmocka_unit_test(test_error_text),
