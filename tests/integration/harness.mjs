@@ -107,13 +107,13 @@ export async function runProgram(args, { env = {}, input = '', cwd } = {}) {
  * Starts `fanfare serve` on a free port with a directory of its own.
  *
  * options: t (the test that owns it; without one it lives as long as the test file), args, env,
- * config (an object, written as fanfare.yaml), prefix (a command in front, as ['prlimit', …]),
+ * config (an object, written as fanfare.yaml), listen (an address), prefix (a command in front, as ['prlimit', …]),
  * directory (to start again on the same data), bin.
  */
 export async function startServer(options = {}) {
     const { t, args = [], env = {}, config, prefix = [], bin = binary } = options;
     const directory = options.directory ?? temporaryDirectory();
-    const command = [...prefix, bin, 'serve', '--listen', '127.0.0.1:0', '--data',
+    const command = [...prefix, bin, 'serve', '--listen', options.listen ?? '127.0.0.1:0', '--data',
         path.join(directory, 'data'), '--drain', '0s', ...args];
     if (config) {
         const file = path.join(directory, 'fanfare.yaml');
