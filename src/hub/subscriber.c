@@ -103,7 +103,7 @@ static void remove_subscription(struct subscriber *s, unsigned index)
     struct fanout *f = s->fanout;
     struct subscription *sub = subscriber_at(s, index);
     struct group *g = sub->group;
-    struct topic *topic = topic_ref(g->local->topic);
+    struct topic *topic = g->local->topic; /* kept alive by the subscription's reference */
     unsigned dialect = g->encoding->dialect;
     group_remove(sub);
     g->members--;

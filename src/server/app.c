@@ -44,15 +44,25 @@ static bool walk_proxy(void *arg, struct slice address)
     return server_is_trusted(walk->config, address);
 }
 
-/* Behind trusted proxies the connection is counted for the client they name. */
+/* Behind trusted proxies the connection is counted for the client they name. A proxy usually sets
+ * one of the two headers and passes the other on as the client wrote it, so both together are
+ * refused. */
 static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
 {
     struct conn *c = x->conn;
     struct worker *w = c->worker;
     struct proxy_walk walk = {.config = s->config};
     struct peer *peer;
-    if (s->config->trusted_proxies.count == 0 || !server_is_trusted(s->config, slice_from(c->peer->text)))
+    if (s->config->trusted_proxies.count == 0 ||
+        !server_is_trusted(s->config, slice_from(c->peer->text)))
         return true;
+    if (http_header_get(x->request, "Forwarded").ptr &&
+        http_header_get(x->request, "X-Forwarded-For").ptr) {
+        http_reply_error(x, 400, "ambiguous_forwarding",
+                         "Forwarded and X-Forwarded-For came together, and only one of them can be "
+                         "the proxy's: let the proxy remove the other one");
+        return false;
+    }
     http_forwarded_each(x->request, walk_proxy, &walk);
     if (walk.client.len == 0 || walk.client.len >= PEER_TEXT_SIZE)
         return true;
