@@ -216,7 +216,8 @@ static int check_topic(void *arg, struct slice topic)
     struct topic_name parsed;
     size_t n = topic.len < sizeof check->topic - 1 ? topic.len : sizeof check->topic - 1;
     check->count++;
-    memcpy(check->topic, topic.ptr, n);
+    if (n)
+        memcpy(check->topic, topic.ptr, n);
     check->topic[n] = '\0';
     return topic_name_parse(topic, &parsed, &check->why);
 }
