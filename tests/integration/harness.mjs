@@ -62,6 +62,7 @@ export function temporaryDirectory() {
     return directory;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.on('exit', () => {
     for (const { child, directory } of leftovers) {
         if (child && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
