@@ -68,7 +68,7 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
     c->id = atomic_fetch_add(&w->shared->next_id, 1) + 1;
     c->interest = POLLER_READ;
     if (tls) {
-        c->tls = tls_new(w->shared->tls, fd);
+        c->tls = tls_new(atomic_load(&w->shared->tls), fd);
         if (!c->tls)
             goto fail_conn;
     }
@@ -385,6 +385,8 @@ void worker_stop(struct worker *w)
 void worker_fini(struct worker *w)
 {
     listeners_close(w);
+    uv_walk(&w->loop, close_handle, NULL); /* of one that never ran */
+    uv_run(&w->loop, UV_RUN_DEFAULT);
     uv_loop_close(&w->loop);
     poller_fini(&w->poller);
     while (w->tasks) {
