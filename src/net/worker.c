@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/websocket.h"
 #include "fanfare/error.h"
 #include "net/http_server.h"
 #include "net/listener.h"
@@ -329,11 +330,19 @@ static void close_all(struct worker *w)
     reap(w);
 }
 
+/* The first handshake should not pay for what OpenSSL loads when it is first used. */
+static void warm_up(void)
+{
+    char accept[29];
+    ws_accept_value(SLICE("dGhlIHNhbXBsZSBub25jZQ=="), accept);
+}
+
 static void *run(void *arg)
 {
     struct start_order *order = arg;
     struct worker *w = order->worker;
     current = w;
+    warm_up();
     w->flush = flush_open(order->flush, order->files);
     order->error = w->flush ? 0 : FAN_E_UNSUPPORTED;
     bool started = w->flush != NULL;
