@@ -47,8 +47,8 @@ struct api {
     const char *flush_name;
     char *server_url;
     uint64_t started_ms;      /* monotonic */
-    bool demo_allowed;
-    bool metrics_public;
+    atomic_bool demo_allowed;
+    atomic_bool metrics_public;
     unsigned build_dialect;   /* index, for counting its connections */
     atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
     atomic_uint_least64_t publish_limit;

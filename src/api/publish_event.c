@@ -293,7 +293,7 @@ void publish_event_refused(int error, struct publish_failure *f)
 
 void publish_failure_append(struct buf *out, const struct publish_failure *f)
 {
-    BUF_LITERAL(out, "{\"error\":{\"code\":");
+    buf_printf(out, "{\"error\":{\"status\":%d,\"code\":", f->status);
     json_append_string(out, slice_from(f->code));
     BUF_LITERAL(out, ",\"message\":");
     json_append_lossy(out, slice_from(f->message));

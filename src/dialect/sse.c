@@ -284,6 +284,8 @@ static bool read_order(struct http_exchange *x, struct order *order)
 struct joining {
     struct client *client;
     const struct order *order;
+    uint64_t position; /* from which a reader that comes back at once has to resume */
+    bool joined;
 };
 
 static int join_topic(void *arg, struct slice topic)
@@ -323,6 +325,16 @@ static void send_head(struct http_exchange *x, const struct order *order)
     buf_fini(&head);
 }
 
+/* An id without data: the reader remembers it and nothing is shown. Whoever loses the connection
+ * before the first event comes back to the right place. */
+static void send_id(struct client *c, uint64_t position)
+{
+    char cursor[CURSOR_TEXT_SIZE], text[CURSOR_TEXT_SIZE + 8];
+    cursor_format((struct cursor){hub_epoch(client_delivery(c)->hub), position}, cursor);
+    int n = snprintf(text, sizeof text, "id: %s\n\n", cursor);
+    conn_send_copy(&c->ws.conn, slice_of(text, (size_t)n));
+}
+
 static void accept_client(struct http_exchange *x, struct slice id)
 {
     struct order order;
@@ -335,9 +347,11 @@ static void accept_client(struct http_exchange *x, struct slice id)
     c->flags = order.encoding == &json_encoding ? AS_JSON : 0;
     x->conn->worker->flush->ops->attach(x->conn->worker->flush, x->conn);
     subscriber_filter(&c->subscriber, order.filter);
-    struct joining joining = {c, &order};
+    struct joining joining = {c, &order, 0, false};
     if (each_topic(x->request->query, join_topic, &joining) != 0)
         conn_finish(x->conn, "cannot follow the topic");
+    else if (!(c->flags & AS_JSON))
+        send_id(c, joining.position);
     conn_timer(x->conn, COMMENT_MS);
 }
 

@@ -103,7 +103,7 @@ void http_reply_error(struct http_exchange *x, int status, const char *code, con
     va_start(args, format);
     buf_vprintf(&message, format, args);
     va_end(args);
-    BUF_LITERAL(&body, "{\"error\":{\"code\":");
+    buf_printf(&body, "{\"error\":{\"status\":%d,\"code\":", status);
     json_append_string(&body, slice_from(code));
     BUF_LITERAL(&body, ",\"message\":");
     json_append_lossy(&body, buf_slice(&message));

@@ -45,7 +45,7 @@ void http_server_shutdown(struct conn *c);
 /* Answers. type: the content type, NULL for none; the body is copied. */
 void http_reply(struct http_exchange *x, int status, const char *type, struct slice body);
 
-/* {"error":{"code":…,"message":…}} */
+/* {"error":{"status":…,"code":…,"message":…}} */
 void http_reply_error(struct http_exchange *x, int status, const char *code, const char *format,
                       ...) __attribute__((format(printf, 4, 5)));
 

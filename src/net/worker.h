@@ -47,7 +47,7 @@ struct net_shared {
     struct peer_table *peers;
     atomic_uint_least64_t connections; /* open now */
     atomic_uint_least64_t next_id;
-    struct tls_context *tls; /* for listeners that speak it; NULL: none */
+    _Atomic(struct tls_context *) tls; /* for listeners that speak it; NULL: none */
     /* Whether the address is a trusted proxy, whose connections are not counted; may be NULL. */
     bool (*trusted)(void *arg, const char *address);
     void *trusted_arg;

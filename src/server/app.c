@@ -51,10 +51,11 @@ static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
 {
     struct conn *c = x->conn;
     struct worker *w = c->worker;
-    struct proxy_walk walk = {.config = s->config};
+    const struct config *config = server_settings_now(s)->config;
+    struct proxy_walk walk = {.config = config};
     struct peer *peer;
-    if (s->config->trusted_proxies.count == 0 ||
-        !server_is_trusted(s->config, slice_from(c->peer->text)))
+    if (config->trusted_proxies.count == 0 ||
+        !server_is_trusted(config, slice_from(c->peer->text)))
         return true;
     if (http_header_get(x->request, "Forwarded").ptr &&
         http_header_get(x->request, "X-Forwarded-For").ptr) {
@@ -106,7 +107,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
         .changes = r->method != HTTP_GET && r->method != HTTP_HEAD && r->method != HTTP_OPTIONS,
         .health = slice_is(path, "/health"),
     };
-    struct access_verdict verdict = access_judge(s->access, &request);
+    struct access_verdict verdict = access_judge(server_settings_now(s)->access, &request);
     http_add_header(x, "X-Content-Type-Options", "nosniff");
     if (request.origin.ptr)
         http_add_header(x, "Vary", "Origin");

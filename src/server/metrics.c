@@ -192,7 +192,7 @@ void server_health(void *arg, struct buf *out)
     struct server *s = arg;
     buf_printf(out, ",\"engine\":{\"name\":\"%s\",\"status\":\"ok\"},\"flush\":\"%s\",\"workers\":%u",
                hub_engine_name(s->hub), s->workers[0].flush->ops->name, s->worker_count);
-    buf_printf(out, ",\"tls\":%s,\"sources\":[", s->tls ? "true" : "false");
+    buf_printf(out, ",\"tls\":%s,\"sources\":[", server_settings_now(s)->tls ? "true" : "false");
     server_watch_health(s, out);
     buf_append_char(out, ']');
 }

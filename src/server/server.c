@@ -19,7 +19,6 @@
 #include "base/memory.h"
 #include "engine/memory.h"
 #include "fanfare/error.h"
-#include "net/tls.h"
 #include "server/private.h"
 
 #define TICK_MS 1000
@@ -80,20 +79,14 @@ static int refuse_what_is_not_there(const struct config *config, struct buf *why
 static bool is_trusted_proxy(void *arg, const char *address)
 {
     struct server *s = arg;
-    return server_is_trusted(s->config, slice_from(address));
+    return server_is_trusted(server_settings_now(s)->config, slice_from(address));
 }
 
-static int prepare_net(struct server *s, struct buf *why)
+static void prepare_net(struct server *s)
 {
     s->shared.peers = peer_table_new();
     s->shared.trusted = is_trusted_proxy;
     s->shared.trusted_arg = s;
-    server_apply_limits(s);
-    if (!s->config->tls_cert[0])
-        return 0;
-    s->tls = tls_context_new(s->config->tls_cert, s->config->tls_key, why);
-    s->shared.tls = s->tls;
-    return s->tls ? 0 : FAN_E_INVALID;
 }
 
 static void prepare_delivery(struct server *s)
@@ -155,31 +148,11 @@ static void prepare_api(struct server *s)
     };
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
-    s->api.demo_allowed = s->config->demo;
-    s->api.metrics_public = s->config->metrics_public;
     s->api.build_dialect = DIALECT_BUILD;
 }
 
-/* What stands behind "://" of each URL that is listened on. */
-static void prepare_access(struct server *s)
+static void name_server_url(struct server *s)
 {
-    const char *bound[64];
-    size_t count = 0;
-    for (size_t at = 0; at < s->urls.len && count < 64; at += strlen(s->urls.data + at) + 1) {
-        const char *host = strstr(s->urls.data + at, "://");
-        if (host)
-            bound[count++] = host + 3;
-    }
-    const struct access_options options = {
-        .insecure = s->config->insecure,
-        .own_urls = (const char *const *)s->config->public_urls.items,
-        .own_url_count = s->config->public_urls.count,
-        .bound = bound,
-        .bound_count = count,
-        .cors = (const char *const *)s->config->cors_origins.items,
-        .cors_count = s->config->cors_origins.count,
-    };
-    s->access = access_rules_new(&options);
     const char *url = s->config->public_urls.count ? s->config->public_urls.items[0]
                       : s->urls.len                ? s->urls.data
                                                    : "";
@@ -238,34 +211,33 @@ static void log_lines(enum log_level level, const char *message, struct buf *lin
             LOG_CALL(level, "config", message, LOG_SLICE("reason", line), (struct log_field){0});
 }
 
-/* Workers may be reading the one before; it is kept until the next reload, far longer than that. */
-static void take_over(struct server *s, struct config *fresh)
+static void reload(struct server *s)
 {
-    config_free(s->retired);
-    s->retired = s->reloaded;
-    s->reloaded = fresh;
-    s->config = fresh;
-}
-
-static void on_hangup(uv_signal_t *handle, int number)
-{
-    struct server *s = handle->data;
     struct config *fresh;
     struct buf kept = {0}, problems = {0};
-    (void)number;
-    if (log_reopen() != 0)
-        log_error("server", "cannot open the log file anew");
-    if (config_reload(s->config, &fresh, &kept, &problems) != 0) {
+    int error = config_reload(server_settings_now(s)->config, &fresh, &kept, &problems);
+    if (!error) {
+        error = server_apply_settings(s, fresh, fresh, &problems);
+        if (error)
+            config_free(fresh);
+    }
+    if (error) {
         log_lines(LOG_ERROR, "the configuration has a mistake; nothing was changed", &problems);
     } else {
-        take_over(s, fresh);
-        configure_log(s->config);
-        server_apply_limits(s);
+        configure_log(fresh);
         log_lines(LOG_WARN, "not reloaded", &kept);
         log_info("server", "configuration reloaded");
     }
     buf_fini(&kept);
     buf_fini(&problems);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    if (log_reopen() != 0)
+        log_error("server", "cannot open the log file anew");
+    reload(handle->data);
 }
 
 static void start_loop(struct server *s)
@@ -309,23 +281,19 @@ static void free_server(struct server *s)
     memory_free(s->workers);
     hub_free(s->hub);
     server_unlink(s);
-    tls_context_free(s->tls);
     peer_table_free(s->shared.peers);
-    access_rules_free(s->access);
+    server_free_settings(s);
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
-    config_free(s->retired);
-    config_free(s->reloaded);
 }
 
 static int start(struct server *s, unsigned files, struct buf *why)
 {
     int error = refuse_what_is_not_there(s->config, why);
-    if (!error)
-        error = prepare_net(s, why);
     if (error)
         return error;
+    prepare_net(s);
     prepare_delivery(s);
     prepare_hub(s);
     error = make_workers(s, why);
@@ -334,8 +302,10 @@ static int start(struct server *s, unsigned files, struct buf *why)
     if (error)
         return error;
     prepare_api(s);
-    prepare_access(s);
-    error = start_workers(s, files, why);
+    name_server_url(s);
+    error = server_apply_settings(s, s->config, NULL, why);
+    if (!error)
+        error = start_workers(s, files, why);
     if (!error)
         error = server_watch_start(s, why);
     return error;
