@@ -19,7 +19,7 @@ struct publisher {
 static void answer(void *arg, struct slice line)
 {
     struct publisher *p = arg;
-    ws_send_large(p->ws, line);
+    ws_send_answer(p->ws, line);
 }
 
 static const struct intake_ops publisher_intake = {answer};

@@ -60,8 +60,13 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
 int ws_send(struct ws_conn *ws, struct slice text);
 int ws_send_opcode(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload);
 
-/* The same without the control queue's limit, for answers that may be large. */
+/* The same for an answer that may be larger than the control queue's limit. It counts for as many
+ * messages as it has pages of 4 KiB. */
 int ws_send_large(struct ws_conn *ws, struct slice text);
+
+/* The same for answers to publishers, outside the control queue's limit: the caller looks at
+ * conn_waiting. */
+int ws_send_answer(struct ws_conn *ws, struct slice text);
 
 /* Sends a close frame behind what is queued and waits for the client's (RFC 6455, 7.1.2). */
 void ws_close(struct ws_conn *ws, uint16_t code, const char *reason);
