@@ -197,14 +197,15 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
     event_unref(e);
 }
 
+/* An event's age counts from its acceptance: the time that its publisher gave it may be any. */
 static void trim_aged(struct hub *h)
 {
-    int64_t now = h->config.wall_ms();
+    uint64_t now = h->config.monotonic_ms();
     MAP_EACH (i, &h->topics) {
         struct topic *t = h->topics.slots[i].object;
         uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-        int64_t oldest = age_ms ? now - (int64_t)age_ms : INT64_MIN;
-        while (t->history.count && topic_history_at(&t->history, 0)->time_ms < oldest) {
+        uint64_t oldest = age_ms && age_ms < now ? now - age_ms : 0;
+        while (t->history.count && topic_history_at(&t->history, 0)->accepted_ms < oldest) {
             hub_trim_oldest(h, t);
             h->stats.trimmed_age++;
         }
