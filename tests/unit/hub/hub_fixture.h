@@ -15,11 +15,6 @@ static int64_t wall = 1767268800123;
 static uint64_t monotonic = 50000000;
 static uint64_t random_state = 1;
 
-static inline int64_t read_wall(void)
-{
-    return wall;
-}
-
 static inline uint64_t read_monotonic(void)
 {
     return monotonic;
@@ -51,7 +46,6 @@ static inline struct hub_config roomy(unsigned workers)
         .latest_channel_count = 1,
         .workers = workers,
         .idempotency_ms = 600000,
-        .wall_ms = read_wall,
         .monotonic_ms = read_monotonic,
         .random = fake_random,
     };
