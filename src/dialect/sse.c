@@ -299,9 +299,15 @@ static int join_topic(void *arg, struct slice topic)
         subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
     if (error)
         return error;
-    if (r.reason != RESUME_OK) /* what follows is the live tail: everything up to it is missed */
-        send_loss(c, "resume_failed", r.topic, r.missed_from, r.offset,
-                  resume_reason_name(r.reason));
+    /* What is left of a beginning still follows; otherwise the live tail does, and everything up to
+     * it is missed. */
+    bool from_beginning = j->order->start.kind == START_BEGINNING;
+    if (r.reason != RESUME_OK)
+        send_loss(c, "resume_failed", r.topic, r.missed_from,
+                  from_beginning ? r.missed_to : r.offset, resume_reason_name(r.reason));
+    if (!j->joined || r.position < j->position)
+        j->position = r.position;
+    j->joined = true;
     topic_unref(r.topic);
     return 0;
 }

@@ -207,7 +207,7 @@ static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
     uint64_t age_ms = h->config.kinds[t->kind].age_ms;
     while (age_ms && t->history.count &&
-           topic_history_at(&t->history, 0)->accepted_ms + age_ms <= now_ms) {
+           topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
         hub_trim_oldest(h, t);
         h->stats.trimmed_age++;
     }

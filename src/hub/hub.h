@@ -42,7 +42,6 @@ struct hub_config {
     size_t latest_channel_count;
     unsigned workers;
     uint64_t idempotency_ms;
-    int64_t (*wall_ms)(void);
     uint64_t (*monotonic_ms)(void);
     void (*random)(void *out, size_t n);
 };

@@ -189,7 +189,9 @@ int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned ma
         page->offset = t->offset;
         page->epoch = t->epoch;
         page->first_offset = topic_first_offset(t);
-        uint64_t next = since + 1 > page->first_offset ? since + 1 : page->first_offset;
+        uint64_t next = since < t->offset ? since + 1 : t->offset + 1;
+        if (next < page->first_offset)
+            next = page->first_offset;
         size_t bytes = 0;
         for (; next <= t->offset && page->count < max && bytes <= max_bytes; next++) {
             struct event *e =

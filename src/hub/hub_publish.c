@@ -96,11 +96,11 @@ static void fold(struct hub *h, struct topic *t, const struct event *e)
 {
     if (t->kind != TOPIC_SESSION)
         return;
+    uint64_t before = t->state ? session_state_bytes(t->state) : 0;
     if (!t->state)
         t->state = session_state_try_new();
     if (!t->state)
         return;
-    uint64_t before = session_state_bytes(t->state);
     session_state_fold(t->state, e->type_info, e->data, e->time_ms);
     hub_account_state(h, before, session_state_bytes(t->state));
 }

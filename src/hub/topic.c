@@ -16,6 +16,7 @@ void topic_unref(struct topic *t)
 {
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
+    memory_free(t->history.ring); /* reserved for an event that was refused */
     memory_free(t->locals);
     memory_free(t->trim_log);
     memory_free(t);

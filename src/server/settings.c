@@ -28,7 +28,6 @@ void server_apply_hub(const struct config *config, struct hub_config *out)
         .latest_channel_count = config->latest_channels.count,
         .workers = (unsigned)config->workers,
         .idempotency_ms = IDEMPOTENCY_MS,
-        .wall_ms = clock_wall_ms,
         .monotonic_ms = clock_ms,
         .random = random_bytes,
     };
