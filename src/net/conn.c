@@ -182,6 +182,9 @@ static void drained(struct conn *c)
 static void write_failed(struct conn *c, int error)
 {
     if (error == EAGAIN || error == EWOULDBLOCK) {
+        /* The session holds a record made of the front, and goes on with nothing else. */
+        if (c->tls)
+            c->out->begun = true;
         block(c);
         out_queue_compact(c->out);
     } else {

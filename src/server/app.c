@@ -169,9 +169,9 @@ static void bad_escape(struct http_exchange *x)
 }
 
 static void call_api(struct server *s, struct http_exchange *x, const struct api_route *route,
-                     struct slice *values)
+                     struct slice path, struct slice *values)
 {
-    struct api_request r = {.api = &s->api, .exchange = x};
+    struct api_request r = {.api = &s->api, .exchange = x, .path = path};
     memcpy(r.values, values, sizeof r.values);
     if (decode_values(&r, count_parameters(route->path)))
         route->handle(&r);
@@ -229,7 +229,7 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
         allowed->post |= routes[i].method == HTTP_POST;
         if (routes[i].method != method)
             continue;
-        call_api(s, x, &routes[i], values);
+        call_api(s, x, &routes[i], path, values);
         return true;
     }
     return false;
@@ -263,6 +263,22 @@ static bool strip_base(const struct server *s, struct slice *path)
     return true;
 }
 
+/* The pages' links are relative, so /live, without the slash, would lead them beside the server. */
+static bool redirect_to_base(const struct server *s, struct http_exchange *x)
+{
+    const struct http_request *r = x->request;
+    struct buf location = {0};
+    if (!s->config->base_path[0] || !slice_is(r->path, s->config->base_path) ||
+        (r->method != HTTP_GET && r->method != HTTP_HEAD) || r->upgrade)
+        return false;
+    buf_printf(&location, "%s/%s%.*s", s->config->base_path, r->query.len ? "?" : "",
+               SLICE_ARG(r->query));
+    http_add_header(x, "Location", buf_text(&location));
+    buf_fini(&location);
+    http_reply(x, 308, NULL, slice_of("", 0));
+    return true;
+}
+
 void server_request(struct http_exchange *x)
 {
     struct server *s = server_of(x);
@@ -275,6 +291,8 @@ void server_request(struct http_exchange *x)
         answer_preflight(x);
         return;
     }
+    if (inside && redirect_to_base(s, x))
+        return;
     if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
         return;
     no_route(x, path, &allowed);

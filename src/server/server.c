@@ -151,12 +151,19 @@ static void prepare_api(struct server *s)
     s->api.build_dialect = DIALECT_BUILD;
 }
 
+/* How clients reach the server, for the documents that describe it: a unix socket has no URL, and
+ * what is sent over it says localhost. */
 static void name_server_url(struct server *s)
 {
-    const char *url = s->config->public_urls.count ? s->config->public_urls.items[0]
-                      : s->urls.len                ? s->urls.data
-                                                   : "";
-    s->api.server_url = memory_copy_string(slice_from(url));
+    const char *url = "http://localhost";
+    struct buf whole = {0};
+    if (s->config->public_urls.count)
+        url = s->config->public_urls.items[0];
+    else if (s->urls.len && strncmp(s->urls.data, "unix:", 5) != 0)
+        url = s->urls.data;
+    buf_printf(&whole, "%s%s", url, s->config->base_path);
+    s->api.server_url = memory_copy_string(buf_slice(&whole));
+    buf_fini(&whole);
 }
 
 static int start_workers(struct server *s, unsigned files, struct buf *why)
@@ -178,8 +185,10 @@ static int start_workers(struct server *s, unsigned files, struct buf *why)
 /* The first line on stdout is the URL: scripts wait for it. */
 static void announce(struct server *s)
 {
-    for (size_t at = 0; at < s->urls.len; at += strlen(s->urls.data + at) + 1)
-        printf("%s%s\n", s->urls.data + at, s->config->base_path);
+    for (size_t at = 0; at < s->urls.len; at += strlen(s->urls.data + at) + 1) {
+        bool is_path = strncmp(s->urls.data + at, "unix:", 5) == 0;
+        printf("%s%s\n", s->urls.data + at, is_path ? "" : s->config->base_path);
+    }
     fflush(stdout);
     log_info("server",
              s->config->insecure
