@@ -51,7 +51,8 @@ static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
     struct worker *w = c->worker;
     struct proxy_walk walk = {.config = s->config};
     struct peer *peer;
-    if (s->config->trusted_proxies.count == 0 || !server_is_trusted(s->config, slice_from(c->peer->text)))
+    if (s->config->trusted_proxies.count == 0 ||
+        !server_is_trusted(s->config, slice_from(c->peer->text)))
         return true;
     http_forwarded_each(x->request, walk_proxy, &walk);
     if (walk.client.len == 0 || walk.client.len >= PEER_TEXT_SIZE)
@@ -225,6 +226,27 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
     return false;
 }
 
+/* An endpoint of the embedding program comes before everything else when a WebSocket is asked for,
+ * behind it otherwise. */
+static bool try_endpoints(struct server *s, struct http_exchange *x, struct slice path,
+                          struct allowed *allowed)
+{
+    struct buf decoded = {0};
+    const struct endpoint *e = NULL;
+    if (!s->endpoints)
+        return false;
+    bool bad = http_percent_decode(path, false, &decoded) != 0 || decoded.failed ||
+               memchr(decoded.data, '\0', decoded.len);
+    if (!bad)
+        e = endpoint_find(s->endpoints, buf_slice(&decoded));
+    allowed->get |= e != NULL;
+    bool answers = e && x->request->method == HTTP_GET;
+    if (answers)
+        endpoint_accept(x, e, buf_slice(&decoded));
+    buf_fini(&decoded);
+    return answers;
+}
+
 static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
 {
     if (allowed->get || allowed->post) {
@@ -265,7 +287,11 @@ void server_request(struct http_exchange *x)
         answer_preflight(x);
         return;
     }
+    if (inside && x->request->upgrade && try_endpoints(s, x, path, &allowed))
+        return;
     if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
+        return;
+    if (inside && try_endpoints(s, x, path, &allowed))
         return;
     no_route(x, path, &allowed);
 }
