@@ -61,7 +61,7 @@ static void send_path(struct api_request *r, struct slice path)
 
 void api_page(struct api_request *r)
 {
-    send_path(r, r->exchange->request->path);
+    send_path(r, r->path);
 }
 
 void api_root(struct api_request *r)

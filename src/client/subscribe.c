@@ -23,7 +23,7 @@ struct following {
     bool connected; /* at least once */
 
     /* Of the connection at hand. */
-    struct response *response;
+    struct response response;
     bool streaming;
 };
 
@@ -107,7 +107,7 @@ static int judge(struct following *f, const struct response *r)
 /* The head is there: from here on the body is a stream of events, or the attempt has failed. */
 static int begin_stream(struct following *f)
 {
-    int error = f->streaming ? 0 : judge(f, f->response);
+    int error = f->streaming ? 0 : judge(f, &f->response);
     if (!error && !f->streaming) {
         f->streaming = f->connected = true;
         f->options->on_state(f->options->arg, SLICE(""), 0);
@@ -127,11 +127,9 @@ static int follow_once(struct following *f)
 {
     struct stream *stream = NULL;
     struct buf request = {0};
-    struct response response;
-    response_init(&response);
-    response.on_body = on_body;
-    response.arg = f;
-    f->response = &response;
+    response_init(&f->response);
+    f->response.on_body = on_body;
+    f->response.arg = f;
     f->streaming = false;
     event_reader_restart(&f->reader);
     append_request(f, &request);
@@ -139,14 +137,14 @@ static int follow_once(struct following *f)
     if (!error) {
         struct exchange e = {
             .target = &f->target, .deadline = clock_ms() + CONNECT_MS, .why = f->why};
-        error = exchange_run(&e, stream, buf_slice(&request), &response, true, NULL);
+        error = exchange_run(&e, stream, buf_slice(&request), &f->response, true, NULL);
     }
     if (!error)
         error = begin_stream(f);
     if (!error)
-        error = follow(f, stream, &response);
+        error = follow(f, stream, &f->response);
     stream_close(stream);
-    response_fini(&response);
+    response_fini(&f->response);
     buf_fini(&request);
     return error;
 }

@@ -18,7 +18,7 @@ int check_listen(struct slice text, struct buf *expected)
 {
     struct address address;
     if (address_parse(text, &address))
-        return refuse(expected, "HOST:PORT, [V6]:PORT or unix:PATH");
+        return refuse(expected, "HOST:PORT, [V6]:PORT or unix:PATH (at most 107 bytes of PATH)");
     return 0;
 }
 

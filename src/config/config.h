@@ -66,7 +66,6 @@ struct config {
     struct config_list watch; /* PATH or PATH=SESSION; see config_watch_split */
     char *watch_directory;
     char *session; /* of watched directories that name none; "": the directory's name */
-    char *workspace;
 
     bool insecure;
     struct config_list cors_origins;
@@ -89,7 +88,7 @@ struct config {
 
     uint64_t ping_interval_ms;
     struct {
-        bool build, ide, channels, sse;
+        bool build;
         uint64_t threshold;
         uint64_t level;
     } deflate;

@@ -411,7 +411,8 @@ void config_session_of_directory(const char *path, struct buf *session)
     char *absolute = realpath(path, NULL);
     const char *name = strrchr(absolute ? absolute : path, '/');
     name = name ? name + 1 : path;
-    for (size_t i = 0; name[i] && i < 128; i++) {
+    size_t len = strnlen(name, 128);
+    for (size_t i = 0; i < len; i++) {
         bool allowed = http_identifier_valid(slice_of(name + i, 1));
         buf_append_char(session, allowed ? name[i] : '-');
     }

@@ -216,13 +216,14 @@ static int check_topic(void *arg, struct slice topic)
     struct topic_name parsed;
     size_t n = topic.len < sizeof check->topic - 1 ? topic.len : sizeof check->topic - 1;
     check->count++;
-    memcpy(check->topic, topic.ptr, n);
+    if (n)
+        memcpy(check->topic, topic.ptr, n);
     check->topic[n] = '\0';
     return topic_name_parse(topic, &parsed, &check->why);
 }
 
-static bool refuse_with(struct http_exchange *x, struct order *order, int status,
-                        const char *code, const char *message)
+static bool refuse_with(struct http_exchange *x, struct order *order, int status, const char *code,
+                        const char *message)
 {
     event_filter_free(order->filter);
     http_reply_error(x, status, code, "%s", message);
@@ -249,7 +250,7 @@ static bool read_topics(struct http_exchange *x, struct order *order)
                       "say what to read: /events?topic=session:build_123");
     if (check.count > ((struct delivery *)x->conn->worker->context)->options->subscriptions)
         return refuse_with(x, order, 429, "too_many_topics",
-                      "more topics than one connection may follow (limits.subscriptions)");
+                           "more topics than one connection may follow (limits.subscriptions)");
     order->topics = check.count;
     return true;
 }
@@ -283,6 +284,8 @@ static bool read_order(struct http_exchange *x, struct order *order)
 struct joining {
     struct client *client;
     const struct order *order;
+    uint64_t position; /* from which a reader that comes back at once has to resume */
+    bool joined;
 };
 
 static int join_topic(void *arg, struct slice topic)
@@ -292,13 +295,18 @@ static int join_topic(void *arg, struct slice topic)
     struct join_result r;
     if (subscriber_follows(&c->subscriber, topic))
         return 0;
-    int error =
-        subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
+    int error = subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
     if (error)
         return error;
-    if (r.reason != RESUME_OK) /* what follows is the live tail: everything up to it is missed */
-        send_loss(c, "resume_failed", r.topic, r.missed_from, r.offset,
-                  resume_reason_name(r.reason));
+    /* What is left of a beginning still follows; otherwise the live tail does, and everything up to
+     * it is missed. */
+    bool from_beginning = j->order->start.kind == START_BEGINNING;
+    if (r.reason != RESUME_OK)
+        send_loss(c, "resume_failed", r.topic, r.missed_from,
+                  from_beginning ? r.missed_to : r.offset, resume_reason_name(r.reason));
+    if (!j->joined || r.position < j->position)
+        j->position = r.position;
+    j->joined = true;
     topic_unref(r.topic);
     return 0;
 }
@@ -322,6 +330,16 @@ static void send_head(struct http_exchange *x, const struct order *order)
     buf_fini(&head);
 }
 
+/* An id without data: the reader remembers it and nothing is shown. Whoever loses the connection
+ * before the first event comes back to the right place. */
+static void send_id(struct client *c, uint64_t position)
+{
+    char cursor[CURSOR_TEXT_SIZE], text[CURSOR_TEXT_SIZE + 8];
+    cursor_format((struct cursor){hub_epoch(client_delivery(c)->hub), position}, cursor);
+    int n = snprintf(text, sizeof text, "id: %s\n\n", cursor);
+    conn_send_copy(&c->ws.conn, slice_of(text, (size_t)n));
+}
+
 static void accept_client(struct http_exchange *x, struct slice id)
 {
     struct order order;
@@ -334,9 +352,11 @@ static void accept_client(struct http_exchange *x, struct slice id)
     c->flags = order.encoding == &json_encoding ? AS_JSON : 0;
     x->conn->worker->flush->ops->attach(x->conn->worker->flush, x->conn);
     subscriber_filter(&c->subscriber, order.filter);
-    struct joining joining = {c, &order};
+    struct joining joining = {c, &order, 0, false};
     if (each_topic(x->request->query, join_topic, &joining) != 0)
         conn_finish(x->conn, "cannot follow the topic");
+    else if (!(c->flags & AS_JSON))
+        send_id(c, joining.position);
     conn_timer(x->conn, COMMENT_MS);
 }
 

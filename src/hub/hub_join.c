@@ -57,7 +57,9 @@ static void locate_cursor(const struct hub *h, const struct topic *t,
         return;
     }
     bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq > start->offset;
-    if (t->trimmed_seq > start->offset || predecessor_lost)
+    if (predecessor_lost)
+        out->reason = RESUME_EPOCH_CHANGED;
+    else if (t->trimmed_seq > start->offset)
         lost(t, out, topic_trimmed_after(t, start->offset));
     else
         start_at(out, start->offset);

@@ -96,11 +96,11 @@ static void fold(struct hub *h, struct topic *t, const struct event *e)
 {
     if (t->kind != TOPIC_SESSION)
         return;
+    uint64_t before = t->state ? session_state_bytes(t->state) : 0;
     if (!t->state)
         t->state = session_state_try_new();
     if (!t->state)
         return;
-    uint64_t before = session_state_bytes(t->state);
     session_state_fold(t->state, e->type_info, e->data, e->time_ms);
     hub_account_state(h, before, session_state_bytes(t->state));
 }
@@ -133,9 +133,10 @@ static void take_place(struct hub *h, struct event *e, struct event_place *place
     keep_in(h, t, e);
 }
 
-static void take_order(struct hub *h, struct event *e)
+static void take_order(struct hub *h, struct event *e, uint64_t now_ms)
 {
     e->seq = ++h->seq;
+    e->accepted_ms = now_ms;
     e->held = e->place_count;
     list_append(&h->by_age, &e->by_age);
     h->stats.events_kept++;
@@ -209,7 +210,7 @@ static void accept_item(struct hub *h, struct publish_item *item, uint64_t now_m
             e->places[i].epoch = e->places[i].topic->epoch;
         h->stats.ephemeral++;
     } else {
-        take_order(h, e);
+        take_order(h, e, now_ms);
     }
     for (unsigned i = 0; i < e->place_count; i++) {
         topic_rate_count(e->places[i].topic, now_ms);

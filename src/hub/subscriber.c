@@ -103,7 +103,7 @@ static void remove_subscription(struct subscriber *s, unsigned index)
     struct fanout *f = s->fanout;
     struct subscription *sub = subscriber_at(s, index);
     struct group *g = sub->group;
-    struct topic *topic = topic_ref(g->local->topic);
+    struct topic *topic = g->local->topic; /* kept alive by the subscription's reference */
     unsigned dialect = g->encoding->dialect;
     group_remove(sub);
     g->members--;
@@ -145,8 +145,8 @@ void subscriber_fini(struct subscriber *s)
 static int start_last(struct subscriber *s, const struct start_point *start,
                       const struct join_result *result)
 {
-    bool resumes = start->kind != START_NOW &&
-                   (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    bool resumes =
+        start->kind != START_NOW && (result->reason == RESUME_OK || start->kind == START_BEGINNING);
     if (!resumes && !s->catch_up)
         return subscriber_link(s);
     return catch_up_add(s, resumes ? result->position : result->seq, result->seq, resumes);

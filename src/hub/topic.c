@@ -1,6 +1,8 @@
 /* Topics and their history ring; see topic.h. */
 #include "hub/topic.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 #include "fanfare/error.h"
 
@@ -14,6 +16,7 @@ void topic_unref(struct topic *t)
 {
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
+    memory_free(t->history.ring); /* reserved for an event that was refused */
     memory_free(t->locals);
     memory_free(t->trim_log);
     memory_free(t);
@@ -43,6 +46,7 @@ int topic_history_reserve(struct topic_history *h)
 {
     if (h->ring && h->count <= h->mask)
         return 0;
+    assert(h->ring || h->count == 0);
     uint32_t size = h->ring ? (h->mask + 1) * 2 : 8;
     struct event **ring = memory_try_alloc(size * sizeof(struct event *));
     if (!ring)

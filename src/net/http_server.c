@@ -9,10 +9,10 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define IDLE_MS          75000 /* between requests */
-#define BODY_MS          30000 /* without a byte of the body */
-#define PENDING_MAX      65536 /* requests sent in advance */
-#define OUTPUT_HIGH      (1u << 20) /* an unread streamed answer stops the reading of the body */
+#define IDLE_MS     75000      /* between requests */
+#define BODY_MS     30000      /* without a byte of the body */
+#define PENDING_MAX 65536      /* requests sent in advance */
+#define OUTPUT_HIGH (1u << 20) /* an unread streamed answer stops the reading of the body */
 
 struct http_conn {
     struct http_exchange exchange;
@@ -103,7 +103,7 @@ void http_reply_error(struct http_exchange *x, int status, const char *code, con
     va_start(args, format);
     buf_vprintf(&message, format, args);
     va_end(args);
-    BUF_LITERAL(&body, "{\"error\":{\"code\":");
+    buf_printf(&body, "{\"error\":{\"status\":%d,\"code\":", status);
     json_append_string(&body, slice_from(code));
     BUF_LITERAL(&body, ",\"message\":");
     json_append_lossy(&body, buf_slice(&message));

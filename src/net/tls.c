@@ -7,13 +7,42 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <string.h>
+
+/* What OpenSSL says first is nearest to the cause: the system's word about a file, or what is wrong
+ * with its content. */
+static void append_reason(struct buf *why, const char *failed, bool has_pass_phrase)
+{
+    unsigned long error = ERR_get_error();
+    const char *reason =
+        ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+    bool no_pem = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+    if (has_pass_phrase)
+        reason = "it is protected by a pass phrase; give a key without one";
+    else if (no_pem || ERR_GET_LIB(error) == ERR_LIB_OSSL_DECODER)
+        reason = "there is nothing of the kind in PEM form in it";
+    buf_printf(why, "%s: %s", failed, reason ? reason : "OpenSSL gives no reason");
+    ERR_clear_error();
+}
+
+/* A key with a pass phrase is refused: asking for it would stop a server that has no terminal. */
+static int no_pass_phrase(char *phrase, int size, int writing, void *arg)
+{
+    bool *asked = arg;
+    (void)phrase;
+    (void)size;
+    (void)writing;
+    *asked = true;
+    return -1;
+}
 
 struct tls_context *tls_context_new(const char *cert_path, const char *key_path, struct buf *why)
 {
-    char text[256];
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     const char *failed = "cannot set up TLS";
+    bool has_pass_phrase = false;
     if (!ctx)
         goto fail;
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
@@ -21,6 +50,8 @@ struct tls_context *tls_context_new(const char *cert_path, const char *key_path,
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, &has_pass_phrase);
     failed = cert_path;
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_path) != 1)
         goto fail;
@@ -32,8 +63,7 @@ struct tls_context *tls_context_new(const char *cert_path, const char *key_path,
         goto fail;
     return (struct tls_context *)ctx;
 fail:
-    ERR_error_string_n(ERR_get_error(), text, sizeof text);
-    buf_printf(why, "%s: %s", failed, text);
+    append_reason(why, failed, has_pass_phrase);
     SSL_CTX_free(ctx);
     return NULL;
 }

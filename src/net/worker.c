@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "codec/deflate.h"
+#include "codec/websocket.h"
 #include "fanfare/error.h"
 #include "net/http_server.h"
 #include "net/listener.h"
@@ -69,7 +70,7 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
     c->id = atomic_fetch_add(&w->shared->next_id, 1) + 1;
     c->interest = POLLER_READ;
     if (tls) {
-        c->tls = tls_new(w->shared->tls, fd);
+        c->tls = tls_new(atomic_load(&w->shared->tls), fd);
         if (!c->tls)
             goto fail_conn;
     }
@@ -330,11 +331,19 @@ static void close_all(struct worker *w)
     reap(w);
 }
 
+/* The first handshake should not pay for what OpenSSL loads when it is first used. */
+static void warm_up(void)
+{
+    char accept[29];
+    ws_accept_value(SLICE("dGhlIHNhbXBsZSBub25jZQ=="), accept);
+}
+
 static void *run(void *arg)
 {
     struct start_order *order = arg;
     struct worker *w = order->worker;
     current = w;
+    warm_up();
     w->flush = flush_open(order->flush, order->files);
     order->error = w->flush ? 0 : FAN_E_UNSUPPORTED;
     bool started = w->flush != NULL;
@@ -387,6 +396,8 @@ void worker_stop(struct worker *w)
 void worker_fini(struct worker *w)
 {
     listeners_close(w);
+    uv_walk(&w->loop, close_handle, NULL); /* of one that never ran */
+    uv_run(&w->loop, UV_RUN_DEFAULT);
     uv_loop_close(&w->loop);
     poller_fini(&w->poller);
     while (w->tasks) {

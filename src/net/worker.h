@@ -48,7 +48,7 @@ struct net_shared {
     struct peer_table *peers;
     atomic_uint_least64_t connections; /* open now */
     atomic_uint_least64_t next_id;
-    struct tls_context *tls; /* for listeners that speak it; NULL: none */
+    _Atomic(struct tls_context *) tls; /* for listeners that speak it; NULL: none */
     /* Whether the address is a trusted proxy, whose connections are not counted; may be NULL. */
     bool (*trusted)(void *arg, const char *address);
     void *trusted_arg;
@@ -88,8 +88,8 @@ struct worker {
     struct flush *flush;
     struct poller poller;
     struct wheel wheel;
-    uint64_t now_ms;  /* monotonic, taken once a turn */
-    uint32_t now_s;   /* seconds since the worker's start, for conn.last_read */
+    uint64_t now_ms; /* monotonic, taken once a turn */
+    uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     char *read_buffer; /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
@@ -101,8 +101,8 @@ struct worker {
     uint32_t dirty_count, dirty_cap;
     struct conn **closing;
     uint32_t closing_count, closing_cap;
-    bool busy;          /* the turn did something */
-    bool wake_pending;  /* worker_again was called */
+    bool busy;         /* the turn did something */
+    bool wake_pending; /* worker_again was called */
     struct list listeners;
     uv_loop_t loop;
     uv_poll_t poll;
@@ -118,7 +118,8 @@ struct worker {
     bool stopping;
 };
 
-#define NET_STAT(w, field, n) atomic_fetch_add_explicit(&(w)->stats.field, (n), memory_order_relaxed)
+#define NET_STAT(w, field, n) \
+    atomic_fetch_add_explicit(&(w)->stats.field, (n), memory_order_relaxed)
 #define NET_LIMIT(w, field) atomic_load_explicit(&(w)->shared->limits.field, memory_order_relaxed)
 
 struct worker_config {

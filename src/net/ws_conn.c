@@ -145,17 +145,29 @@ int ws_send(struct ws_conn *ws, struct slice text)
     return ws_send_opcode(ws, WS_TEXT, text);
 }
 
-int ws_send_large(struct ws_conn *ws, struct slice text)
+static int send_frame(struct ws_conn *ws, struct slice text,
+                      int (*send)(struct conn *c, struct slice bytes))
 {
     struct buf frame = {0};
     if (ws->close_sent)
         return FAN_E_CLOSED;
     ws_append_frame(&frame, WS_TEXT, false, text);
-    int error = frame.failed ? FAN_E_NO_MEMORY : conn_send_body(&ws->conn, buf_slice(&frame));
+    int error = frame.failed ? FAN_E_NO_MEMORY : send(&ws->conn, buf_slice(&frame));
     if (frame.failed)
         conn_close(&ws->conn, "out of memory");
     buf_fini(&frame);
     return error;
+}
+
+int ws_send_large(struct ws_conn *ws, struct slice text)
+{
+    ws->tokens -= (int32_t)(text.len / 4096);
+    return send_frame(ws, text, conn_send_large);
+}
+
+int ws_send_answer(struct ws_conn *ws, struct slice text)
+{
+    return send_frame(ws, text, conn_send_body);
 }
 
 /* The payload compressed; false: it goes as it is. */

@@ -44,16 +44,25 @@ static bool walk_proxy(void *arg, struct slice address)
     return server_is_trusted(walk->config, address);
 }
 
-/* Behind trusted proxies the connection is counted for the client they name. */
+/* Behind trusted proxies the connection is counted for the client they name. A proxy usually sets
+ * one of the two headers and passes the other on as the client wrote it, so both together are
+ * refused. */
 static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
 {
     struct conn *c = x->conn;
     struct worker *w = c->worker;
-    struct proxy_walk walk = {.config = s->config};
+    const struct config *config = server_settings_now(s)->config;
+    struct proxy_walk walk = {.config = config};
     struct peer *peer;
-    if (s->config->trusted_proxies.count == 0 ||
-        !server_is_trusted(s->config, slice_from(c->peer->text)))
+    if (config->trusted_proxies.count == 0 || !server_is_trusted(config, slice_from(c->peer->text)))
         return true;
+    if (http_header_get(x->request, "Forwarded").ptr &&
+        http_header_get(x->request, "X-Forwarded-For").ptr) {
+        http_reply_error(x, 400, "ambiguous_forwarding",
+                         "Forwarded and X-Forwarded-For came together, and only one of them can be "
+                         "the proxy's: let the proxy remove the other one");
+        return false;
+    }
     http_forwarded_each(x->request, walk_proxy, &walk);
     if (walk.client.len == 0 || walk.client.len >= PEER_TEXT_SIZE)
         return true;
@@ -97,7 +106,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
         .changes = r->method != HTTP_GET && r->method != HTTP_HEAD && r->method != HTTP_OPTIONS,
         .health = slice_is(path, "/health"),
     };
-    struct access_verdict verdict = access_judge(s->access, &request);
+    struct access_verdict verdict = access_judge(server_settings_now(s)->access, &request);
     http_add_header(x, "X-Content-Type-Options", "nosniff");
     if (request.origin.ptr)
         http_add_header(x, "Vary", "Origin");
@@ -160,9 +169,9 @@ static void bad_escape(struct http_exchange *x)
 }
 
 static void call_api(struct server *s, struct http_exchange *x, const struct api_route *route,
-                     struct slice *values)
+                     struct slice path, struct slice *values)
 {
-    struct api_request r = {.api = &s->api, .exchange = x};
+    struct api_request r = {.api = &s->api, .exchange = x, .path = path};
     memcpy(r.values, values, sizeof r.values);
     if (decode_values(&r, count_parameters(route->path)))
         route->handle(&r);
@@ -220,7 +229,7 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
         allowed->post |= routes[i].method == HTTP_POST;
         if (routes[i].method != method)
             continue;
-        call_api(s, x, &routes[i], values);
+        call_api(s, x, &routes[i], path, values);
         return true;
     }
     return false;
@@ -275,6 +284,22 @@ static bool strip_base(const struct server *s, struct slice *path)
     return true;
 }
 
+/* The pages' links are relative, so /live, without the slash, would lead them beside the server. */
+static bool redirect_to_base(const struct server *s, struct http_exchange *x)
+{
+    const struct http_request *r = x->request;
+    struct buf location = {0};
+    if (!s->config->base_path[0] || !slice_is(r->path, s->config->base_path) ||
+        (r->method != HTTP_GET && r->method != HTTP_HEAD) || r->upgrade)
+        return false;
+    buf_printf(&location, "%s/%s%.*s", s->config->base_path, r->query.len ? "?" : "",
+               SLICE_ARG(r->query));
+    http_add_header(x, "Location", buf_text(&location));
+    buf_fini(&location);
+    http_reply(x, 308, NULL, slice_of("", 0));
+    return true;
+}
+
 void server_request(struct http_exchange *x)
 {
     struct server *s = server_of(x);
@@ -287,6 +312,8 @@ void server_request(struct http_exchange *x)
         answer_preflight(x);
         return;
     }
+    if (inside && redirect_to_base(s, x))
+        return;
     if (inside && x->request->upgrade && try_endpoints(s, x, path, &allowed))
         return;
     if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))

@@ -73,7 +73,8 @@ static void over_and_out(struct server *s)
 static void on_step(uv_timer_t *timer)
 {
     struct server *s = timer->data;
-    uint64_t passed = clock_ms() - s->drain_started_ms, drain = s->config->drain_ms;
+    uint64_t passed = clock_ms() - s->drain_started_ms,
+             drain = server_settings_now(s)->config->drain_ms;
     bool over = passed > drain + GRACE_MS;
     if (atomic_load(&s->shared.connections) == 0 || over) {
         if (over)
@@ -105,7 +106,7 @@ void server_drain(struct server *s)
     s->drain_started_ms = clock_ms();
     atomic_store(&s->shared.draining, true);
     log_info("server", "going down", LOG_U64("connections", atomic_load(&s->shared.connections)),
-             LOG_U64("drain_ms", s->config->drain_ms));
+             LOG_U64("drain_ms", server_settings_now(s)->config->drain_ms));
     for (unsigned i = 0; i < s->worker_count; i++) {
         struct drain_step *step = memory_alloc(sizeof *step);
         *step = (struct drain_step){.server = s, .first = true};

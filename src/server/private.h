@@ -13,20 +13,25 @@
 
 struct server_watch;
 
+/* What a reload replaces as a whole. Immutable; workers read the one in force. */
+struct server_settings {
+    const struct config *config; /* options that cannot be reloaded are the same in all of them */
+    struct config *owned;        /* config, when it came from a reload */
+    struct access_rules *access;
+    struct tls_context *tls; /* NULL: plain */
+};
+
 struct server {
     struct api api;
-    /* The configuration in force; options that cannot be reloaded never change. */
-    const struct config *config;
-    struct config *reloaded; /* owned: `config`, after a reload */
-    struct config *retired;  /* owned: the one before */
+    const struct config *config; /* as of the start, for what cannot be reloaded */
+    _Atomic(struct server_settings *) settings;
+    struct server_settings *retired; /* the one before, which a worker may still be reading */
     struct hub *hub;
     struct net_shared shared;
     struct delivery_options delivery_options;
-    struct access_rules *access;
     struct http_app app;
     struct worker *workers;
     unsigned worker_count, running; /* made; with a thread */
-    struct tls_context *tls;
     struct server_watch *watches;
     struct buf unix_paths;      /* to be removed at the end, each with a NUL */
     struct buf urls;            /* where it listens, each with a NUL */
@@ -70,6 +75,17 @@ int server_publish(struct server *s, const struct server_event *event, struct bu
 
 /* settings.c: from the configuration to what the parts read. */
 void server_apply_hub(const struct config *config, struct hub_config *out);
-void server_apply_limits(struct server *s);
+
+/* Takes the configuration over as the one in force (owned: free it with the settings). Addresses
+ * must have been opened. 0, or FAN_E_INVALID with the reason (TLS files); nothing is changed then.
+ */
+int server_apply_settings(struct server *s, const struct config *config, struct config *owned,
+                          struct buf *why);
+void server_free_settings(struct server *s);
+
+static inline const struct server_settings *server_settings_now(struct server *s)
+{
+    return atomic_load_explicit(&s->settings, memory_order_acquire);
+}
 
 #endif

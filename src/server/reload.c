@@ -26,26 +26,21 @@ static void log_lines(enum log_level level, const char *message, struct buf *lin
             LOG_CALL(level, "config", message, LOG_SLICE("reason", line), (struct log_field){0});
 }
 
-/* Workers may be reading the one before; it is kept until the next reload, far longer than that. */
-static void take_over(struct server *s, struct config *fresh)
-{
-    config_free(s->retired);
-    s->retired = s->reloaded;
-    s->reloaded = fresh;
-    s->config = fresh;
-}
-
 void server_reload(struct server *s)
 {
     struct config *fresh;
     struct buf kept = {0}, problems = {0};
-    if (config_reload(s->config, &fresh, &kept, &problems) != 0) {
+    int error = config_reload(server_settings_now(s)->config, &fresh, &kept, &problems);
+    if (!error) {
+        error = server_apply_settings(s, fresh, fresh, &problems);
+        if (error)
+            config_free(fresh);
+    }
+    if (error) {
         log_lines(LOG_ERROR, "the configuration has a mistake; nothing was changed", &problems);
     } else {
-        take_over(s, fresh);
-        if (server_configure_log(s->config, &problems) != 0)
+        if (server_configure_log(fresh, &problems) != 0)
             log_lines(LOG_ERROR, "the log goes on where it was", &problems);
-        server_apply_limits(s);
         log_lines(LOG_WARN, "not reloaded", &kept);
         log_info("server", "configuration reloaded");
     }

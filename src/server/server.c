@@ -17,7 +17,6 @@
 #include "base/memory.h"
 #include "engine/memory.h"
 #include "fanfare/error.h"
-#include "net/tls.h"
 #include "server/private.h"
 
 #define TICK_MS 1000
@@ -65,22 +64,16 @@ static int refuse_what_is_not_there(const struct config *config, struct buf *why
 static bool is_trusted_proxy(void *arg, const char *address)
 {
     struct server *s = arg;
-    return server_is_trusted(s->config, slice_from(address));
+    return server_is_trusted(server_settings_now(s)->config, slice_from(address));
 }
 
-static int prepare_net(struct server *s, struct buf *why)
+static void prepare_net(struct server *s)
 {
     s->shared.peers = peer_table_new();
     s->shared.trusted = is_trusted_proxy;
     s->shared.trusted_arg = s;
     s->shared.deflate_threshold = s->config->deflate.threshold;
     s->shared.deflate_level = (int)s->config->deflate.level;
-    server_apply_limits(s);
-    if (!s->config->tls_cert[0])
-        return 0;
-    s->tls = tls_context_new(s->config->tls_cert, s->config->tls_key, why);
-    s->shared.tls = s->tls;
-    return s->tls ? 0 : FAN_E_INVALID;
 }
 
 static void prepare_delivery(struct server *s)
@@ -142,35 +135,22 @@ static void prepare_api(struct server *s)
     };
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
-    s->api.demo_allowed = s->config->demo;
-    s->api.metrics_public = s->config->metrics_public;
     s->api.build_dialect = DIALECT_BUILD;
 }
 
-/* What stands behind "://" of each URL that is listened on. */
-static void prepare_access(struct server *s)
+/* How clients reach the server, for the documents that describe it: a unix socket has no URL, and
+ * what is sent over it says localhost. */
+static void name_server_url(struct server *s)
 {
-    const char *bound[64];
-    size_t count = 0;
-    for (size_t at = 0; at < s->urls.len && count < 64; at += strlen(s->urls.data + at) + 1) {
-        const char *host = strstr(s->urls.data + at, "://");
-        if (host)
-            bound[count++] = host + 3;
-    }
-    const struct access_options options = {
-        .insecure = s->config->insecure,
-        .own_urls = (const char *const *)s->config->public_urls.items,
-        .own_url_count = s->config->public_urls.count,
-        .bound = bound,
-        .bound_count = count,
-        .cors = (const char *const *)s->config->cors_origins.items,
-        .cors_count = s->config->cors_origins.count,
-    };
-    s->access = access_rules_new(&options);
-    const char *url = s->config->public_urls.count ? s->config->public_urls.items[0]
-                      : s->urls.len                ? s->urls.data
-                                                   : "";
-    s->api.server_url = memory_copy_string(slice_from(url));
+    const char *url = "http://localhost";
+    struct buf whole = {0};
+    if (s->config->public_urls.count)
+        url = s->config->public_urls.items[0];
+    else if (s->urls.len && strncmp(s->urls.data, "unix:", 5) != 0)
+        url = s->urls.data;
+    buf_printf(&whole, "%s%s", url, s->config->base_path);
+    s->api.server_url = memory_copy_string(buf_slice(&whole));
+    buf_fini(&whole);
 }
 
 static int start_workers(struct server *s, unsigned files, struct buf *why)
@@ -207,10 +187,9 @@ static void start_clockwork(struct server *s)
 static int start(struct server *s, unsigned files, struct buf *why)
 {
     int error = refuse_what_is_not_there(s->config, why);
-    if (!error)
-        error = prepare_net(s, why);
     if (error)
         return error;
+    prepare_net(s);
     prepare_delivery(s);
     prepare_hub(s);
     error = make_workers(s, why);
@@ -219,9 +198,11 @@ static int start(struct server *s, unsigned files, struct buf *why)
     if (error)
         return error;
     prepare_api(s);
-    prepare_access(s);
+    name_server_url(s);
     start_clockwork(s);
-    error = start_workers(s, files, why);
+    error = server_apply_settings(s, s->config, NULL, why);
+    if (!error)
+        error = start_workers(s, files, why);
     if (!error)
         error = server_watch_start(s, why);
     return error;
@@ -280,14 +261,11 @@ void server_free(struct server *s)
     hub_free(s->hub);
     server_unlink(s);
     endpoints_free(s->endpoints);
-    tls_context_free(s->tls);
     peer_table_free(s->shared.peers);
-    access_rules_free(s->access);
+    server_free_settings(s);
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
-    config_free(s->retired);
-    config_free(s->reloaded);
     memory_free(s);
 }
 
@@ -299,7 +277,8 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
     if (at >= s->urls.len)
         return false;
     buf_append_text(out, s->urls.data + at);
-    buf_append_text(out, s->config->base_path);
+    if (strncmp(s->urls.data + at, "unix:", 5) != 0)
+        buf_append_text(out, s->config->base_path);
     return true;
 }
 

@@ -52,8 +52,8 @@ bool server_is_own_thread(const struct server *s);
 /* NULL is allowed. */
 void server_free(struct server *s);
 
-/* Where it listens: "http://127.0.0.1:8000" with the base path behind it; false: there is no i-th.
- */
+/* Where it listens: "http://127.0.0.1:8000" with the base path behind it, or "unix:PATH"; false:
+ * there is no i-th. */
 bool server_append_url(const struct server *s, size_t i, struct buf *out);
 
 /* Sets the process's log up as configured. 0 or FAN_E_IO with the reason appended. */

@@ -1,6 +1,9 @@
 /* From the configuration to what the server's parts read. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/random.h"
+#include "fanfare/error.h"
+#include "net/tls.h"
 #include "server/private.h"
 
 #define IDEMPOTENCY_MS (10 * 60 * 1000)
@@ -25,7 +28,6 @@ void server_apply_hub(const struct config *config, struct hub_config *out)
         .latest_channel_count = config->latest_channels.count,
         .workers = (unsigned)config->workers,
         .idempotency_ms = IDEMPOTENCY_MS,
-        .wall_ms = clock_wall_ms,
         .monotonic_ms = clock_ms,
         .random = random_bytes,
     };
@@ -42,9 +44,8 @@ void server_apply_hub(const struct config *config, struct hub_config *out)
     }
 }
 
-void server_apply_limits(struct server *s)
+static void apply_limits(struct server *s, const struct config *c)
 {
-    const struct config *c = s->config;
     struct net_limits *l = &s->shared.limits;
     atomic_store(&l->connections, c->limits.connections);
     atomic_store(&l->connections_per_address, c->limits.connections_per_address);
@@ -55,5 +56,67 @@ void server_apply_limits(struct server *s)
     atomic_store(&l->burst, c->limits.burst);
     atomic_store(&l->ping_interval_ms, c->ping_interval_ms);
     atomic_store(&s->api.publish_limit, c->limits.publish);
+    atomic_store(&s->api.demo_allowed, c->demo);
+    atomic_store(&s->api.metrics_public, c->metrics_public);
     atomic_store(&s->delivery_options.subscriptions, (unsigned)c->limits.subscriptions);
+}
+
+/* What stands behind "://" of each URL that is listened on is an own host. */
+static struct access_rules *make_access(const struct server *s, const struct config *c)
+{
+    const char *bound[64];
+    size_t count = 0;
+    for (size_t at = 0; at < s->urls.len && count < 64; at += strlen(s->urls.data + at) + 1) {
+        const char *host = strstr(s->urls.data + at, "://");
+        if (host)
+            bound[count++] = host + 3;
+    }
+    const struct access_options options = {
+        .insecure = c->insecure,
+        .own_urls = (const char *const *)c->public_urls.items,
+        .own_url_count = c->public_urls.count,
+        .bound = bound,
+        .bound_count = count,
+        .cors = (const char *const *)c->cors_origins.items,
+        .cors_count = c->cors_origins.count,
+    };
+    return access_rules_new(&options);
+}
+
+static void free_one(struct server_settings *settings)
+{
+    if (!settings)
+        return;
+    config_free(settings->owned);
+    access_rules_free(settings->access);
+    tls_context_free(settings->tls);
+    memory_free(settings);
+}
+
+int server_apply_settings(struct server *s, const struct config *config, struct config *owned,
+                          struct buf *why)
+{
+    struct tls_context *tls = NULL;
+    if ((config->tls_cert[0] != '\0') != (s->config->tls_cert[0] != '\0')) {
+        BUF_LITERAL(why, "TLS cannot be turned on or off while the server runs (tls.cert)");
+        return FAN_E_INVALID;
+    }
+    if (config->tls_cert[0]) {
+        tls = tls_context_new(config->tls_cert, config->tls_key, why);
+        if (!tls)
+            return FAN_E_INVALID;
+    }
+    struct server_settings *fresh = memory_zero(sizeof *fresh);
+    *fresh = (struct server_settings){config, owned, make_access(s, config), tls};
+    apply_limits(s, config);
+    atomic_store(&s->shared.tls, tls);
+    free_one(s->retired);
+    s->retired = atomic_exchange(&s->settings, fresh);
+    return 0;
+}
+
+void server_free_settings(struct server *s)
+{
+    free_one(s->retired);
+    free_one(atomic_load(&s->settings));
 }

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -62,6 +63,7 @@ export function temporaryDirectory() {
     return directory;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.on('exit', () => {
     for (const { child, directory } of leftovers) {
         if (child && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
@@ -107,14 +109,16 @@ export async function runProgram(args, { env = {}, input = '', cwd } = {}) {
  * Starts `fanfare serve` on a free port with a directory of its own.
  *
  * options: t (the test that owns it; without one it lives as long as the test file), args, env,
- * config (an object, written as fanfare.yaml), prefix (a command in front, as ['prlimit', …]),
- * directory (to start again on the same data), bin.
+ * config (an object, written as fanfare.yaml), listen (an address or several), ca (whom to trust when the
+ * server speaks TLS), prefix (a command in front, as ['prlimit', …]), directory (to start again on the same
+ * data), bin.
  */
 export async function startServer(options = {}) {
     const { t, args = [], env = {}, config, prefix = [], bin = binary } = options;
     const directory = options.directory ?? temporaryDirectory();
-    const command = [...prefix, bin, 'serve', '--listen', '127.0.0.1:0', '--data',
-        path.join(directory, 'data'), '--drain', '0s', ...args];
+    const addresses = [options.listen ?? '127.0.0.1:0'].flat().flatMap((address) => ['--listen', address]);
+    const command = [...prefix, bin, 'serve', ...addresses, '--data', path.join(directory, 'data'),
+        '--drain', '0s', ...args];
     if (config) {
         const file = path.join(directory, 'fanfare.yaml');
         fs.writeFileSync(file, JSON.stringify(config, null, 2) + '\n'); // JSON is YAML
@@ -122,7 +126,7 @@ export async function startServer(options = {}) {
     }
     const child = spawn(command[0], command.slice(1),
         { cwd: directory, env: environment(directory, env), stdio: ['ignore', 'pipe', 'pipe'] });
-    const server = new Server(child, directory);
+    const server = new Server(child, directory, options.ca);
     leftovers.add({ child });
     (t ? t.after.bind(t) : after)(() => server.finish());
     await server.started();
@@ -134,9 +138,10 @@ export class Server {
     #stderr = '';
     #clients = new Set();
 
-    constructor(child, directory) {
+    constructor(child, directory, ca) {
         this.child = child;
         this.directory = directory;
+        this.ca = ca;
         child.stdout.setEncoding('utf8').on('data', (text) => (this.#stdout += text));
         child.stderr.setEncoding('utf8').on('data', (text) => (this.#stderr += text));
         // Settles when the process is gone and its output is read: { code, signal }.
@@ -166,14 +171,16 @@ export class Server {
         if (!this.alive) {
             throw new Error(`the server did not start:\n${this.#stdout}${this.#stderr}`);
         }
-        assert.match(line, /^http:\/\/127\.0\.0\.1:\d+\/?$/, 'first line on stdout is the URL');
+        assert.match(line, /^(https?:\/\/(127\.0\.0\.1|\[::1\]):\d+(\/.*)?|unix:\/.+)$/, 'first line on stdout is the URL');
+        this.urls = this.#stdout.trimEnd().split('\n');
         this.url = line.replace(/\/$/, '');
-        this.port = Number(new URL(line).port);
+        this.port = line.startsWith('unix:') ? 0 : Number(new URL(line).port);
     }
 
     /** The WebSocket address of a path. */
     ws(target) {
-        return `ws://127.0.0.1:${this.port}${target}`;
+        if (this.url.startsWith('unix:')) return `ws+${this.url}:${target}`;
+        return this.url.replace(/^http/, 'ws') + target;
     }
 
     /** Ends the process and returns { code, signal }. */
@@ -208,7 +215,7 @@ export class Server {
 
     /** Opens a WebSocket; see openWs. */
     async open(target, options) {
-        const client = await openWs(this.ws(target), options);
+        const client = await openWs(this.ws(target), { ca: this.ca, ...options });
         this.#clients.add(client);
         return client;
     }
@@ -222,7 +229,8 @@ export class Server {
     }
 
     request(target, options) {
-        return request(`${this.url}${target}`, options);
+        if (!this.url.startsWith('unix:')) return request(`${this.url}${target}`, { ca: this.ca, ...options });
+        return request(`http://localhost${target}`, { socketPath: this.url.slice('unix:'.length), ...options });
     }
 
     get(target, headers = {}) {
@@ -255,8 +263,8 @@ export class Server {
 
 // ---- HTTP ----
 
-/** One request on a connection of its own: { status, headers, text, json }. */
-export function request(url, { method = 'GET', headers = {}, body } = {}) {
+/** One request on a connection of its own: { status, headers, text, json }; `rest` is for node:http(s). */
+export function request(url, { method = 'GET', headers = {}, body, ...rest } = {}) {
     const isObject = body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body);
     const payload = isObject ? JSON.stringify(body) : body;
     const all = isObject ? { 'Content-Type': 'application/json', ...headers } : { ...headers };
@@ -264,7 +272,8 @@ export function request(url, { method = 'GET', headers = {}, body } = {}) {
         all['Content-Length'] = Buffer.byteLength(payload);
     }
     const done = new Promise((resolve, reject) => {
-        const outgoing = http.request(url, { method, headers: all, agent: false }, (incoming) => {
+        const { request: begin } = url.startsWith('https:') ? https : http;
+        const outgoing = begin(url, { ...rest, method, headers: all, agent: false }, (incoming) => {
             const chunks = [];
             incoming.on('data', (chunk) => chunks.push(chunk));
             incoming.on('error', reject);
@@ -481,10 +490,11 @@ export class EventStream {
     #rest = '';
     #waiters = new Set();
 
-    constructor(url, headers = {}) {
+    constructor(url, headers = {}, rest = {}) {
         this.blocks = []; // { id, event, data, retry, comment }, one for each block of lines
         this.response = new Promise((resolve, reject) => {
-            this.outgoing = http.get(url, { headers, agent: false }, (incoming) => {
+            const { get } = url.startsWith('https:') ? https : http;
+            this.outgoing = get(url, { ...rest, headers, agent: false }, (incoming) => {
                 this.incoming = incoming;
                 incoming.setEncoding('utf8');
                 incoming.on('data', (text) => this.#take(text));
@@ -558,7 +568,9 @@ function parseBlock(text) {
 
 /** Opens /events; the response's head has arrived when this resolves. */
 export async function openEvents(t, server, query, headers) {
-    const stream = new EventStream(`${server.url}/events?${query}`, headers);
+    const unix = server.url.startsWith('unix:') ? server.url.slice('unix:'.length) : undefined;
+    const stream = new EventStream(`${unix ? 'http://localhost' : server.url}/events?${query}`, headers,
+        { ca: server.ca, socketPath: unix });
     t.after(() => stream.close());
     const response = await within(stream.response, 'the head of the event stream');
     assert.equal(response.statusCode, 200);

@@ -64,6 +64,28 @@ test('Last-Event-ID counts before since, since=0 is the beginning', async (t) =>
     assert.deepEqual(numbers(await both.take(1)), [2]);
 });
 
+test('a reader that lost its connection before the first event comes back to where it began', async (t) => {
+    const [one, two] = [`session:${uniqueName()}`, `session:${uniqueName()}`];
+    for (const n of range(3)) await tick(n % 2 ? two : one, n);
+    const idOf = async (query, headers) => {
+        const stream = await openEvents(t, server, query, headers);
+        const { id } = await stream.next((block) => block.id !== undefined);
+        assert.notEqual(id, '');
+        stream.close();
+        return id;
+    };
+    const live = await idOf(`topic=${one}&topic=${two}`);
+    await tick(two, 3);
+    const resumed = await idOf(`topic=${one}&topic=${two}`, { 'Last-Event-ID': live });
+    for (const id of [live, resumed]) {
+        const again = await openEvents(t, server, `topic=${one}&topic=${two}`, { 'Last-Event-ID': id });
+        assert.deepEqual(numbers([await again.next()]), [3], 'neither the past nor a hole');
+    }
+    const beginning = await idOf(`topic=${one}&topic=${two}&since=0`);
+    const all = await openEvents(t, server, `topic=${one}&topic=${two}&since=0`, { 'Last-Event-ID': beginning });
+    assert.deepEqual(numbers(await all.take(4)), [0, 1, 2, 3]);
+});
+
 test('one cursor stands for a position in several topics', async (t) => {
     const [a, b] = [`session:${uniqueName()}`, `channel:${uniqueName()}`];
     await tick(a, 1);

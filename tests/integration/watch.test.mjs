@@ -185,7 +185,7 @@ test('touching a checkpoint without changing it says nothing', async (t) => {
 test('a burst of 2,000 checkpoints: none missed, none twice, the last state right', { timeout: 90000 }, async (t) => {
     const { project, server, session } = await watched(t, { prepare: (p) => p.make() });
     const ids = range(2000).map((i) => project.checkpoint({
-        phase: `build_${i}`, components: [{ id: 'only', status: i === 1999 ? 'completed' : 'in_progress', progress: i / 19.99 }],
+        phase: `build_${i}`, components: [{ id: 'only', status: i === 1999 ? 'completed' : 'in_progress', progress: i === 1999 ? 100 : i / 20 }],
     }));
     const seen = async () => (await eventsOf(server, session)).filter((e) => e.type === 'checkpoint_update');
     await waitFor(async () => (await seen()).length >= ids.length, 'all checkpoints', ms(40000));

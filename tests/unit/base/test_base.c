@@ -57,7 +57,7 @@ static void test_buf_consume(void **state)
 }
 
 struct item {
-    char name[16];
+    char name[24];
 };
 
 static struct slice item_key(const void *object)
