@@ -55,7 +55,6 @@ docs: all ## Write again what is generated from the program's tables
 
 .PHONY: install
 install: all ## Install program, manual and completion under PREFIX=/usr/local
-	@cmake --build --preset release
 	cmake --install build/release --prefix $(PREFIX)
 
 .PHONY: packages-build packages-test packages-lint

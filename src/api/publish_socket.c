@@ -12,14 +12,14 @@
 struct publisher {
     struct ws_conn *ws;
     struct intake intake;
-    uint64_t before; /* events when the last read had been handled */
+    uint64_t before;        /* events when the last read had been handled */
     uint64_t held_until_ms; /* worker's clock: limits.publish lets it go on then */
 };
 
 static void answer(void *arg, struct slice line)
 {
     struct publisher *p = arg;
-    ws_send_large(p->ws, line);
+    ws_send_answer(p->ws, line);
 }
 
 static const struct intake_ops publisher_intake = {answer};

@@ -197,41 +197,53 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
     event_unref(e);
 }
 
-/* An event's age counts from its acceptance: the time that its publisher gave it may be any. */
-static void trim_aged(struct hub *h)
+/* Slots of the topic table that one sweep looks at: the lock is held for a fraction of a
+ * millisecond, and a million topics take some minutes, which is soon enough for ages and idle times
+ * that are counted in minutes. */
+#define SWEEP_SLOTS 8192
+#define SWEEP_DROPS 256
+
+static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
-    uint64_t now = h->config.monotonic_ms();
-    MAP_EACH (i, &h->topics) {
-        struct topic *t = h->topics.slots[i].object;
-        uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-        uint64_t oldest = age_ms && age_ms < now ? now - age_ms : 0;
-        while (t->history.count && topic_history_at(&t->history, 0)->accepted_ms < oldest) {
-            hub_trim_oldest(h, t);
-            h->stats.trimmed_age++;
-        }
+    uint64_t age_ms = h->config.kinds[t->kind].age_ms;
+    while (age_ms && t->history.count &&
+           topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
+        hub_trim_oldest(h, t);
+        h->stats.trimmed_age++;
     }
 }
 
 /* A topic of a kept kind goes when its history has aged away, any other when it is idle. Nothing
  * is durable here, so what is dropped is lost, and its successor gets a new epoch. */
-static void drop_idle(struct hub *h)
+static bool may_drop(const struct hub *h, const struct topic *t, uint64_t now_ms)
 {
-    uint64_t now = h->config.monotonic_ms();
-    LIST_EACH (link, &h->idle) {
-        struct topic *t = CONTAINER(link, struct topic, idle_link);
-        const struct topic_limits *limits = &h->config.kinds[t->kind];
-        if (now - t->used_ms < limits->idle_ms)
+    const struct topic_limits *limits = &h->config.kinds[t->kind];
+    return t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
+           (!limits->durable || t->history.count == 0);
+}
+
+static void sweep(struct hub *h)
+{
+    struct topic *drops[SWEEP_DROPS];
+    unsigned drop_count = 0;
+    uint64_t now_ms = h->config.monotonic_ms();
+    size_t slots = h->topics.slots ? h->topics.mask + 1 : 0;
+    for (size_t n = 0; n < slots && n < SWEEP_SLOTS && drop_count < SWEEP_DROPS; n++) {
+        struct topic *t = h->topics.slots[h->sweep_slot++ & h->topics.mask].object;
+        if (!t)
             continue;
-        if (!limits->durable || t->history.count == 0)
-            drop_topic(h, t);
+        trim_aged(h, t, now_ms);
+        if (may_drop(h, t, now_ms))
+            drops[drop_count++] = t;
     }
+    while (drop_count)
+        drop_topic(h, drops[--drop_count]);
 }
 
 void hub_tick(struct hub *h)
 {
     pthread_mutex_lock(&h->lock);
-    trim_aged(h);
-    drop_idle(h);
+    sweep(h);
     hub_ids_expire(h, h->config.monotonic_ms());
     pthread_mutex_unlock(&h->lock);
 }

@@ -69,11 +69,15 @@ void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e
     map_put(&h->ids, entry);
 }
 
+/* At most so many are forgotten under one hold of the lock. */
+#define EXPIRE_AT_ONCE 20000
+
 void hub_ids_expire(struct hub *h, uint64_t now_ms)
 {
+    unsigned left = EXPIRE_AT_ONCE;
     LIST_EACH (link, &h->ids_by_age) {
         struct idempotency_entry *e = CONTAINER(link, struct idempotency_entry, by_age);
-        if (e->expires_ms > now_ms)
+        if (e->expires_ms > now_ms || left-- == 0)
             break;
         forget(h, e);
     }

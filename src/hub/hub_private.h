@@ -35,6 +35,7 @@ struct hub {
     uint64_t lost_seq;        /* newest event of any topic that was dropped with its log */
     uint64_t lost_generation; /* how many such topics: enters the epoch of topics made later */
     uint64_t state_bytes;
+    size_t sweep_slot; /* where the next sweep over the topics goes on */
     struct map ids;
     struct list ids_by_age;
     struct buf key; /* scratch for idempotency keys */

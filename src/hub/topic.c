@@ -1,6 +1,8 @@
 /* Topics and their history ring; see topic.h. */
 #include "hub/topic.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 #include "fanfare/error.h"
 
@@ -44,6 +46,7 @@ int topic_history_reserve(struct topic_history *h)
 {
     if (h->ring && h->count <= h->mask)
         return 0;
+    assert(h->ring || h->count == 0);
     uint32_t size = h->ring ? (h->mask + 1) * 2 : 8;
     struct event **ring = memory_try_alloc(size * sizeof(struct event *));
     if (!ring)

@@ -19,10 +19,10 @@
 #include "net/worker.h"
 
 /* Segments that together are smaller than this are copied into one send. */
-#define JOIN_MAX 65536
+#define JOIN_MAX         65536
 #define IOV_MAX_PER_SEND 64
-#define LINGER_MS 2000
-#define FINISH_MS 10000
+#define LINGER_MS        2000
+#define FINISH_MS        10000
 
 /* ---- Interest in the socket ---- */
 
@@ -79,6 +79,16 @@ static int queue(struct conn *c, const struct out_segment *segment)
     return 0;
 }
 
+static int control_overflow(struct conn *c)
+{
+    NET_STAT(c->worker, control_overflows, 1);
+    if (c->state == CONN_OPEN && c->ops->overflow)
+        c->ops->overflow(c);
+    else
+        conn_close(c, "control queue overflow");
+    return FAN_E_LIMIT;
+}
+
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -87,42 +97,42 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
     if (q && kind == OUT_EVENTS && q->event_bytes &&
         q->event_bytes + length > NET_LIMIT(c->worker, queue))
         return FAN_E_LIMIT;
-    if (q && kind == OUT_CONTROL && q->control_bytes + length > OUT_CONTROL_MAX &&
-        q->control_bytes > 0) {
-        NET_STAT(c->worker, control_overflows, 1);
-        if (c->state == CONN_OPEN && c->ops->overflow)
-            c->ops->overflow(c);
-        else
-            conn_close(c, "control queue overflow");
-        return FAN_E_LIMIT;
-    }
+    if (q && kind == OUT_CONTROL && q->control_bytes && q->control_bytes + length > OUT_CONTROL_MAX)
+        return control_overflow(c);
     return queue(c, &segment);
-}
-
-static int send_copy(struct conn *c, struct slice text, bool counted)
-{
-    struct bytes *bytes = bytes_try_copy(text);
-    if (!bytes)
-        return fail_no_memory(c);
-    int error;
-    if (counted) {
-        error = conn_send(c, OUT_CONTROL, bytes, 0, bytes->len, 0);
-    } else {
-        const struct out_segment segment = {bytes, 0, bytes->len, 0, OUT_CONTROL, false};
-        error = queue(c, &segment);
-    }
-    bytes_unref(bytes);
-    return error;
 }
 
 int conn_send_copy(struct conn *c, struct slice text)
 {
-    return send_copy(c, text, true);
+    struct bytes *bytes = bytes_try_copy(text);
+    if (!bytes)
+        return fail_no_memory(c);
+    int error = conn_send(c, OUT_CONTROL, bytes, 0, bytes->len, 0);
+    bytes_unref(bytes);
+    return error;
+}
+
+static int queue_copy(struct conn *c, struct slice text, bool counted)
+{
+    struct bytes *bytes = bytes_try_copy(text);
+    if (!bytes)
+        return fail_no_memory(c);
+    const struct out_segment segment = {bytes, 0, bytes->len, 0, OUT_CONTROL, counted};
+    int error = queue(c, &segment);
+    bytes_unref(bytes);
+    return error;
+}
+
+int conn_send_large(struct conn *c, struct slice text)
+{
+    if (c->out && c->out->control_bytes > OUT_CONTROL_MAX)
+        return control_overflow(c);
+    return queue_copy(c, text, true);
 }
 
 int conn_send_body(struct conn *c, struct slice body)
 {
-    return body.len ? send_copy(c, body, false) : 0;
+    return body.len ? queue_copy(c, body, false) : 0;
 }
 
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)

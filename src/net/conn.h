@@ -65,13 +65,13 @@ struct conn {
     uint32_t batch;     /* flush batch in which a send of it stands */
     uint32_t last_read; /* seconds of the worker's clock */
     uint32_t last_sent;
-    uint8_t state;      /* enum conn_state */
-    bool blocked;       /* waits until the socket takes bytes again */
-    bool dirty;         /* in worker->dirty */
-    bool paused;        /* not reading */
-    bool ended;         /* the peer has sent its last byte */
-    bool attached;      /* its descriptor is registered with the flush stage */
-    uint8_t interest;   /* registered with the poller */
+    uint8_t state;    /* enum conn_state */
+    bool blocked;     /* waits until the socket takes bytes again */
+    bool dirty;       /* in worker->dirty */
+    bool paused;      /* not reading */
+    bool ended;       /* the peer has sent its last byte */
+    bool attached;    /* its descriptor is registered with the flush stage */
+    uint8_t interest; /* registered with the poller */
 };
 
 #define OUT_CONTROL_MAX (64u * 1024)
@@ -86,7 +86,12 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
 /* The same for text that is copied. */
 int conn_send_copy(struct conn *c, struct slice text);
 
-/* For one answer that may be larger than the control queue's limit (an HTTP body): not counted. */
+/* For an answer that may be larger than the control queue's limit: counted, but refused (and the
+ * connection closed) only when the queue was over its limit before. */
+int conn_send_large(struct conn *c, struct slice text);
+
+/* For bodies of HTTP answers and answers to publishers, whose senders look at conn_waiting
+ * themselves: not counted. */
 int conn_send_body(struct conn *c, struct slice body);
 
 /* Removes the event segments that have not begun. Returns their bytes, and in *first_seq the

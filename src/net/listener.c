@@ -22,7 +22,7 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define BACKLOG 4096
+#define BACKLOG          4096
 #define ACCEPTS_PER_TURN 512
 
 /* The first member tells a listener from a connection, whose first member points to its ops. */
@@ -63,12 +63,15 @@ static int bind_tcp(const struct addrinfo *info)
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {0};
     socklen_t size = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(fd, &address.any, &size) != 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
+    return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
 }
 
 /* With SO_REUSEPORT a second server on the same port would silently take half of the connections,

@@ -1,6 +1,8 @@
 /* The output queue; see out_queue.h. A ring of segments, four of them inside the object. */
 #include "net/out_queue.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 #include "fanfare/error.h"
 
@@ -77,6 +79,7 @@ int out_queue_push_front(struct out_queue *q, const struct out_segment *segment)
 {
     if (q->count == q->cap && grow(q) != 0)
         return FAN_E_NO_MEMORY;
+    assert(q->cap >= OUT_INLINE);
     q->head = (q->head + q->cap - 1) % q->cap;
     q->count++;
     q->segments[q->head] = *segment;

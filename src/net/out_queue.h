@@ -20,7 +20,7 @@ struct out_queue {
     uint32_t control_bytes;
     uint64_t event_bytes;
     uint64_t bytes; /* all of them, also those not counted */
-    bool begun; /* part of the first segment has been sent */
+    bool begun;     /* part of the first segment has been sent */
     struct out_segment inline_segments[OUT_INLINE];
 };
 

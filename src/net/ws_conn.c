@@ -6,9 +6,9 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define CLOSE_WAIT_MS 5000
-#define BAD_MESSAGES 20
-#define BAD_WINDOW_S 10
+#define CLOSE_WAIT_MS   5000
+#define BAD_MESSAGES    20
+#define BAD_WINDOW_S    10
 #define THROTTLE_WARN_S 30
 
 static const struct conn_ops ws_conn_ops;
@@ -37,8 +37,9 @@ static bool check_handshake(struct http_exchange *x)
         !http_header_has_token(r, "Upgrade", "websocket")) {
         http_add_header(x, "Upgrade", "websocket");
         http_add_header(x, "Sec-WebSocket-Version", "13");
-        return refuse(x, 426, "this address speaks WebSocket: send Connection: Upgrade and "
-                              "Upgrade: websocket");
+        return refuse(x, 426,
+                      "this address speaks WebSocket: send Connection: Upgrade and "
+                      "Upgrade: websocket");
     }
     if (!slice_is(version, "13")) {
         http_add_header(x, "Sec-WebSocket-Version", "13");
@@ -142,17 +143,29 @@ int ws_send(struct ws_conn *ws, struct slice text)
     return ws_send_opcode(ws, WS_TEXT, text);
 }
 
-int ws_send_large(struct ws_conn *ws, struct slice text)
+static int send_frame(struct ws_conn *ws, struct slice text,
+                      int (*send)(struct conn *c, struct slice bytes))
 {
     struct buf frame = {0};
     if (ws->close_sent)
         return FAN_E_CLOSED;
     ws_append_frame(&frame, WS_TEXT, false, text);
-    int error = frame.failed ? FAN_E_NO_MEMORY : conn_send_body(&ws->conn, buf_slice(&frame));
+    int error = frame.failed ? FAN_E_NO_MEMORY : send(&ws->conn, buf_slice(&frame));
     if (frame.failed)
         conn_close(&ws->conn, "out of memory");
     buf_fini(&frame);
     return error;
+}
+
+int ws_send_large(struct ws_conn *ws, struct slice text)
+{
+    ws->tokens -= (int32_t)(text.len / 4096);
+    return send_frame(ws, text, conn_send_large);
+}
+
+int ws_send_answer(struct ws_conn *ws, struct slice text)
+{
+    return send_frame(ws, text, conn_send_body);
 }
 
 static void send_close(struct ws_conn *ws, uint16_t code, struct slice reason)

@@ -33,23 +33,23 @@ struct ws_conn {
     struct conn conn;
     struct ws_reader reader;
     const struct ws_ops *ops;
-    int32_t tokens;          /* messages that may still come; negative: debt */
-    uint32_t tokens_ms;      /* when they were counted last (worker's clock, 32 bits) */
-    uint32_t throttled_s;    /* since when it is being held back; 0: it is not */
-    uint32_t bad_since_s;    /* window of malformed messages */
+    int32_t tokens;       /* messages that may still come; negative: debt */
+    uint32_t tokens_ms;   /* when they were counted last (worker's clock, 32 bits) */
+    uint32_t throttled_s; /* since when it is being held back; 0: it is not */
+    uint32_t bad_since_s; /* window of malformed messages */
     uint8_t bad_count;
-    uint8_t window_bits;     /* of the client's compressor */
-    bool deflate;            /* permessage-deflate was agreed */
+    uint8_t window_bits; /* of the client's compressor */
+    bool deflate;        /* permessage-deflate was agreed */
     bool client_no_context;
     bool close_sent;
-    bool pinged;             /* since the last byte that came */
+    bool pinged; /* since the last byte that came */
 };
 
 struct ws_accept_options {
     const struct ws_ops *ops;
-    bool deflate;             /* accept permessage-deflate offers */
-    const char *protocol;     /* the selected subprotocol, NULL: none */
-    void *state;              /* becomes conn.protocol */
+    bool deflate;         /* accept permessage-deflate offers */
+    const char *protocol; /* the selected subprotocol, NULL: none */
+    void *state;          /* becomes conn.protocol */
 };
 
 /* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a
@@ -60,8 +60,13 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
 int ws_send(struct ws_conn *ws, struct slice text);
 int ws_send_opcode(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload);
 
-/* The same without the control queue's limit, for answers that may be large. */
+/* The same for an answer that may be larger than the control queue's limit. It counts for as many
+ * messages as it has pages of 4 KiB. */
 int ws_send_large(struct ws_conn *ws, struct slice text);
+
+/* The same for answers to publishers, outside the control queue's limit: the caller looks at
+ * conn_waiting. */
+int ws_send_answer(struct ws_conn *ws, struct slice text);
 
 /* Sends a close frame behind what is queued and waits for the client's (RFC 6455, 7.1.2). */
 void ws_close(struct ws_conn *ws, uint16_t code, const char *reason);

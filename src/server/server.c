@@ -186,8 +186,8 @@ static void announce(struct server *s)
                  ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
                  : "open mode: every program of this machine may read and publish",
              LOG_TEXT("version", FANFARE_VERSION), LOG_TEXT("engine", hub_engine_name(s->hub)),
-             LOG_TEXT("flush", s->workers[0].flush->ops->name),
-             LOG_U64("workers", s->worker_count), LOG_U64("pid", getpid()));
+             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
+             LOG_U64("pid", getpid()));
 }
 
 /* ---- Running ---- */
