@@ -11,23 +11,23 @@
 extern "C" {
 #endif
 
-#define FAN_ERRORS(X)                                                                              \
-    X(NO_MEMORY, -1, "out of memory")                                                              \
-    X(INVALID, -2, "invalid argument or value")                                                    \
-    X(NOT_FOUND, -3, "not found")                                                                  \
-    X(EXISTS, -4, "already exists")                                                                \
-    X(DENIED, -5, "permission denied")                                                             \
-    X(TOO_LARGE, -6, "larger than the limit allows")                                               \
-    X(LIMIT, -7, "a configured limit is reached")                                                  \
-    X(CLOSED, -8, "the connection or object is closed")                                            \
-    X(TIMEOUT, -9, "timed out")                                                                    \
-    X(IO, -10, "input/output error")                                                               \
-    X(PARSE, -11, "malformed input")                                                               \
-    X(PROTOCOL, -12, "the peer broke the protocol")                                                \
-    X(UNSUPPORTED, -13, "not supported by this build or platform")                                 \
-    X(UNAVAILABLE, -14, "temporarily unavailable; try again later")                                \
-    X(ADDRESS, -15, "the address cannot be used")                                                  \
-    X(TRUNCATED, -16, "the input ends too early")                                                  \
+#define FAN_ERRORS(X)                                               \
+    X(NO_MEMORY, -1, "out of memory")                               \
+    X(INVALID, -2, "invalid argument or value")                     \
+    X(NOT_FOUND, -3, "not found")                                   \
+    X(EXISTS, -4, "already exists")                                 \
+    X(DENIED, -5, "permission denied")                              \
+    X(TOO_LARGE, -6, "larger than the limit allows")                \
+    X(LIMIT, -7, "a configured limit is reached")                   \
+    X(CLOSED, -8, "the connection or object is closed")             \
+    X(TIMEOUT, -9, "timed out")                                     \
+    X(IO, -10, "input/output error")                                \
+    X(PARSE, -11, "malformed input")                                \
+    X(PROTOCOL, -12, "the peer broke the protocol")                 \
+    X(UNSUPPORTED, -13, "not supported by this build or platform")  \
+    X(UNAVAILABLE, -14, "temporarily unavailable; try again later") \
+    X(ADDRESS, -15, "the address cannot be used")                   \
+    X(TRUNCATED, -16, "the input ends too early")                   \
     X(AGAIN, -17, "not possible right now without waiting")
 
 enum fan_error {

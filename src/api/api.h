@@ -47,10 +47,10 @@ struct api {
     const char *version;
     const char *flush_name;
     char *server_url;
-    uint64_t started_ms;      /* monotonic */
+    uint64_t started_ms; /* monotonic */
     atomic_bool demo_allowed;
     atomic_bool metrics_public;
-    unsigned build_dialect;   /* index, for counting its connections */
+    unsigned build_dialect;        /* index, for counting its connections */
     atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
     atomic_uint_least64_t publish_limit;
     atomic_uint_least64_t publish_ready_us; /* token bucket: when the next event may come */
@@ -86,10 +86,10 @@ bool api_query_number(struct api_request *r, const char *name, uint64_t min, uin
                       uint64_t *value);
 
 /* Handlers, by file. */
-api_handler api_publish, api_publish_socket;                  /* publish_http.c, publish_socket.c */
-api_handler api_topics, api_history, api_presence;            /* topics.c */
-api_handler api_sessions, api_status, api_demo;               /* sessions.c, demo.c */
-api_handler api_health, api_metrics;                          /* health.c */
+api_handler api_publish, api_publish_socket;       /* publish_http.c, publish_socket.c */
+api_handler api_topics, api_history, api_presence; /* topics.c */
+api_handler api_sessions, api_status, api_demo;    /* sessions.c, demo.c */
+api_handler api_health, api_metrics;               /* health.c */
 api_handler api_openapi, api_asyncapi, api_page, api_docs_file, api_example, api_root; /* pages.c */
 
 #endif

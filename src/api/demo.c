@@ -9,8 +9,8 @@
 #include "fanfare/error.h"
 #include "hub/catalogue.h"
 
-static const char *const component_names[] = {"auth_service", "api_server", "web_client",
-                                              "database", "worker_pool", "search_index"};
+static const char *const component_names[] = {"auth_service", "api_server",  "web_client",
+                                              "database",     "worker_pool", "search_index"};
 
 struct demo {
     struct api *api;

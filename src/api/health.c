@@ -7,8 +7,7 @@ void api_health(struct api_request *r)
     struct api *api = r->api;
     struct buf out = {0};
     bool draining = atomic_load(&api->shared->draining);
-    buf_printf(&out,
-               "{\"status\":\"%s\",\"version\":\"%s\",\"uptime\":%llu,\"connections\":%llu",
+    buf_printf(&out, "{\"status\":\"%s\",\"version\":\"%s\",\"uptime\":%llu,\"connections\":%llu",
                draining ? "draining" : "healthy", api->version,
                (unsigned long long)((clock_ms() - api->started_ms) / 1000),
                (unsigned long long)atomic_load(&api->shared->connections));

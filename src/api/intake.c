@@ -155,8 +155,7 @@ static void nothing(struct publish_batch *batch)
 }
 
 /* The names buffer does not move any more: the items can point into it. */
-static unsigned point_to_names(struct intake *in, struct publish_item **items,
-                               struct slice *topics)
+static unsigned point_to_names(struct intake *in, struct publish_item **items, struct slice *topics)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < in->count; i++) {

@@ -39,8 +39,8 @@ struct intake_entry {
 struct intake {
     struct api *api;
     enum ack_mode ack;
-    bool lines;          /* errors carry their line */
-    bool sum_topics;     /* sums tell the last place in each topic */
+    bool lines;      /* errors carry their line */
+    bool sum_topics; /* sums tell the last place in each topic */
     size_t max_data;
     const struct intake_ops *ops;
     void *arg;

@@ -235,8 +235,7 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
 static int scan(struct reading *r, struct slice text)
 {
     struct json_error why;
-    int error =
-        json_scan_object(text, names_of_members, MEMBERS, r->values, r->found, &why);
+    int error = json_scan_object(text, names_of_members, MEMBERS, r->values, r->found, &why);
     if (error == FAN_E_INVALID)
         return fail(r->failure, 422, "invalid_event", "", "an event must be a JSON object");
     if (error)

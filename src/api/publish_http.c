@@ -207,8 +207,7 @@ static bool check_durability(struct http_exchange *x)
               slice_is(buf_slice(&value), "disk");
     buf_fini(&value);
     if (!ok)
-        http_reply_error(x, 422, "invalid_parameter",
-                         "durability must be \"memory\" or \"disk\"");
+        http_reply_error(x, 422, "invalid_parameter", "durability must be \"memory\" or \"disk\"");
     return ok;
 }
 

@@ -12,7 +12,7 @@
 struct publisher {
     struct ws_conn *ws;
     struct intake intake;
-    uint64_t before; /* events when the last read had been handled */
+    uint64_t before;        /* events when the last read had been handled */
     uint64_t held_until_ms; /* worker's clock: limits.publish lets it go on then */
 };
 

@@ -72,10 +72,11 @@ static const struct route_parameter events_parameters[] = {
 static const struct route_answer events_answers[] = {
     {200, "text/event-stream", NULL, "Events as they happen, each with its cursor as id."},
     BAD_REQUEST,
+    {429, JSON, "Error", "More topics than one connection may follow."},
 };
 
 static const struct route_answer topics_answers[] = {
-    {200, JSON, "Topics", "The topics that the token may read."},
+    {200, JSON, "Topics", "The topics."},
 };
 
 static const struct route_parameter history_parameters[] = {
@@ -87,6 +88,8 @@ static const struct route_parameter history_parameters[] = {
 static const struct route_answer history_answers[] = {
     {200, JSON, "History", "The events, oldest first."},
     BAD_REQUEST,
+    NO_SUCH("topic"),
+    {422, JSON, "Error", "A parameter is no whole number, or out of its range."},
 };
 
 static const struct route_answer presence_answers[] = {
@@ -106,7 +109,7 @@ static const struct route_parameter stream_parameters[] = {
 };
 
 static const struct route_answer sessions_answers[] = {
-    {200, JSON, "Sessions", "The sessions that the token may read."},
+    {200, JSON, "Sessions", "The sessions."},
 };
 
 static const struct route_answer status_answers[] = {

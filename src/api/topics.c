@@ -21,8 +21,9 @@ static bool append_topic(void *arg, const struct topic_info *info)
         buf_append_char(out, ',');
     BUF_LITERAL(out, "{\"topic\":");
     json_append_string(out, info->name);
-    buf_printf(out, ",\"subscribers\":%u,\"offset\":%llu,\"epoch\":\"%s\",\"rate\":",
-               info->subscribers, (unsigned long long)info->offset, epoch);
+    buf_printf(out,
+               ",\"subscribers\":%u,\"offset\":%llu,\"epoch\":\"%s\",\"rate\":", info->subscribers,
+               (unsigned long long)info->offset, epoch);
     json_append_number(out, (double)(int64_t)(info->rate * 100 + 0.5) / 100);
     buf_append_char(out, '}');
     return !out->failed;

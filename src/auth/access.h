@@ -15,12 +15,12 @@
 struct access_rules;
 
 struct access_options {
-    bool insecure;                /* reachable from elsewhere without tokens: by explicit wish */
-    const char *const *own_urls;  /* scheme://host[:port] of public_url */
+    bool insecure;               /* reachable from elsewhere without tokens: by explicit wish */
+    const char *const *own_urls; /* scheme://host[:port] of public_url */
     size_t own_url_count;
-    const char *const *bound;     /* host:port that are listened on */
+    const char *const *bound; /* host:port that are listened on */
     size_t bound_count;
-    const char *const *cors;      /* origins, with `*` for any characters but '/' */
+    const char *const *cors; /* origins, with `*` for any characters but '/' */
     size_t cors_count;
 };
 

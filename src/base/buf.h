@@ -43,8 +43,8 @@ static inline void buf_append(struct buf *b, const void *data, size_t n)
 {
     if (n == 0)
         return;
-    char *to = b->cap - b->len >= n && !b->failed && !b->limit ? b->data + b->len
-                                                               : buf_reserve(b, n);
+    char *to =
+        b->cap - b->len >= n && !b->failed && !b->limit ? b->data + b->len : buf_reserve(b, n);
     if (to) {
         memcpy(to, data, n);
         b->len += n;

@@ -137,17 +137,16 @@ static bool date_valid(int year, int month, int day)
 int clock_parse(struct slice text, int64_t *wall_ms)
 {
     int year, month, day, hour, minute, second, ms, zone;
-    bool ok = take_digits(&text, 4, &year) && take_char(&text, "-") &&
-              take_digits(&text, 2, &month) && take_char(&text, "-") &&
-              take_digits(&text, 2, &day) && take_char(&text, "Tt ") &&
-              take_digits(&text, 2, &hour) && take_char(&text, ":") &&
-              take_digits(&text, 2, &minute) && take_char(&text, ":") &&
-              take_digits(&text, 2, &second) && take_fraction(&text, &ms) &&
-              take_zone(&text, &zone) && text.len == 0;
+    bool ok =
+        take_digits(&text, 4, &year) && take_char(&text, "-") && take_digits(&text, 2, &month) &&
+        take_char(&text, "-") && take_digits(&text, 2, &day) && take_char(&text, "Tt ") &&
+        take_digits(&text, 2, &hour) && take_char(&text, ":") && take_digits(&text, 2, &minute) &&
+        take_char(&text, ":") && take_digits(&text, 2, &second) && take_fraction(&text, &ms) &&
+        take_zone(&text, &zone) && text.len == 0;
     if (!ok || !date_valid(year, month, day) || hour > 23 || minute > 59 || second > 60)
         return FAN_E_PARSE;
-    int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 +
-                      second - zone * 60;
+    int64_t seconds =
+        days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone * 60;
     *wall_ms = seconds * 1000 + ms;
     return 0;
 }

@@ -6,8 +6,8 @@ const char *fan_error_text(int error)
     switch (error) {
     case FAN_OK:
         return "no error";
-#define FAN_ERROR_CASE(name, number, text)                                                         \
-    case FAN_E_##name:                                                                             \
+#define FAN_ERROR_CASE(name, number, text) \
+    case FAN_E_##name:                     \
         return text;
         FAN_ERRORS(FAN_ERROR_CASE)
 #undef FAN_ERROR_CASE
@@ -21,8 +21,8 @@ const char *fan_error_name(int error)
     switch (error) {
     case FAN_OK:
         return "OK";
-#define FAN_ERROR_CASE(name, number, text)                                                         \
-    case FAN_E_##name:                                                                             \
+#define FAN_ERROR_CASE(name, number, text) \
+    case FAN_E_##name:                     \
         return #name;
         FAN_ERRORS(FAN_ERROR_CASE)
 #undef FAN_ERROR_CASE

@@ -13,8 +13,8 @@ struct list {
 #define CONTAINER(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 /* Safe against removal of the current member. */
-#define LIST_EACH(link, head)                                                                      \
-    for (struct list *link = (head)->next, *link##_next = link->next; link != (head);              \
+#define LIST_EACH(link, head)                                                         \
+    for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
          link = link##_next, link##_next = link->next)
 
 static inline void list_init(struct list *head)

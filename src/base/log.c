@@ -142,7 +142,8 @@ void log_write(enum log_level level, const char *topic, const char *message,
     bool json = atomic_load_explicit(&as_json, memory_order_relaxed);
     (json ? put_json : put_plain)(&line, time, level_names[level], topic, message, fields);
     line.text[line.len++] = '\n';
-    ssize_t written = write(atomic_load_explicit(&out_fd, memory_order_relaxed), line.text, line.len);
+    ssize_t written =
+        write(atomic_load_explicit(&out_fd, memory_order_relaxed), line.text, line.len);
     (void)written; /* a log that cannot be written is no reason to stop */
 }
 

@@ -22,8 +22,8 @@ struct log_field {
 };
 
 #define LOG_SLICE(field, s) ((struct log_field){.name = field, .kind = LOG_FIELD_TEXT, .text = s})
-#define LOG_TEXT(field, s) LOG_SLICE(field, slice_from(s))
-#define LOG_U64(field, n)                                                                          \
+#define LOG_TEXT(field, s)  LOG_SLICE(field, slice_from(s))
+#define LOG_U64(field, n) \
     ((struct log_field){.name = field, .kind = LOG_FIELD_U64, .number = (uint64_t)(n)})
 
 struct log_options {
@@ -45,17 +45,17 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *topic, const char *message,
                const struct log_field *fields);
 
-#define LOG_AT(level, topic, ...)                                                                  \
-    do {                                                                                           \
-        if (log_enabled(level))                                                                    \
-            LOG_CALL(level, topic, __VA_ARGS__, (struct log_field){0});                            \
+#define LOG_AT(level, topic, ...)                                       \
+    do {                                                                \
+        if (log_enabled(level))                                         \
+            LOG_CALL(level, topic, __VA_ARGS__, (struct log_field){0}); \
     } while (0)
-#define LOG_CALL(level, topic, message, ...)                                                       \
+#define LOG_CALL(level, topic, message, ...) \
     log_write(level, topic, message, (const struct log_field[]){__VA_ARGS__})
 
 #define log_debug(topic, ...) LOG_AT(LOG_DEBUG, topic, __VA_ARGS__)
-#define log_info(topic, ...) LOG_AT(LOG_INFO, topic, __VA_ARGS__)
-#define log_warn(topic, ...) LOG_AT(LOG_WARN, topic, __VA_ARGS__)
+#define log_info(topic, ...)  LOG_AT(LOG_INFO, topic, __VA_ARGS__)
+#define log_warn(topic, ...)  LOG_AT(LOG_WARN, topic, __VA_ARGS__)
 #define log_error(topic, ...) LOG_AT(LOG_ERROR, topic, __VA_ARGS__)
 
 #endif

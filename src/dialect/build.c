@@ -248,8 +248,7 @@ static void on_unsubscribe(struct client *c, struct json_value message)
 {
     struct event_filter *filter;
     struct type_filter_error why;
-    int error =
-        type_filter_remove(c->subscriber.filter, topics_member(message), &filter, &why);
+    int error = type_filter_remove(c->subscriber.filter, topics_member(message), &filter, &why);
     answer_filter(c, "unsubscribed", error, filter, &why);
 }
 

@@ -181,10 +181,9 @@ static void log_client(struct client *c, const char *what, const char *reason)
 {
     char id[CONNECTION_ID_SIZE];
     client_connection_id(c, id);
-    log_info("websocket", what,
-             LOG_TEXT("dialect", c->dialect->name), LOG_TEXT("address", c->ws.conn.peer->text),
-             LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id),
-             LOG_TEXT("reason", reason));
+    log_info("websocket", what, LOG_TEXT("dialect", c->dialect->name),
+             LOG_TEXT("address", c->ws.conn.peer->text), LOG_TEXT("user", "anonymous"),
+             LOG_TEXT("connection", id), LOG_TEXT("reason", reason));
 }
 
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect)

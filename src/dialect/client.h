@@ -15,13 +15,13 @@
 #include "net/ws_conn.h"
 
 struct client {
-    struct ws_conn ws; /* first: the worker makes connections of this size */
+    struct ws_conn ws;             /* first: the worker makes connections of this size */
     const struct dialect *dialect; /* NULL: it still speaks HTTP */
     struct subscriber subscriber;
-    uint64_t sent_from;  /* node order: everything it follows behind this it has been sent */
-    int64_t since_ms;    /* wall clock of the connect */
-    uint32_t flags;      /* the dialect's own */
-    void *state;         /* the dialect's own, usually NULL */
+    uint64_t sent_from; /* node order: everything it follows behind this it has been sent */
+    int64_t since_ms;   /* wall clock of the connect */
+    uint32_t flags;     /* the dialect's own */
+    void *state;        /* the dialect's own, usually NULL */
 };
 
 /* Settings that may change while running. */

@@ -53,8 +53,7 @@ int resume_from_query(struct slice query, struct start_point *start)
         if (!result && http_query_get(query, "epoch", &value) != 0)
             result = FAN_E_INVALID;
         if (!result)
-            *start = (struct start_point){START_OFFSET, offset,
-                                          epoch_or_none(buf_slice(&value))};
+            *start = (struct start_point){START_OFFSET, offset, epoch_or_none(buf_slice(&value))};
     }
     buf_fini(&value);
     return result;

@@ -222,8 +222,8 @@ static int check_topic(void *arg, struct slice topic)
     return topic_name_parse(topic, &parsed, &check->why);
 }
 
-static bool refuse_with(struct http_exchange *x, struct order *order, int status,
-                        const char *code, const char *message)
+static bool refuse_with(struct http_exchange *x, struct order *order, int status, const char *code,
+                        const char *message)
 {
     event_filter_free(order->filter);
     http_reply_error(x, status, code, "%s", message);
@@ -250,7 +250,7 @@ static bool read_topics(struct http_exchange *x, struct order *order)
                       "say what to read: /events?topic=session:build_123");
     if (check.count > ((struct delivery *)x->conn->worker->context)->options->subscriptions)
         return refuse_with(x, order, 429, "too_many_topics",
-                      "more topics than one connection may follow (limits.subscriptions)");
+                           "more topics than one connection may follow (limits.subscriptions)");
     order->topics = check.count;
     return true;
 }
@@ -295,8 +295,7 @@ static int join_topic(void *arg, struct slice topic)
     struct join_result r;
     if (subscriber_follows(&c->subscriber, topic))
         return 0;
-    int error =
-        subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
+    int error = subscriber_join(&c->subscriber, topic, j->order->encoding, &j->order->start, &r);
     if (error)
         return error;
     /* What is left of a beginning still follows; otherwise the live tail does, and everything up to

@@ -41,8 +41,8 @@ static int add_custom(struct event_filter *f, struct slice name, struct type_fil
     if (find_custom(f, name) >= 0)
         return 0;
     if (f->custom_count == TYPE_FILTER_MAX) {
-        snprintf(error->message, sizeof error->message,
-                 "topics may name at most %d custom types", TYPE_FILTER_MAX);
+        snprintf(error->message, sizeof error->message, "topics may name at most %d custom types",
+                 TYPE_FILTER_MAX);
         return FAN_E_INVALID;
     }
     char **grown = memory_try_realloc(f->custom, (f->custom_count + 1) * sizeof *grown);

@@ -17,8 +17,7 @@
 struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position)
 {
     struct fanout *f = s->fanout;
-    struct catch_up *c =
-        memory_try_alloc(sizeof *c + s->count * sizeof(struct catch_up_topic));
+    struct catch_up *c = memory_try_alloc(sizeof *c + s->count * sizeof(struct catch_up_topic));
     if (!c)
         return NULL;
     *c = (struct catch_up){.owner = s, .position = position, .until = UINT64_MAX};
@@ -112,7 +111,8 @@ void fanout_lag(struct subscriber *s, uint64_t first_dropped, uint64_t dropped_b
 static bool wants_disconnect(const struct subscriber *s)
 {
     for (unsigned i = 0; i < s->count; i++)
-        if (hub_slow_policy(s->fanout->hub, subscriber_at(s, i)->group->local->topic) == SLOW_DISCONNECT)
+        if (hub_slow_policy(s->fanout->hub, subscriber_at(s, i)->group->local->topic) ==
+            SLOW_DISCONNECT)
             return true;
     return false;
 }
@@ -171,8 +171,8 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     note_offsets(s, e);
     if (e->seq <= s->catch_up->topics[i].skip_until || !event_filter_wants(s->filter, e))
         return false;
-    subscriber_at(s, (unsigned)i)->group->encoding->append(s->fanout->encode_context,
-                                                               &s->fanout->scratch, e, place);
+    subscriber_at(s, (unsigned)i)
+        ->group->encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
     STAT_ADD(s->fanout->stats.encoded, 1);
     return true;
 }

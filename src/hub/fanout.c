@@ -18,8 +18,8 @@
 #define RUN_MAX (256 * 1024)
 #define RUN_MIN 512
 
-void fanout_init(struct fanout *f, struct hub *hub, unsigned worker,
-                 const struct fanout_sink *sink, void *arg)
+void fanout_init(struct fanout *f, struct hub *hub, unsigned worker, const struct fanout_sink *sink,
+                 void *arg)
 {
     memset(f, 0, sizeof *f);
     f->hub = hub;

@@ -64,8 +64,8 @@ struct fanout_sink {
 
 /* Counters, written by the worker, read by anybody. */
 struct fanout_stats {
-    atomic_uint_least64_t encoded, encoded_bytes;   /* frames built, once per group and event */
-    atomic_uint_least64_t deliveries;               /* frames × connections */
+    atomic_uint_least64_t encoded, encoded_bytes; /* frames built, once per group and event */
+    atomic_uint_least64_t deliveries;             /* frames × connections */
     atomic_uint_least64_t dropped_bytes; /* queued for slow readers, then read from history */
     atomic_uint_least64_t dropped_superseded, dropped_ephemeral;
     atomic_uint_least64_t lagged, gaps, overflow_closed, history_reads;
@@ -113,12 +113,12 @@ struct group {
     struct group *next;
     struct subscription **solo, **picky;
     uint32_t solo_count, solo_cap, picky_count, picky_cap;
-    uint32_t members;   /* with those that catch up */
-    uint32_t run_size;  /* what the last turns' runs needed */
-    struct bytes *run;  /* frames of this turn, NULL: none yet */
+    uint32_t members;  /* with those that catch up */
+    uint32_t run_size; /* what the last turns' runs needed */
+    struct bytes *run; /* frames of this turn, NULL: none yet */
     uint64_t run_first_seq, run_last_seq;
-    struct list dirty;  /* in fanout.dirty while there is a run */
-    struct list all;    /* in fanout.groups */
+    struct list dirty; /* in fanout.dirty while there is a run */
+    struct list all;   /* in fanout.groups */
 };
 
 struct fanout {
@@ -126,21 +126,21 @@ struct fanout {
     unsigned worker;
     const struct fanout_sink *sink;
     void *arg;
-    void *encode_context; /* for the encodings; may be NULL */
-    uint64_t seq;    /* all events up to here were taken from the inbox */
-    uint64_t serial; /* counts the events taken */
-    struct buf scratch;  /* the frame that is being encoded */
-    struct list groups;  /* all of them */
-    struct list dirty;   /* groups with a run */
-    struct list reading; /* catch_up of subscribers that may read on */
-    struct list lagging; /* catch_up of those that still stand in their groups' arrays */
+    void *encode_context;  /* for the encodings; may be NULL */
+    uint64_t seq;          /* all events up to here were taken from the inbox */
+    uint64_t serial;       /* counts the events taken */
+    struct buf scratch;    /* the frame that is being encoded */
+    struct list groups;    /* all of them */
+    struct list dirty;     /* groups with a run */
+    struct list reading;   /* catch_up of subscribers that may read on */
+    struct list lagging;   /* catch_up of those that still stand in their groups' arrays */
     struct topic **topics; /* scratch for reads */
     uint32_t topics_cap;
     struct fanout_stats stats;
 };
 
-void fanout_init(struct fanout *f, struct hub *hub, unsigned worker,
-                 const struct fanout_sink *sink, void *arg);
+void fanout_init(struct fanout *f, struct hub *hub, unsigned worker, const struct fanout_sink *sink,
+                 void *arg);
 /* All subscribers must have left. */
 void fanout_fini(struct fanout *f);
 

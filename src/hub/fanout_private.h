@@ -13,14 +13,14 @@ struct catch_up_topic {
 struct catch_up {
     struct list link; /* in fanout.reading or fanout.lagging, or in neither: waits to be drained */
     struct subscriber *owner;
-    uint64_t position; /* has everything up to here */
-    uint64_t until;    /* replay ends here; UINT64_MAX: go live at the end */
+    uint64_t position;        /* has everything up to here */
+    uint64_t until;           /* replay ends here; UINT64_MAX: go live at the end */
     uint64_t resume_position; /* after a replay: where live delivery was left */
     uint64_t missed;          /* events sent so far */
     uint64_t gap_seq;
     unsigned gap_index;
-    bool announce; /* tell the sink when it has caught up */
-    bool slow;     /* a slow reader: policies of its topics' kinds hold */
+    bool announce;  /* tell the sink when it has caught up */
+    bool slow;      /* a slow reader: policies of its topics' kinds hold */
     bool in_groups; /* still in the arrays of its groups (fanout.lagging) */
     struct catch_up_topic topics[];
 };

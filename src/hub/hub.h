@@ -37,7 +37,7 @@ struct topic_limits {
 
 struct hub_config {
     struct topic_limits kinds[TOPIC_KINDS];
-    uint64_t memory_limit; /* bytes of kept events and states in all */
+    uint64_t memory_limit;              /* bytes of kept events and states in all */
     const char *const *latest_channels; /* channels whose slow readers get the newest per key */
     size_t latest_channel_count;
     unsigned workers;
@@ -78,8 +78,8 @@ struct engine_ops {
 struct publish_item {
     struct event *event;        /* the item's own reference */
     const struct slice *topics; /* names, as many as the event has places; valid until done */
-    bool duplicate;      /* answered with the first one's place */
-    int error;           /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
+    bool duplicate;             /* answered with the first one's place */
+    int error; /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
 };
 
 /* Events accepted under one hold of the lock. */
@@ -115,7 +115,13 @@ uint64_t hub_epoch(const struct hub *h);
 
 /* ---- For workers: joining, reading, leaving ---- */
 
-enum resume_reason { RESUME_OK, RESUME_TRIMMED, RESUME_EPOCH_CHANGED, RESUME_INVALID, RESUME_LIMIT };
+enum resume_reason {
+    RESUME_OK,
+    RESUME_TRIMMED,
+    RESUME_EPOCH_CHANGED,
+    RESUME_INVALID,
+    RESUME_LIMIT
+};
 const char *resume_reason_name(enum resume_reason reason);
 
 /* Where a subscriber wants to start. */
@@ -155,13 +161,13 @@ void hub_locate(struct hub *h, struct topic *topic, const struct start_point *st
 struct history_read {
     struct topic *const *topics; /* in: what is followed */
     unsigned topic_count;
-    uint64_t position;  /* in: behind this; out: read up to here */
-    uint64_t until;     /* in: not beyond this position; UINT64_MAX: to the end */
-    size_t max_bytes;   /* in: stop behind about so many bytes of events */
+    uint64_t position;                  /* in: behind this; out: read up to here */
+    uint64_t until;                     /* in: not beyond this position; UINT64_MAX: to the end */
+    size_t max_bytes;                   /* in: stop behind about so many bytes of events */
     struct event *events[HUB_READ_MAX]; /* out: referenced */
     unsigned count;
-    bool at_end;               /* out: nothing is left before `until`, or live may begin */
-    struct inbox_batch inbox;  /* out, when at_end and until is UINT64_MAX: see join_result */
+    bool at_end;              /* out: nothing is left before `until`, or live may begin */
+    struct inbox_batch inbox; /* out, when at_end and until is UINT64_MAX: see join_result */
     /* Out: a topic that lost events behind position, each reported once: nothing was read then,
      * and the next call goes on. Start with gap_seq 0. */
     struct topic *gap_topic;
@@ -230,7 +236,7 @@ struct topic_page {
     unsigned count;
     uint64_t offset, epoch, first_offset;
 };
-int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max,
-                   size_t max_bytes, struct event **events, struct topic_page *page);
+int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
+                   struct event **events, struct topic_page *page);
 
 #endif

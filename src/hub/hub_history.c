@@ -36,8 +36,7 @@ static bool find_gap(struct history_read *read)
 uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position)
 {
     pthread_mutex_lock(&h->lock);
-    uint64_t next =
-        topic_first_offset(topic) + topic_history_after(&topic->history, position);
+    uint64_t next = topic_first_offset(topic) + topic_history_after(&topic->history, position);
     pthread_mutex_unlock(&h->lock);
     return next;
 }
@@ -135,7 +134,6 @@ void hub_read(struct hub *h, unsigned worker, struct history_read *read)
 
 /* ---- The newest of each key ---- */
 
-
 static struct slice key_of(const void *object)
 {
     return ((const struct event *)object)->key;
@@ -179,8 +177,8 @@ int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint6
 
 /* ---- Pages ---- */
 
-int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max,
-                   size_t max_bytes, struct event **events, struct topic_page *page)
+int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
+                   struct event **events, struct topic_page *page)
 {
     *page = (struct topic_page){0};
     pthread_mutex_lock(&h->lock);
@@ -194,8 +192,7 @@ int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned ma
             next = page->first_offset;
         size_t bytes = 0;
         for (; next <= t->offset && page->count < max && bytes <= max_bytes; next++) {
-            struct event *e =
-                topic_history_at(&t->history, (uint32_t)(next - page->first_offset));
+            struct event *e = topic_history_at(&t->history, (uint32_t)(next - page->first_offset));
             events[page->count++] = event_ref(e);
             bytes += e->data.len;
         }

@@ -145,8 +145,8 @@ void subscriber_fini(struct subscriber *s)
 static int start_last(struct subscriber *s, const struct start_point *start,
                       const struct join_result *result)
 {
-    bool resumes = start->kind != START_NOW &&
-                   (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    bool resumes =
+        start->kind != START_NOW && (result->reason == RESUME_OK || start->kind == START_BEGINNING);
     if (!resumes && !s->catch_up)
         return subscriber_link(s);
     return catch_up_add(s, resumes ? result->position : result->seq, result->seq, resumes);

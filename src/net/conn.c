@@ -19,10 +19,10 @@
 #include "net/worker.h"
 
 /* Segments that together are smaller than this are copied into one send. */
-#define JOIN_MAX 65536
+#define JOIN_MAX         65536
 #define IOV_MAX_PER_SEND 64
-#define LINGER_MS 2000
-#define FINISH_MS 10000
+#define LINGER_MS        2000
+#define FINISH_MS        10000
 
 /* ---- Interest in the socket ---- */
 
@@ -97,8 +97,7 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
     if (q && kind == OUT_EVENTS && q->event_bytes &&
         q->event_bytes + length > NET_LIMIT(c->worker, queue))
         return FAN_E_LIMIT;
-    if (q && kind == OUT_CONTROL && q->control_bytes &&
-        q->control_bytes + length > OUT_CONTROL_MAX)
+    if (q && kind == OUT_CONTROL && q->control_bytes && q->control_bytes + length > OUT_CONTROL_MAX)
         return control_overflow(c);
     return queue(c, &segment);
 }

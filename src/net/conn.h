@@ -65,13 +65,13 @@ struct conn {
     uint32_t batch;     /* flush batch in which a send of it stands */
     uint32_t last_read; /* seconds of the worker's clock */
     uint32_t last_sent;
-    uint8_t state;      /* enum conn_state */
-    bool blocked;       /* waits until the socket takes bytes again */
-    bool dirty;         /* in worker->dirty */
-    bool paused;        /* not reading */
-    bool ended;         /* the peer has sent its last byte */
-    bool attached;      /* its descriptor is registered with the flush stage */
-    uint8_t interest;   /* registered with the poller */
+    uint8_t state;    /* enum conn_state */
+    bool blocked;     /* waits until the socket takes bytes again */
+    bool dirty;       /* in worker->dirty */
+    bool paused;      /* not reading */
+    bool ended;       /* the peer has sent its last byte */
+    bool attached;    /* its descriptor is registered with the flush stage */
+    uint8_t interest; /* registered with the poller */
 };
 
 #define OUT_CONTROL_MAX (64u * 1024)

@@ -45,8 +45,8 @@ static void disarm(struct uring *u)
 static struct flush *open_uring(unsigned files)
 {
     struct uring *u = memory_zero(sizeof *u);
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
-                                              IORING_SETUP_DEFER_TASKRUN};
+    struct io_uring_params params = {.flags =
+                                         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
     int error = io_uring_queue_init_params(BATCH, &u->ring, &params);
     if (error == -EINVAL) {
         params = (struct io_uring_params){0};

@@ -9,10 +9,10 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define IDLE_MS          75000 /* between requests */
-#define BODY_MS          30000 /* without a byte of the body */
-#define PENDING_MAX      65536 /* requests sent in advance */
-#define OUTPUT_HIGH      (1u << 20) /* an unread streamed answer stops the reading of the body */
+#define IDLE_MS     75000      /* between requests */
+#define BODY_MS     30000      /* without a byte of the body */
+#define PENDING_MAX 65536      /* requests sent in advance */
+#define OUTPUT_HIGH (1u << 20) /* an unread streamed answer stops the reading of the body */
 
 struct http_conn {
     struct http_exchange exchange;

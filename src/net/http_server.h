@@ -19,14 +19,14 @@
 struct http_exchange {
     struct conn *conn;
     const struct http_request *request; /* valid until the answer is complete */
-    struct buf body;      /* the whole body, for `done`, when no `piece` is set */
-    size_t body_limit;    /* largest body that is accepted (413); set before returning */
-    struct buf headers;   /* header lines for the answer ("Name: value\r\n"), set by anybody */
+    struct buf body;                    /* the whole body, for `done`, when no `piece` is set */
+    size_t body_limit;  /* largest body that is accepted (413); set before returning */
+    struct buf headers; /* header lines for the answer ("Name: value\r\n"), set by anybody */
     /* Set by `request` when it does not answer at once. */
     void (*piece)(struct http_exchange *x, struct slice piece); /* NULL: the body is collected */
     void (*done)(struct http_exchange *x);                      /* the body is complete */
     void (*drained)(struct http_exchange *x); /* what was streamed has been sent; may be NULL */
-    void (*abort)(struct http_exchange *x); /* the connection ends first: release data */
+    void (*abort)(struct http_exchange *x);   /* the connection ends first: release data */
     void *data;
     bool body_done, answered, streaming, chunked, keep_alive, stopped;
 };

@@ -22,7 +22,7 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define BACKLOG 4096
+#define BACKLOG          4096
 #define ACCEPTS_PER_TURN 512
 
 /* The first member tells a listener from a connection, whose first member points to its ops. */

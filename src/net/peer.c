@@ -82,8 +82,7 @@ static struct peer *make_peer(struct slice address)
     if (!p)
         return NULL;
     *p = (struct peer){.local = slice_is(address, "unix") || peer_is_loopback(address)};
-    memcpy(p->text, address.ptr,
-           address.len < PEER_TEXT_SIZE ? address.len : PEER_TEXT_SIZE - 1);
+    memcpy(p->text, address.ptr, address.len < PEER_TEXT_SIZE ? address.len : PEER_TEXT_SIZE - 1);
     return p;
 }
 

@@ -84,8 +84,8 @@ struct worker {
     struct flush *flush;
     struct poller poller;
     struct wheel wheel;
-    uint64_t now_ms;  /* monotonic, taken once a turn */
-    uint32_t now_s;   /* seconds since the worker's start, for conn.last_read */
+    uint64_t now_ms; /* monotonic, taken once a turn */
+    uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     char *read_buffer; /* WORKER_READ_SIZE, shared by all connections */
     size_t conn_size;
@@ -96,8 +96,8 @@ struct worker {
     uint32_t dirty_count, dirty_cap;
     struct conn **closing;
     uint32_t closing_count, closing_cap;
-    bool busy;          /* the turn did something */
-    bool wake_pending;  /* worker_again was called */
+    bool busy;         /* the turn did something */
+    bool wake_pending; /* worker_again was called */
     struct list listeners;
     uv_loop_t loop;
     uv_poll_t poll;
@@ -113,7 +113,8 @@ struct worker {
     bool stopping;
 };
 
-#define NET_STAT(w, field, n) atomic_fetch_add_explicit(&(w)->stats.field, (n), memory_order_relaxed)
+#define NET_STAT(w, field, n) \
+    atomic_fetch_add_explicit(&(w)->stats.field, (n), memory_order_relaxed)
 #define NET_LIMIT(w, field) atomic_load_explicit(&(w)->shared->limits.field, memory_order_relaxed)
 
 struct worker_config {

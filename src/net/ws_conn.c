@@ -6,9 +6,9 @@
 #include "fanfare/error.h"
 #include "net/worker.h"
 
-#define CLOSE_WAIT_MS 5000
-#define BAD_MESSAGES 20
-#define BAD_WINDOW_S 10
+#define CLOSE_WAIT_MS   5000
+#define BAD_MESSAGES    20
+#define BAD_WINDOW_S    10
 #define THROTTLE_WARN_S 30
 
 static const struct conn_ops ws_conn_ops;
@@ -37,8 +37,9 @@ static bool check_handshake(struct http_exchange *x)
         !http_header_has_token(r, "Upgrade", "websocket")) {
         http_add_header(x, "Upgrade", "websocket");
         http_add_header(x, "Sec-WebSocket-Version", "13");
-        return refuse(x, 426, "this address speaks WebSocket: send Connection: Upgrade and "
-                              "Upgrade: websocket");
+        return refuse(x, 426,
+                      "this address speaks WebSocket: send Connection: Upgrade and "
+                      "Upgrade: websocket");
     }
     if (!slice_is(version, "13")) {
         http_add_header(x, "Sec-WebSocket-Version", "13");

@@ -33,23 +33,23 @@ struct ws_conn {
     struct conn conn;
     struct ws_reader reader;
     const struct ws_ops *ops;
-    int32_t tokens;          /* messages that may still come; negative: debt */
-    uint32_t tokens_ms;      /* when they were counted last (worker's clock, 32 bits) */
-    uint32_t throttled_s;    /* since when it is being held back; 0: it is not */
-    uint32_t bad_since_s;    /* window of malformed messages */
+    int32_t tokens;       /* messages that may still come; negative: debt */
+    uint32_t tokens_ms;   /* when they were counted last (worker's clock, 32 bits) */
+    uint32_t throttled_s; /* since when it is being held back; 0: it is not */
+    uint32_t bad_since_s; /* window of malformed messages */
     uint8_t bad_count;
-    uint8_t window_bits;     /* of the client's compressor */
-    bool deflate;            /* permessage-deflate was agreed */
+    uint8_t window_bits; /* of the client's compressor */
+    bool deflate;        /* permessage-deflate was agreed */
     bool client_no_context;
     bool close_sent;
-    bool pinged;             /* since the last byte that came */
+    bool pinged; /* since the last byte that came */
 };
 
 struct ws_accept_options {
     const struct ws_ops *ops;
-    bool deflate;             /* accept permessage-deflate offers */
-    const char *protocol;     /* the selected subprotocol, NULL: none */
-    void *state;              /* becomes conn.protocol */
+    bool deflate;         /* accept permessage-deflate offers */
+    const char *protocol; /* the selected subprotocol, NULL: none */
+    void *state;          /* becomes conn.protocol */
 };
 
 /* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a

@@ -54,8 +54,7 @@ static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
     const struct config *config = server_settings_now(s)->config;
     struct proxy_walk walk = {.config = config};
     struct peer *peer;
-    if (config->trusted_proxies.count == 0 ||
-        !server_is_trusted(config, slice_from(c->peer->text)))
+    if (config->trusted_proxies.count == 0 || !server_is_trusted(config, slice_from(c->peer->text)))
         return true;
     if (http_header_get(x->request, "Forwarded").ptr &&
         http_header_get(x->request, "X-Forwarded-For").ptr) {

@@ -67,7 +67,8 @@ static void take_step(struct worker *w, void *arg)
 static void on_step(uv_timer_t *timer)
 {
     struct server *s = timer->data;
-    uint64_t passed = clock_ms() - s->drain_started_ms, drain = server_settings_now(s)->config->drain_ms;
+    uint64_t passed = clock_ms() - s->drain_started_ms,
+             drain = server_settings_now(s)->config->drain_ms;
     bool over = passed > drain + GRACE_MS;
     if (atomic_load(&s->shared.connections) == 0 || over) {
         if (over)

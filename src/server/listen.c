@@ -32,8 +32,8 @@ static void note_url(struct server *s, const struct address *address, uint16_t p
 {
     char url[ADDRESS_HOST_SIZE + 24];
     bool v6 = strchr(address->host, ':') != NULL;
-    snprintf(url, sizeof url, "%s://%s%s%s:%u", s->config->tls_cert[0] ? "https" : "http", v6 ? "[" : "",
-             address->host, v6 ? "]" : "", port);
+    snprintf(url, sizeof url, "%s://%s%s%s:%u", s->config->tls_cert[0] ? "https" : "http",
+             v6 ? "[" : "", address->host, v6 ? "]" : "", port);
     add_text(&s->urls, url);
 }
 
@@ -75,8 +75,8 @@ int server_listen(struct server *s, struct buf *why)
                        text);
             return FAN_E_DENIED;
         }
-        int error = address.unix_socket ? listen_unix(s, &address, why)
-                                        : listen_tcp(s, &address, why);
+        int error =
+            address.unix_socket ? listen_unix(s, &address, why) : listen_tcp(s, &address, why);
         if (error)
             return error;
     }

@@ -19,7 +19,7 @@ struct totals {
     uint64_t connections, unusual, uptime_s;
 };
 
-#define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
+#define LOAD(from, field)    atomic_load_explicit(&(from)->field, memory_order_relaxed)
 #define ADD(to, from, field) (to)->field += LOAD(from, field)
 
 static void add_net(struct totals *t, const struct net_stats *n)
@@ -72,8 +72,8 @@ static void collect(struct server *s, struct totals *t)
     t->uptime_s = (clock_ms() - s->api.started_ms) / 1000;
 }
 
-#define COUNTER "counter"
-#define GAUGE   "gauge"
+#define COUNTER   "counter"
+#define GAUGE     "gauge"
 #define AT(field) offsetof(struct totals, field)
 
 /* Rows of the same name follow each other and differ in their labels. */
@@ -87,8 +87,8 @@ static const struct metric {
     {"fanfare_connections_closed_total", COUNTER, "", "Connections that ended.", AT(closed)},
     {"fanfare_connections_refused_total", COUNTER, "{reason=\"connections\"}",
      "Connections refused, by reason.", AT(refused_limit)},
-    {"fanfare_connections_refused_total", COUNTER, "{reason=\"connections_per_address\"}",
-     "", AT(refused_address)},
+    {"fanfare_connections_refused_total", COUNTER, "{reason=\"connections_per_address\"}", "",
+     AT(refused_address)},
     {"fanfare_connections_refused_total", COUNTER, "{reason=\"descriptors\"}", "",
      AT(refused_descriptors)},
     {"fanfare_accept_pauses_total", COUNTER, "",
@@ -114,12 +114,12 @@ static const struct metric {
      "Connections or requests ended because an allocation failed.", AT(no_memory)},
     {"fanfare_published_total", COUNTER, "", "Events accepted and numbered.", AT(hub.published)},
     {"fanfare_ephemeral_total", COUNTER, "", "Ephemeral events accepted.", AT(hub.ephemeral)},
-    {"fanfare_duplicates_total", COUNTER, "", "Publishes answered from an earlier one of the same id.",
-     AT(hub.duplicates)},
+    {"fanfare_duplicates_total", COUNTER, "",
+     "Publishes answered from an earlier one of the same id.", AT(hub.duplicates)},
     {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
      AT(hub.refused)},
-    {"fanfare_unusual_status_total", COUNTER, "",
-     "Events with a status outside the usual ones.", AT(unusual)},
+    {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
+     AT(unusual)},
     {"fanfare_encoded_frames_total", COUNTER, "", "Frames built, once per event and encoding.",
      AT(encoded)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},
@@ -190,7 +190,8 @@ void server_metrics(void *arg, struct buf *out)
 void server_health(void *arg, struct buf *out)
 {
     struct server *s = arg;
-    buf_printf(out, ",\"engine\":{\"name\":\"%s\",\"status\":\"ok\"},\"flush\":\"%s\",\"workers\":%u",
+    buf_printf(out,
+               ",\"engine\":{\"name\":\"%s\",\"status\":\"ok\"},\"flush\":\"%s\",\"workers\":%u",
                hub_engine_name(s->hub), s->workers[0].flush->ops->name, s->worker_count);
     buf_printf(out, ",\"tls\":%s,\"sources\":[", server_settings_now(s)->tls ? "true" : "false");
     server_watch_health(s, out);

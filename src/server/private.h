@@ -71,7 +71,8 @@ void server_watch_health(struct server *s, struct buf *out);
 void server_apply_hub(const struct config *config, struct hub_config *out);
 
 /* Takes the configuration over as the one in force (owned: free it with the settings). Addresses
- * must have been opened. 0, or FAN_E_INVALID with the reason (TLS files); nothing is changed then. */
+ * must have been opened. 0, or FAN_E_INVALID with the reason (TLS files); nothing is changed then.
+ */
 int server_apply_settings(struct server *s, const struct config *config, struct config *owned,
                           struct buf *why);
 void server_free_settings(struct server *s);

@@ -92,8 +92,9 @@ static int name_session(const struct config *config, const char *path, struct sl
     buf_printf(topic, "session:%.*s", SLICE_ARG(name));
     int error = topic_name_parse(buf_slice(topic), &parsed, &reason);
     if (error)
-        buf_printf(why, "--watch %s: the session \"%.*s\" is no valid id: %s; name one with "
-                        "--watch PATH=SESSION",
+        buf_printf(why,
+                   "--watch %s: the session \"%.*s\" is no valid id: %s; name one with "
+                   "--watch PATH=SESSION",
                    path, SLICE_ARG(name), reason);
     free(absolute);
     return error;
