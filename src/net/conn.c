@@ -73,6 +73,8 @@ static int queue(struct conn *c, const struct out_segment *segment)
         c->out = out_queue_new();
     if (!c->out || out_queue_push(c->out, segment) != 0)
         return fail_no_memory(c);
+    if (segment->kind == OUT_CONTROL)
+        NET_STAT(c->worker, bytes_out, segment->length);
     if (!c->blocked)
         worker_mark_dirty(c->worker, c);
     return 0;
@@ -227,7 +229,6 @@ static void write_out(struct conn *c)
             return;
         }
         c->last_sent = c->worker->now_s;
-        NET_STAT(c->worker, bytes_out, (uint64_t)n);
         out_queue_advance(c->out, (size_t)n);
     }
     drained(c);
