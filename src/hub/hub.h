@@ -195,14 +195,15 @@ uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position);
 uint64_t hub_first_offset(struct hub *h, struct topic *topic);
 
 /* For slow readers of `latest` topics: the newest event of each key behind position, and all
- * without a key or with several topics, in order; the number of superseded events and their range
- * of offsets. Events are referenced; the array is freed with memory_free. FAN_E_NO_MEMORY. */
+ * without a key, in order; the number of superseded events and their range of offsets. Events that
+ * stand in several topics are left out: they count in each of them. Events are referenced; the
+ * array is freed with memory_free. FAN_E_NO_MEMORY. */
 struct latest_read {
     struct event **events;
     unsigned count;
     uint64_t superseded, from, to;
     uint64_t first_offset; /* kept at all */
-    uint64_t next_offset;  /* of what comes behind `until` */
+    uint64_t next_offset;  /* of the first event that was left out, or comes behind `until` */
 };
 int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
                     struct latest_read *out);

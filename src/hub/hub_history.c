@@ -158,15 +158,18 @@ static int select_latest(const struct topic *topic, uint32_t first, uint32_t end
     for (uint32_t i = end; !error && i > first; i--) {
         struct event *e = topic_history_at(&topic->history, i - 1);
         uint64_t offset = out->first_offset + (i - 1);
-        bool keyed = e->key.len > 0 && e->place_count == 1;
-        if (keyed && map_get(seen, e->key)) {
+        if (e->place_count > 1) {
+            out->next_offset = offset;
+            continue;
+        }
+        if (e->key.len && map_get(seen, e->key)) {
             out->superseded++;
             out->from = offset;
             out->to = out->to ? out->to : offset;
             continue;
         }
         out->events[room - ++out->count] = event_ref(e);
-        error = keyed ? map_try_put(seen, e) : 0;
+        error = e->key.len ? map_try_put(seen, e) : 0;
     }
     memmove(out->events, out->events + (room - out->count), out->count * sizeof(struct event *));
     return error;

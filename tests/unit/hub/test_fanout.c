@@ -659,7 +659,7 @@ static void test_policy_latest_beside_others(void **state)
     turn(&fanout);
     r->stuck = false;
     reader_take_all(r);
-    assert_got(r, "1 4 5 2 6");
+    assert_got(r, "1 5 2 4 6");
     assert_gap(r, 0, 1, 1, "superseded");
 }
 
