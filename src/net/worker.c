@@ -205,7 +205,9 @@ static void on_conn_timer(struct wheel_timer *timer, void *arg)
 {
     struct conn *c = CONTAINER(timer, struct conn, timer);
     (void)arg;
-    if (c->state == CONN_LINGERING || c->state == CONN_FINISHING)
+    if (c->state == CONN_FINISHING && conn_is_moving(c, CONN_FINISH_MS))
+        conn_timer(c, CONN_FINISH_MS);
+    else if (c->state == CONN_LINGERING || c->state == CONN_FINISHING)
         conn_close(c, "closed");
     else if (c->state == CONN_OPEN)
         c->ops->timer(c);

@@ -64,7 +64,6 @@ struct net_stats {
     atomic_uint_least64_t accept_pauses, bytes_in, bytes_out, closed, backlogged;
     atomic_uint_least64_t control_overflows, no_memory, handshake_timeouts, rate_limited;
     atomic_uint_least64_t http_requests, websocket_upgrades, messages_in, keepalive_closed;
-    atomic_uint_least64_t sends;
 };
 
 struct worker_ops {

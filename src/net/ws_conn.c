@@ -362,9 +362,7 @@ static void keep_alive(struct ws_conn *ws)
 {
     struct conn *c = &ws->conn;
     uint64_t interval = NET_LIMIT(c->worker, ping_interval_ms);
-    uint32_t interval_s = (uint32_t)((interval + 999) / 1000);
-    bool moving = c->out && c->worker->now_s - c->last_sent < interval_s;
-    if (ws->pinged && !moving) {
+    if (ws->pinged && !conn_is_moving(c, interval)) {
         NET_STAT(c->worker, keepalive_closed, 1);
         conn_close(c, "no answer to ping");
         return;
