@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/deflate.h"
 #include "codec/websocket.h"
 #include "fanfare/error.h"
 #include "net/http_server.h"
@@ -361,6 +362,7 @@ static void *run(void *arg)
     uv_run(&w->loop, UV_RUN_DEFAULT);
     if (started) {
         close_all(w);
+        run_tasks(w); /* what they carry is theirs to free */
         w->flush->ops->close(w->flush);
     }
     return NULL;
@@ -405,6 +407,8 @@ void worker_fini(struct worker *w)
         w->tasks = task->next;
         memory_free(task);
     }
+    for (unsigned i = 0; i < sizeof w->compressors / sizeof *w->compressors; i++)
+        ws_deflate_free(w->compressors[i]);
     slab_fini(&w->slab);
     memory_free(w->conns);
     memory_free(w->dirty);
