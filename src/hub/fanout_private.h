@@ -8,7 +8,7 @@
 struct catch_up_topic {
     uint64_t next_offset; /* first one it has not got */
     uint64_t got_until;   /* node order: it has got the topic's events up to here */
-    bool latest_done;     /* policy `latest`: the newest of each key have been sent */
+    bool whole;           /* gets all of it, also where its policy is `latest` */
     uint64_t live_next;   /* during a replay: the next_offset of what comes behind it */
     uint64_t replay_end;  /* during a replay: the last offset that belongs to it */
 };
