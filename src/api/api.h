@@ -20,7 +20,7 @@
 struct api_request {
     struct api *api;
     struct http_exchange *exchange;
-    struct slice path; /* without base_path */
+    struct slice path;                   /* without base_path */
     struct slice values[API_MAX_VALUES]; /* path parameters, percent-decoded, NUL-terminated */
     struct buf storage;                  /* of values */
 };

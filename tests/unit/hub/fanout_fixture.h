@@ -70,7 +70,8 @@ static inline uint32_t number_of(const struct event *e)
     return n;
 }
 
-static inline void append_frame(void *context, struct buf *out, const struct event *e, unsigned place)
+static inline void append_frame(void *context, struct buf *out, const struct event *e,
+                                unsigned place)
 {
     struct wire_frame frame;
     (void)context;
@@ -127,9 +128,8 @@ static inline bool enqueue(struct reader *r, const struct frames *frames)
                                         r->queue_count < READER_QUEUE_MAX);
     if (!fits)
         return false;
-    r->queue[r->queue_count++] =
-        (struct queued){bytes_ref(frames->bytes), frames->offset, frames->length,
-                        frames->first_seq};
+    r->queue[r->queue_count++] = (struct queued){bytes_ref(frames->bytes), frames->offset,
+                                                 frames->length, frames->first_seq};
     r->queue_bytes += frames->length;
     return true;
 }
@@ -185,7 +185,7 @@ static inline bool give(struct reader *r, const struct frames *frames)
 }
 
 static inline void sink_deliver(void *arg, struct subscription *const *members, unsigned count,
-                         const struct frames *frames)
+                                const struct frames *frames)
 {
     (void)arg;
     for (unsigned i = 0; i < count; i++) {
@@ -225,7 +225,7 @@ static inline void sink_caught_up(void *arg, struct subscriber *s, uint64_t miss
 }
 
 static inline void sink_gap(void *arg, struct subscriber *s, struct topic *topic, uint64_t from,
-                     uint64_t to, const char *reason)
+                            uint64_t to, const char *reason)
 {
     struct reader *r = reader_of(s);
     (void)arg;
@@ -281,7 +281,8 @@ static inline void reader_free(struct reader *r)
 }
 
 /* The result's topic is released; it lives on while it is followed. */
-static inline struct join_result join_at(struct reader *r, const char *topic, struct start_point start)
+static inline struct join_result join_at(struct reader *r, const char *topic,
+                                         struct start_point start)
 {
     struct join_result result;
     assert_int_equal(subscriber_join(&r->s, slice_from(topic), &wire, &start, &result), 0);
@@ -331,10 +332,10 @@ static inline const char *numbers(const struct reader *r)
 }
 
 /* publish_n(h, n, .topics = {…}): an event with that number in its data. */
-#define publish_n(h, n, ...)                                           \
-    do {                                                               \
-        char data_[32];                                                \
-        snprintf(data_, sizeof data_, "{\"n\":%u}", (unsigned)(n));    \
+#define publish_n(h, n, ...)                                                 \
+    do {                                                                     \
+        char data_[32];                                                      \
+        snprintf(data_, sizeof data_, "{\"n\":%u}", (unsigned)(n));          \
         assert_int_equal(publish((h), .data = data_, __VA_ARGS__).error, 0); \
     } while (0)
 

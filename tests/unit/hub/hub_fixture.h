@@ -108,8 +108,12 @@ static inline struct outcome publish_draft(struct hub *h, const struct draft *d)
     hub_accept(h, &batch);
     struct outcome out = {.event = item.event, .error = item.error, .duplicate = item.duplicate};
     if (!item.error)
-        out = (struct outcome){item.event, 0, item.duplicate, item.event->places[0].offset,
-                               item.event->places[0].epoch, item.event->seq};
+        out = (struct outcome){item.event,
+                               0,
+                               item.duplicate,
+                               item.event->places[0].offset,
+                               item.event->places[0].epoch,
+                               item.event->seq};
     return out;
 }
 

@@ -1,4 +1,5 @@
-/* The hub: order, offsets, idempotency, what is kept and what is dropped, and where readers begin. */
+/* The hub: order, offsets, idempotency, what is kept and what is dropped, and where readers begin.
+ */
 #include "hub_fixture.h"
 
 #include "hub/hub_private.h"
@@ -156,7 +157,6 @@ static void test_ids_are_bounded(void **state)
 }
 
 /* ---- Retention ---- */
-
 
 static uint64_t offset_in(const struct event *e, const char *topic)
 {
@@ -743,8 +743,7 @@ static void test_listings(void **state)
     assert_int_equal(seen, 1);
     assert_int_equal(hub_topic_info(hub, SLICE("session:a"), check_info, &called), 0);
     assert_true(called);
-    assert_int_equal(hub_topic_info(hub, SLICE("session:c"), check_info, &called),
-                     FAN_E_NOT_FOUND);
+    assert_int_equal(hub_topic_info(hub, SLICE("session:c"), check_info, &called), FAN_E_NOT_FOUND);
     hub_leave(hub, 0, 3, r.topic, true);
 }
 
@@ -794,8 +793,10 @@ static void test_failing_allocations(void **state)
         reopen(&config);
         publish_many(hub, "session:a", 8);
         struct join_result r = follow(0, "session:a");
-        struct draft draft = {.topics = {"session:a", "session:b"}, .id = "i",
-                              .type = "error", .data = "{\"error_message\":\"m\"}"};
+        struct draft draft = {.topics = {"session:a", "session:b"},
+                              .id = "i",
+                              .type = "error",
+                              .data = "{\"error_message\":\"m\"}"};
         unsigned places = 2;
         const struct slice names[] = {SLICE("session:a"), SLICE("session:b")};
         struct publish_item item = {.event = make_event(&draft, places), .topics = names};
