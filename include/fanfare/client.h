@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fanfare/broadcast.h"
 #include "fanfare/error.h"
 
 #ifdef __cplusplus
@@ -120,6 +121,10 @@ int fan_client_publish_event(struct fan_client *client, const struct fan_client_
  * `why` (may be NULL). */
 int fan_client_publish_json(struct fan_client *client, const char *event, size_t len, uint64_t tag,
                             char *why, size_t why_size);
+
+/* For the typed functions of broadcast.h, which then return as fan_client_publish. Valid as long as
+ * the client is. */
+struct fan_publisher fan_client_publisher(struct fan_client *client);
 
 /* Waits until an event of `bytes` bytes would be accepted. 0, FAN_E_TIMEOUT, or FAN_E_TOO_LARGE
  * when it never would. timeout_ms < 0: no limit. */

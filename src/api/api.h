@@ -33,6 +33,9 @@ struct api_host {
     void (*health)(void *arg, struct buf *out);
     /* Appends metrics that are not the API's. */
     void (*metrics)(void *arg, struct buf *out);
+    /* Publishes one event, checked like those of clients. */
+    int (*publish)(void *arg, struct slice topic, struct slice type, struct slice source,
+                   struct slice data);
     /* Collects who is connected to the topic from all workers, then calls done on the worker of
      * the exchange with a JSON array. The exchange may end before: then with NULL. */
     void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,

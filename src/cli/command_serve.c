@@ -4,7 +4,7 @@
 #include "cli/arguments.h"
 #include "config/config.h"
 #include "fanfare/error.h"
-#include "server/server.h"
+#include "server/program.h"
 
 static int run(int argc, char **argv)
 {

@@ -300,6 +300,24 @@ int fan_client_publish_json(struct fan_client *c, const char *event, size_t len,
     return error;
 }
 
+static int publish_for_broadcast(void *context, const char *topic, const char *type,
+                                 const char *data, size_t size)
+{
+    char *text = memory_try_alloc(size + 1);
+    if (!text)
+        return FAN_E_NO_MEMORY;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    int error = fan_client_publish(context, topic, type, text);
+    memory_free(text);
+    return error;
+}
+
+struct fan_publisher fan_client_publisher(struct fan_client *c)
+{
+    return (struct fan_publisher){publish_for_broadcast, c};
+}
+
 /* ---- Waiting ---- */
 
 static struct timespec deadline_after(int timeout_ms)

@@ -43,17 +43,22 @@ static void zlib_free(void *opaque, void *p)
 
 /* ---- Compression ---- */
 
-struct ws_deflate *ws_deflate_new(int level)
+struct ws_deflate *ws_deflate_new_window(int level, int window_bits)
 {
     struct ws_deflate *d = memory_try_alloc(sizeof *d);
     if (!d)
         return NULL;
     *d = (struct ws_deflate){.zlib = {.zalloc = zlib_alloc, .zfree = zlib_free}};
-    if (deflateInit2(&d->zlib, level, Z_DEFLATED, -WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(&d->zlib, level, Z_DEFLATED, -window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         memory_free(d);
         return NULL;
     }
     return d;
+}
+
+struct ws_deflate *ws_deflate_new(int level)
+{
+    return ws_deflate_new_window(level, WINDOW_BITS);
 }
 
 void ws_deflate_free(struct ws_deflate *d)

@@ -143,8 +143,16 @@ static void note_parameter(struct offer *o, struct slice name, const struct valu
         o->acceptable = false;
 }
 
+/* Whether the server can keep to the window that the offer wants of it. zlib has no raw window of 8
+ * bits. */
+static bool window_possible(const struct offer *o, unsigned wishes)
+{
+    unsigned least = wishes & WS_DEFLATE_ANY_WINDOW ? 9 : 15;
+    return !o->given[SERVER_WINDOW] || o->bits[SERVER_WINDOW] >= least;
+}
+
 /* Reads one extension; false for broken syntax. */
-static bool take_offer(struct slice *rest, struct offer *o)
+static bool take_offer(struct slice *rest, unsigned wishes, struct offer *o)
 {
     struct slice name;
     struct value value;
@@ -156,23 +164,26 @@ static bool take_offer(struct slice *rest, struct offer *o)
             return false;
         note_parameter(o, name, &value);
     }
-    if (o->given[SERVER_WINDOW] && o->bits[SERVER_WINDOW] < 15)
-        o->acceptable = false; /* one frame serves all subscribers: no window of its own */
+    o->acceptable = o->acceptable && window_possible(o, wishes);
     return rest->len == 0 || rest->ptr[0] == ',';
 }
 
-static void accept_offer(const struct offer *o, bool client_no_context_wanted,
+static void accept_offer(const struct offer *o, unsigned wishes,
                          struct ws_deflate_agreement *agreement, char answer[192])
 {
+    char window[32] = "";
     agreement->on = true;
-    agreement->client_no_context = client_no_context_wanted || o->given[CLIENT_NO_CONTEXT];
+    agreement->client_no_context = (wishes & WS_DEFLATE_CLIENT_ANEW) || o->given[CLIENT_NO_CONTEXT];
     agreement->client_window_bits = (uint8_t)(o->bits[CLIENT_WINDOW] ? o->bits[CLIENT_WINDOW] : 15);
+    agreement->server_window_bits =
+        (uint8_t)(o->given[SERVER_WINDOW] ? o->bits[SERVER_WINDOW] : 15);
+    if (o->given[SERVER_WINDOW])
+        snprintf(window, sizeof window, "; server_max_window_bits=%u", o->bits[SERVER_WINDOW]);
     snprintf(answer, 192, "permessage-deflate; server_no_context_takeover%s%s",
-             agreement->client_no_context ? "; client_no_context_takeover" : "",
-             o->given[SERVER_WINDOW] ? "; server_max_window_bits=15" : "");
+             agreement->client_no_context ? "; client_no_context_takeover" : "", window);
 }
 
-int ws_deflate_negotiate(struct slice offers, bool client_no_context_wanted,
+int ws_deflate_negotiate(struct slice offers, unsigned wishes,
                          struct ws_deflate_agreement *agreement, char answer[192])
 {
     *agreement = (struct ws_deflate_agreement){0};
@@ -185,14 +196,14 @@ int ws_deflate_negotiate(struct slice offers, bool client_no_context_wanted,
         struct offer o;
         if (take_char(&offers, ','))
             continue; /* the list rule allows empty elements */
-        if (!take_offer(&offers, &o)) {
+        if (!take_offer(&offers, wishes, &o)) {
             *agreement = (struct ws_deflate_agreement){0};
             answer[0] = '\0';
             return FAN_E_PROTOCOL;
         }
         any = true;
         if (o.acceptable && !agreement->on)
-            accept_offer(&o, client_no_context_wanted, agreement, answer);
+            accept_offer(&o, wishes, agreement, answer);
     }
     return any ? 0 : FAN_E_PROTOCOL;
 }

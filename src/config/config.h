@@ -115,6 +115,20 @@ struct config {
  */
 int config_load(struct config **config, int arg_count, char *const *args, struct buf *problems);
 
+/* An option given by the program itself: its key, as in a file, and its value. */
+struct config_pair {
+    const char *name;
+    const char *value;
+};
+
+/*
+ * The same from pairs alone: neither flags nor environment nor a file are looked at. A list has a
+ * pair for each item; secrets are accepted. Returns 0; or FAN_E_INVALID, *config NULL and a line in
+ * `problems` for each mistake ("limits.queue: expected …"). Such a configuration is not reloaded.
+ */
+int config_from_pairs(struct config **config, const struct config_pair *pairs, size_t count,
+                      struct buf *problems);
+
 /* NULL is allowed. */
 void config_free(struct config *config);
 

@@ -75,6 +75,9 @@ void origin_append(struct buf *out, const struct config *c, const struct option 
     case ORIGIN_FLAG:
         option_append_flag(out, o);
         break;
+    case ORIGIN_PAIR:
+        buf_append_text(out, o->name);
+        break;
     }
 }
 
@@ -287,8 +290,7 @@ static void need_both(struct config *c, const char *a, const char *b, struct pro
     buf_printf(problems->out, ": %s needs %s as well\n", a, b);
 }
 
-/* What no single option can tell. */
-static void check_together(struct config *c, struct problems *problems)
+void config_check_together(struct config *c, struct problems *problems)
 {
     const struct option *burst = option_find(SLICE("limits.burst"));
     const struct option *listen = option_find(SLICE("listen"));
@@ -308,7 +310,7 @@ static void check_together(struct config *c, struct problems *problems)
     }
 }
 
-static void resolve(struct config *c)
+void config_resolve(struct config *c)
 {
     const struct option *engine = option_find(SLICE("engine"));
     if (c->workers == 0)
@@ -339,8 +341,8 @@ static int load(struct config *c, struct problems *problems)
     read_environment(c, problems);
     read_flags(&f, c);
     if (problems->count == 0)
-        check_together(c, problems);
-    resolve(c);
+        config_check_together(c, problems);
+    config_resolve(c);
     return problems->count ? FAN_E_PARSE : 0;
 }
 

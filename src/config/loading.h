@@ -7,7 +7,13 @@
 /* Beyond this many the rest of a file's problems is not worth reading. */
 #define CONFIG_MAX_PROBLEMS 20
 
-enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
+enum origin_kind {
+    ORIGIN_DEFAULT,
+    ORIGIN_FILE,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_FLAG,
+    ORIGIN_PAIR, /* an embedding program */
+};
 
 struct origin {
     enum origin_kind kind;
@@ -33,11 +39,17 @@ static inline struct origin *origin_of(const struct config *c, const struct opti
     return &c->loading->origins[o - options];
 }
 
-/* Appends "fanfare.yaml:3", "FANFARE_WORKERS", "--workers" or "default". */
+/* Appends "fanfare.yaml:3", "FANFARE_WORKERS", "--workers", "workers" or "default". */
 void origin_append(struct buf *out, const struct config *c, const struct option *o);
 
 /* A configuration with all defaults. Never NULL. */
 struct config *config_defaults(void);
+
+/* Checks what no single option can tell. */
+void config_check_together(struct config *c, struct problems *problems);
+
+/* Puts in what follows from the machine and from other options. */
+void config_resolve(struct config *c);
 
 /*
  * Sets what the YAML text says; `path` is how problems name the file. Values of lines without

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "codec/deflate.h"
 #include "codec/json.h"
 #include "dialect/client.h"
 #include "dialect/envelope.h"
@@ -418,6 +419,7 @@ static void accept_client(struct http_exchange *x, struct slice id)
     const struct ws_accept_options options = {
         .ops = &build_ws_ops,
         .deflate = d->options->deflate[DIALECT_BUILD],
+        .deflate_wishes = WS_DEFLATE_CLIENT_ANEW,
         .protocol = http_header_has_token(x->request, "Sec-WebSocket-Protocol", "fanfare")
                         ? "fanfare"
                         : NULL,

@@ -36,7 +36,8 @@ static void give(struct client *c, const struct frames *frames)
 static void deliver(void *arg, struct subscription *const *members, unsigned count,
                     const struct frames *frames)
 {
-    (void)arg;
+    struct delivery *d = arg;
+    NET_STAT(d->worker, bytes_out, (uint64_t)count * frames->length);
     for (unsigned i = 0; i < count; i++) {
         if (i + PREFETCH < count)
             __builtin_prefetch(members[i + PREFETCH]);
@@ -49,7 +50,8 @@ static void deliver(void *arg, struct subscription *const *members, unsigned cou
 static bool deliver_one(void *arg, struct subscriber *s, const struct frames *frames)
 {
     struct client *c = client_from_subscriber(s);
-    (void)arg;
+    struct delivery *d = arg;
+    NET_STAT(d->worker, bytes_out, frames->length);
     if (s->catch_up) { /* a piece of history: comes only when nothing waits */
         if (!c->ws.close_sent)
             conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,

@@ -14,6 +14,11 @@
 /* Events of one step: what a socket's buffer takes without waiting, about. */
 #define STEP_BYTES (128 * 1024)
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position)
 {
     struct fanout *f = s->fanout;
@@ -23,8 +28,11 @@ struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position)
     *c = (struct catch_up){.owner = s, .position = position, .until = UINT64_MAX};
     list_init(&c->link);
     for (unsigned i = 0; i < s->count; i++) {
-        struct topic *t = subscriber_at(s, i)->group->local->topic;
-        c->topics[i] = (struct catch_up_topic){hub_next_offset(f->hub, t, position), 0};
+        const struct subscription *sub = subscriber_at(s, i);
+        c->topics[i] = (struct catch_up_topic){
+            .next_offset =
+                hub_next_offset(f->hub, sub->group->local->topic, larger(position, sub->from)),
+        };
     }
     s->catch_up = c;
     return c;
@@ -56,28 +64,31 @@ static struct catch_up *grow(struct subscriber *s)
     return c;
 }
 
-int catch_up_add(struct subscriber *s, uint64_t position, uint64_t skip_until, bool resumes)
+int catch_up_add(struct subscriber *s, bool resumes)
 {
-    struct fanout *f = s->fanout;
     unsigned last = s->count - 1;
-    uint64_t had = subscriber_position(s);
-    bool behind = s->catch_up != NULL;
-    struct catch_up *c = behind ? grow(s) : catch_up_begin(s, position);
+    const struct subscription *sub = subscriber_at(s, last);
+    struct catch_up *c = s->catch_up;
+    if (c) {
+        c = grow(s);
+    } else {
+        c = catch_up_begin(s, s->fanout->seq);
+        if (c)
+            subscriber_unlink(s);
+    }
     if (!c)
         return FAN_E_NO_MEMORY;
-    if (!behind)
-        subscriber_unlink(s);
+    bool replays = catch_up_replays(c);
+    uint64_t *position = replays ? &c->live_position : &c->position;
     for (unsigned i = 0; i < last; i++)
-        if (c->topics[i].skip_until < had)
-            c->topics[i].skip_until = had;
-    if (position < c->position)
-        c->position = position;
-    struct topic *t = subscriber_at(s, last)->group->local->topic;
-    c->topics[last] = (struct catch_up_topic){
-        .next_offset = hub_next_offset(f->hub, t, resumes ? position : skip_until),
-        .skip_until = resumes ? 0 : skip_until,
-    };
-    c->announce |= resumes;
+        c->topics[i].got_until = larger(c->topics[i].got_until, *position);
+    if (sub->from < *position)
+        *position = sub->from;
+    uint64_t next = hub_next_offset(s->fanout->hub, sub->group->local->topic, sub->from);
+    c->topics[last] =
+        (struct catch_up_topic){.next_offset = next, .live_next = next, .latest_done = true};
+    if (resumes)
+        *(replays ? &c->live_announce : &c->announce) = true;
     if (!c->in_groups)
         catch_up_resume_reading(s);
     return 0;
@@ -108,11 +119,15 @@ void fanout_lag(struct subscriber *s, uint64_t first_dropped, uint64_t dropped_b
     list_append(&f->lagging, &c->link);
 }
 
+static enum slow_policy policy_of(const struct subscriber *s, unsigned i)
+{
+    return hub_slow_policy(s->fanout->hub, subscriber_at(s, i)->group->local->topic);
+}
+
 static bool wants_disconnect(const struct subscriber *s)
 {
     for (unsigned i = 0; i < s->count; i++)
-        if (hub_slow_policy(s->fanout->hub, subscriber_at(s, i)->group->local->topic) ==
-            SLOW_DISCONNECT)
+        if (policy_of(s, i) == SLOW_DISCONNECT)
             return true;
     return false;
 }
@@ -128,7 +143,7 @@ void catch_up_leave_groups(struct fanout *f)
         if (wants_disconnect(s)) {
             STAT_ADD(f->stats.overflow_closed, 1);
             f->sink->overflow_close(f->arg, s, c->position);
-        } else if (f->sink->ready(f->arg, s)) {
+        } else {
             catch_up_resume_reading(s);
         }
     }
@@ -142,37 +157,50 @@ void subscriber_drained(struct subscriber *s)
 
 /* ---- Steps ---- */
 
-/* Under which of its topics the subscriber sees the event. Returns the subscription's index, or
- * -1; *place is the topic's index in the event. */
-static int seen_under(const struct subscriber *s, const struct event *e, unsigned *place)
+/* Whether the event is for the subscriber, and under which of the event's topics it sees it: the
+ * first one that it follows, which is its subscription *index. One that it got already, through
+ * whatever topic, is not. */
+static bool sees(const struct subscriber *s, const struct event *e, unsigned *index,
+                 unsigned *place)
 {
-    for (*place = 0; *place < e->place_count; ++*place)
-        for (unsigned i = 0; i < s->count; i++)
-            if (subscriber_at(s, i)->group->local->topic == e->places[*place].topic)
-                return (int)i;
-    return -1;
+    const struct catch_up *c = s->catch_up;
+    bool found = false;
+    for (unsigned p = 0; p < e->place_count; p++)
+        for (unsigned i = 0; i < s->count; i++) {
+            const struct subscription *sub = subscriber_at(s, i);
+            bool replays = catch_up_replays(c);
+            if (sub->group->local->topic != e->places[p].topic)
+                continue;
+            if (!replays && e->seq > sub->from && e->seq <= c->topics[i].got_until)
+                return false;
+            if (found ||
+                (replays ? e->places[p].offset > c->topics[i].replay_end : e->seq <= sub->from))
+                continue;
+            found = true;
+            *index = i;
+            *place = p;
+        }
+    return found;
 }
 
+/* The event has been read through all of its topics. */
 static void note_offsets(struct subscriber *s, const struct event *e)
 {
-    for (unsigned place = 0; place < e->place_count; place++)
+    for (unsigned p = 0; p < e->place_count; p++)
         for (unsigned i = 0; i < s->count; i++)
-            if (subscriber_at(s, i)->group->local->topic == e->places[place].topic)
-                s->catch_up->topics[i].next_offset = e->places[place].offset + 1;
+            if (subscriber_at(s, i)->group->local->topic == e->places[p].topic)
+                s->catch_up->topics[i].next_offset =
+                    larger(s->catch_up->topics[i].next_offset, e->places[p].offset + 1);
 }
 
-/* Appends the event's frame to the scratch buffer if the subscriber wants it. */
+/* Appends the event's frame to the scratch buffer if it is for the subscriber. */
 static bool encode_for(struct subscriber *s, const struct event *e)
 {
-    unsigned place;
-    int i = seen_under(s, e, &place);
-    if (i < 0)
+    unsigned index, place;
+    if (!sees(s, e, &index, &place) || !event_filter_wants(s->filter, e))
         return false;
-    note_offsets(s, e);
-    if (e->seq <= s->catch_up->topics[i].skip_until || !event_filter_wants(s->filter, e))
-        return false;
-    subscriber_at(s, (unsigned)i)
-        ->group->encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
+    subscriber_at(s, index)->group->encoding->append(s->fanout->encode_context, &s->fanout->scratch,
+                                                     e, place);
     STAT_ADD(s->fanout->stats.encoded, 1);
     return true;
 }
@@ -193,7 +221,7 @@ static bool send_events(struct subscriber *s, struct event *const *events, unsig
         f->sink->overflow_close(f->arg, s, s->catch_up->position);
         return false;
     }
-    const struct frames frames = {piece, 0, piece->len, events[0]->seq, events[count - 1]->seq};
+    const struct frames frames = {piece, 0, piece->len, events[0]->seq};
     s->catch_up->missed += sent;
     STAT_ADD(f->stats.deliveries, sent);
     f->sink->deliver_one(f->arg, s, &frames);
@@ -201,64 +229,161 @@ static bool send_events(struct subscriber *s, struct event *const *events, unsig
     return true;
 }
 
-static bool collect_topics(struct subscriber *s)
+static void report_gap(struct subscriber *s, unsigned i, uint64_t from, uint64_t to,
+                       const char *reason)
 {
     struct fanout *f = s->fanout;
-    if (f->topics_cap < s->count) {
-        void *grown = memory_try_realloc(f->topics, s->count * sizeof(struct topic *));
-        if (!grown)
-            return false;
-        f->topics = grown;
-        f->topics_cap = s->count;
-    }
-    for (unsigned i = 0; i < s->count; i++)
-        f->topics[i] = subscriber_at(s, i)->group->local->topic;
-    return true;
-}
-
-static void report_gap(struct subscriber *s, const struct history_read *read)
-{
-    struct fanout *f = s->fanout;
-    struct catch_up *c = s->catch_up;
-    struct catch_up_topic *ct = &c->topics[read->gap_index];
-    uint64_t first = hub_first_offset(f->hub, read->gap_topic), from = ct->next_offset;
-    c->gap_seq = read->gap_seq;
-    c->gap_index = read->gap_index;
-    if (first <= from)
-        return; /* what was trimmed is what it has seen */
-    ct->next_offset = first;
     STAT_ADD(f->stats.gaps, 1);
-    f->sink->gap(f->arg, s, read->gap_topic, from, first - 1, "trimmed");
+    f->sink->gap(f->arg, s, subscriber_at(s, i)->group->local->topic, from, to, reason);
 }
 
-/* For a slow reader's `latest` topics: only the newest of each key, and a word about the rest. */
-static bool skip_superseded(struct subscriber *s)
+/* ---- Policy `latest` ---- */
+
+static void send_latest(struct subscriber *s, unsigned i, const struct latest_read *read)
+{
+    struct catch_up_topic *ct = &s->catch_up->topics[i];
+    uint64_t from = ct->next_offset, until = s->fanout->seq;
+    ct->next_offset = larger(from, read->next_offset);
+    if (read->first_offset > from)
+        report_gap(s, i, from, read->first_offset - 1, "trimmed");
+    if (read->superseded) {
+        STAT_ADD(s->fanout->stats.dropped_superseded, read->superseded);
+        report_gap(s, i, read->from, read->to, "superseded");
+    }
+    if (send_events(s, read->events, read->count))
+        ct->got_until = until;
+}
+
+/* For a slow reader's `latest` topics: only the newest of each key, and a word about the rest. One
+ * topic a step, so that each piece goes into an empty queue. False: nothing to do. */
+static bool step_latest(struct subscriber *s)
 {
     struct fanout *f = s->fanout;
     struct catch_up *c = s->catch_up;
-    c->slow = false;
-    for (unsigned i = 0; i < s->count && s->catch_up; i++) {
-        struct topic *t = subscriber_at(s, i)->group->local->topic;
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct subscription *sub = subscriber_at(s, i);
+        uint64_t from = larger(larger(c->position, sub->from), c->topics[i].got_until);
         struct latest_read read;
-        if (hub_slow_policy(f->hub, t) != SLOW_LATEST)
+        if (c->topics[i].latest_done || policy_of(s, i) != SLOW_LATEST)
             continue;
-        if (hub_read_latest(f->hub, t, c->position, f->seq, &read) != 0)
-            return true; /* no memory to skip anything: it gets everything */
-        if (read.superseded) {
-            STAT_ADD(f->stats.dropped_superseded, read.superseded);
-            STAT_ADD(f->stats.gaps, 1);
-            f->sink->gap(f->arg, s, t, read.from, read.to, "superseded");
-        }
-        bool sent = read.count == 0 || send_events(s, read.events, read.count);
-        if (sent && s->catch_up)
-            c->topics[i].skip_until = f->seq;
+        c->topics[i].latest_done = true;
+        if (hub_read_latest(f->hub, sub->group->local->topic, from, f->seq, &read) != 0)
+            continue; /* no memory to skip anything: it gets everything */
+        send_latest(s, i, &read);
         for (unsigned k = 0; k < read.count; k++)
             event_unref(read.events[k]);
         memory_free(read.events);
-        if (!sent)
-            return false;
+        return true;
     }
-    return s->catch_up != NULL;
+    return false;
+}
+
+/* ---- Replays ---- */
+
+static void begin_replay(struct subscriber *s, uint64_t from, uint64_t until)
+{
+    struct hub *hub = s->fanout->hub;
+    struct catch_up *c = s->catch_up;
+    c->live_position = c->position;
+    c->live_missed = c->missed;
+    c->live_announce = c->announce;
+    c->replay_from = c->position = from;
+    c->until = until;
+    c->missed = 0;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct catch_up_topic *ct = &c->topics[i];
+        struct topic *topic = subscriber_at(s, i)->group->local->topic;
+        ct->live_next = ct->next_offset;
+        ct->next_offset = hub_next_offset(hub, topic, from);
+        ct->replay_end = hub_next_offset(hub, topic, until) - 1;
+    }
+}
+
+static void end_replay(struct catch_up *c)
+{
+    struct subscriber *s = c->owner;
+    c->position = c->live_position;
+    c->until = UINT64_MAX;
+    c->missed = c->live_missed;
+    c->announce = c->live_announce;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct subscription *sub = subscriber_at(s, i);
+        c->topics[i].next_offset = c->topics[i].live_next;
+        if (c->topics[i].replay_end && c->replay_from < sub->from)
+            sub->from = c->replay_from; /* it has got those, too */
+    }
+}
+
+static void finish_replay(struct subscriber *s)
+{
+    struct catch_up *c = s->catch_up;
+    uint64_t missed = c->missed;
+    end_replay(c);
+    s->fanout->sink->caught_up(s->fanout->arg, s, missed);
+    if (c->waiting_until) {
+        begin_replay(s, c->waiting_from, c->waiting_until);
+        c->waiting_until = 0;
+    }
+}
+
+int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until)
+{
+    struct fanout *f = s->fanout;
+    subscriber_flush(s);
+    struct catch_up *c = s->catch_up;
+    if (c && catch_up_replays(c)) {
+        if (!c->waiting_until)
+            c->waiting_until = until;
+        c->waiting_from = from;
+        return 0;
+    }
+    if (!c) {
+        c = catch_up_begin(s, f->seq);
+        if (!c) {
+            f->sink->overflow_close(f->arg, s, f->seq);
+            return FAN_E_NO_MEMORY;
+        }
+        subscriber_unlink(s);
+    }
+    begin_replay(s, from, until);
+    catch_up_resume_reading(s);
+    return 0;
+}
+
+/* ---- Steps ---- */
+
+/* What a replay has behind it is of no concern to it. */
+static uint64_t wanted_next(const struct catch_up *c, unsigned i)
+{
+    const struct catch_up_topic *ct = &c->topics[i];
+    return catch_up_replays(c) && ct->next_offset > ct->replay_end ? UINT64_MAX : ct->next_offset;
+}
+
+static bool collect_sources(struct subscriber *s)
+{
+    struct fanout *f = s->fanout;
+    if (f->sources_cap < s->count) {
+        void *grown = memory_try_realloc(f->sources, s->count * sizeof *f->sources);
+        if (!grown)
+            return false;
+        f->sources = grown;
+        f->sources_cap = s->count;
+    }
+    for (unsigned i = 0; i < s->count; i++)
+        f->sources[i] = (struct history_source){subscriber_at(s, i)->group->local->topic,
+                                                wanted_next(s->catch_up, i)};
+    return true;
+}
+
+static void report_trimmed(struct subscriber *s, const struct history_read *read)
+{
+    struct catch_up *c = s->catch_up;
+    struct catch_up_topic *ct = &c->topics[read->gap_index];
+    uint64_t from = ct->next_offset, to = read->gap_to;
+    ct->next_offset = to + 1;
+    if (catch_up_replays(c) && to > ct->replay_end)
+        to = ct->replay_end;
+    report_gap(s, read->gap_index, from, to, "trimmed");
 }
 
 static void go_live(struct subscriber *s)
@@ -276,58 +401,50 @@ static void go_live(struct subscriber *s)
         f->sink->caught_up(f->arg, s, missed);
 }
 
-static void finish_replay(struct subscriber *s)
+/* Sends what was read; at the end takes the pending events to the others, and joins them. */
+static void use_read(struct subscriber *s, struct history_read *read)
 {
     struct fanout *f = s->fanout;
-    struct catch_up *c = s->catch_up;
-    uint64_t missed = c->missed;
-    c->position = c->resume_position;
-    c->until = UINT64_MAX;
-    c->announce = false;
-    c->gap_seq = 0;
-    for (unsigned i = 0; i < s->count; i++)
-        c->topics[i].next_offset =
-            hub_next_offset(f->hub, subscriber_at(s, i)->group->local->topic, c->position);
-    f->sink->caught_up(f->arg, s, missed);
+    bool sent = send_events(s, read->events, read->count);
+    bool live = read->at_end && read->until == UINT64_MAX;
+    for (unsigned i = 0; i < read->count; i++) {
+        if (sent)
+            note_offsets(s, read->events[i]);
+        event_unref(read->events[i]);
+    }
+    if (sent)
+        s->catch_up->position = read->position;
+    if (live)
+        fanout_take(f, &read->inbox);
+    if (sent && live)
+        go_live(s);
+    else if (sent && read->at_end)
+        finish_replay(s);
 }
 
 static void step(struct subscriber *s)
 {
     struct fanout *f = s->fanout;
     struct catch_up *c = s->catch_up;
-    if ((c->slow && !skip_superseded(s)) || !collect_topics(s))
+    if (c->slow && !catch_up_replays(c) && step_latest(s))
         return;
+    if (!collect_sources(s)) {
+        f->sink->overflow_close(f->arg, s, c->position);
+        return;
+    }
     struct history_read read = {
-        .topics = f->topics,
-        .topic_count = s->count,
+        .sources = f->sources,
+        .source_count = s->count,
         .position = c->position,
         .until = c->until,
         .max_bytes = STEP_BYTES,
-        .gap_seq = c->gap_seq,
-        .gap_index = c->gap_index,
     };
     hub_read(f->hub, f->worker, &read);
     STAT_ADD(f->stats.history_reads, 1);
-    if (read.gap_topic) {
-        report_gap(s, &read);
-        return;
-    }
-    bool sent = read.count == 0 || send_events(s, read.events, read.count);
-    for (unsigned i = 0; i < read.count; i++)
-        event_unref(read.events[i]);
-    bool live = read.at_end && read.until == UINT64_MAX;
-    if (live) {
-        if (sent && s->catch_up)
-            s->catch_up->position = read.position;
-        fanout_take(f, &read.inbox);
-    }
-    if (!sent || !s->catch_up)
-        return;
-    s->catch_up->position = read.position;
-    if (live)
-        go_live(s);
-    else if (read.at_end)
-        finish_replay(s);
+    if (read.gap)
+        report_trimmed(s, &read);
+    else
+        use_read(s, &read);
 }
 
 bool fanout_read_history(struct fanout *f)
@@ -344,25 +461,5 @@ bool fanout_read_history(struct fanout *f)
         list_append(&f->reading, &c->link);
         step(s);
     }
-    return !list_empty(&f->reading);
-}
-
-int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until)
-{
-    struct fanout *f = s->fanout;
-    uint64_t live = subscriber_position(s);
-    if (s->catch_up) /* it was behind already: from there on nothing has been sent */
-        catch_up_end(s);
-    else
-        subscriber_unlink(s);
-    struct catch_up *c = catch_up_begin(s, from);
-    if (!c) {
-        f->sink->overflow_close(f->arg, s, live);
-        return FAN_E_NO_MEMORY;
-    }
-    c->until = until;
-    c->resume_position = live;
-    c->announce = true;
-    catch_up_resume_reading(s);
-    return 0;
+    return !list_empty(&f->reading) || !list_empty(&f->dirty);
 }

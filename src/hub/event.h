@@ -27,13 +27,12 @@ struct event {
     uint16_t place_count;
     uint16_t held; /* histories that still hold it; under the hub's lock */
     bool ephemeral;
-    bool nested;        /* flat envelopes must nest data: it uses an envelope's names */
-    uint8_t type_index; /* in the catalogue; EVENT_TYPE_CUSTOM for others */
-    uint32_t size;      /* of the allocation, for accounting */
-    uint64_t seq;       /* place in the node's order; for an ephemeral event the last one taken */
-    int64_t time_ms;    /* wall clock; as the publisher says */
-    uint64_t
-        accepted_ms; /* monotonic, by which history ages: a publisher's clock does not matter */
+    bool nested;          /* flat envelopes must nest data: it uses an envelope's names */
+    uint8_t type_index;   /* in the catalogue; EVENT_TYPE_CUSTOM for others */
+    uint32_t size;        /* of the allocation, for accounting */
+    uint64_t seq;         /* place in the node's order; for an ephemeral event the last one taken */
+    int64_t time_ms;      /* when it happened, as its publisher says */
+    uint64_t accepted_ms; /* monotonic; 0 before */
     const struct event_type *type_info; /* NULL for custom types */
     struct list by_age;                 /* in the hub's order of all kept events */
     struct slice type, source, id, key, data;

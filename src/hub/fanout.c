@@ -35,8 +35,8 @@ void fanout_init(struct fanout *f, struct hub *hub, unsigned worker, const struc
 void fanout_fini(struct fanout *f)
 {
     buf_fini(&f->scratch);
-    memory_free(f->topics);
-    f->topics = NULL;
+    memory_free(f->sources);
+    f->sources = NULL;
 }
 
 /* ---- Filters ---- */
@@ -122,31 +122,33 @@ void group_release(struct fanout *f, struct group *g)
     memory_free(local);
 }
 
-static int array_add(struct subscription ***array, uint32_t *count, uint32_t *cap,
-                     struct subscription *sub)
+static int array_reserve(struct subscription ***array, uint32_t count, uint32_t *cap)
 {
-    if (*count == *cap) {
-        uint32_t larger = *cap ? *cap + *cap / 2 + 1 : 2;
-        void *grown = memory_try_realloc(*array, larger * sizeof(struct subscription *));
-        if (!grown)
-            return FAN_E_NO_MEMORY;
-        *array = grown;
-        *cap = larger;
-    }
-    sub->index = *count;
-    (*array)[(*count)++] = sub;
+    if (count < *cap)
+        return 0;
+    uint32_t larger = *cap ? *cap + *cap / 2 + 1 : 2;
+    void *grown = memory_try_realloc(*array, larger * sizeof(struct subscription *));
+    if (!grown)
+        return FAN_E_NO_MEMORY;
+    *array = grown;
+    *cap = larger;
     return 0;
 }
 
-int group_add(struct group *g, struct subscription *sub, bool picky)
+int group_reserve(struct group *g, bool picky)
 {
-    int error = picky ? array_add(&g->picky, &g->picky_count, &g->picky_cap, sub)
-                      : array_add(&g->solo, &g->solo_count, &g->solo_cap, sub);
-    if (!error) {
-        sub->picky = picky;
-        sub->live = true;
-    }
-    return error;
+    return picky ? array_reserve(&g->picky, g->picky_count, &g->picky_cap)
+                 : array_reserve(&g->solo, g->solo_count, &g->solo_cap);
+}
+
+void group_add(struct group *g, struct subscription *sub, bool picky)
+{
+    struct subscription **array = picky ? g->picky : g->solo;
+    uint32_t *count = picky ? &g->picky_count : &g->solo_count;
+    sub->index = *count;
+    sub->picky = picky;
+    sub->live = true;
+    array[(*count)++] = sub;
 }
 
 void group_remove(struct subscription *sub)
@@ -206,7 +208,7 @@ void group_flush(struct fanout *f, struct group *g)
     else
         g->run_size -= (g->run_size - run->len) / 8;
     if (g->solo_count) {
-        const struct frames frames = {run, 0, run->len, g->run_first_seq, g->run_last_seq};
+        const struct frames frames = {run, 0, run->len, g->run_first_seq};
         f->sink->deliver(f->arg, g->solo, g->solo_count, &frames);
     }
     bytes_unref(run);
@@ -222,9 +224,10 @@ static bool wanted(const struct group *g, const struct event *e)
     return false;
 }
 
-/* Everybody in the group must read this event from history: it could not be encoded. */
-static void lag_group(struct group *g, uint64_t first_dropped)
+/* Everybody in the group must read on from this event in history: it could not be encoded. */
+static void lag_group(struct fanout *f, struct group *g, uint64_t first_dropped)
 {
+    group_flush(f, g);
     for (uint32_t i = 0; i < g->solo_count; i++)
         fanout_lag(g->solo[i]->owner, first_dropped, 0);
     for (uint32_t i = 0; i < g->picky_count; i++)
@@ -246,6 +249,12 @@ static void deliver_to_picky(struct fanout *f, struct group *g, const struct eve
     STAT_ADD(f->stats.deliveries, delivered);
 }
 
+/* An ephemeral event carries the number of the one before it, which history still has. */
+static uint64_t first_seq(const struct event *e)
+{
+    return e->ephemeral ? e->seq + 1 : e->seq;
+}
+
 static void group_event(struct fanout *f, struct group *g, const struct event *e, unsigned place)
 {
     uint32_t behind = g->members - g->solo_count - g->picky_count;
@@ -257,20 +266,19 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     g->encoding->append(f->encode_context, &f->scratch, e, place);
     size_t n = f->scratch.len;
     if (f->scratch.failed || !run_reserve(f, g, n)) {
-        lag_group(g, e->seq);
+        lag_group(f, g, first_seq(e));
         return;
     }
     uint32_t at = g->run->len;
     memcpy(g->run->data + at, f->scratch.data, n);
     g->run->len += (uint32_t)n;
-    g->run_last_seq = e->seq;
     if (at == 0)
-        g->run_first_seq = e->seq;
+        g->run_first_seq = first_seq(e);
     STAT_ADD(f->stats.encoded, 1);
     STAT_ADD(f->stats.encoded_bytes, n);
     STAT_ADD(f->stats.deliveries, g->solo_count);
     if (g->picky_count) {
-        const struct frames frames = {g->run, at, (uint32_t)n, e->seq, e->seq};
+        const struct frames frames = {g->run, at, (uint32_t)n, first_seq(e)};
         deliver_to_picky(f, g, e, &frames);
     }
 }
@@ -281,8 +289,7 @@ static void lag_everybody(struct fanout *f)
 {
     LIST_EACH (link, &f->groups) {
         struct group *g = CONTAINER(link, struct group, all);
-        group_flush(f, g);
-        lag_group(g, f->seq + 1);
+        lag_group(f, g, f->seq + 1);
     }
     catch_up_leave_groups(f);
 }

@@ -39,7 +39,7 @@ struct encoding {
 struct frames {
     struct bytes *bytes;
     uint32_t offset, length;
-    uint64_t first_seq, last_seq; /* node order of the first and last event in it */
+    uint64_t first_seq; /* node order of the first event in it that history has, or might have */
 };
 
 struct fanout_sink {
@@ -85,6 +85,7 @@ void event_filter_free(struct event_filter *f); /* NULL is allowed */
 struct subscription {
     struct subscriber *owner;
     struct group *group;
+    uint64_t from;  /* node order: events of the topic behind this belong to it */
     uint32_t index; /* in the group's array */
     bool picky;     /* in the array of those that need a look at each event */
     bool live;      /* in an array at all */
@@ -116,7 +117,7 @@ struct group {
     uint32_t members;  /* with those that catch up */
     uint32_t run_size; /* what the last turns' runs needed */
     struct bytes *run; /* frames of this turn, NULL: none yet */
-    uint64_t run_first_seq, run_last_seq;
+    uint64_t run_first_seq;
     struct list dirty; /* in fanout.dirty while there is a run */
     struct list all;   /* in fanout.groups */
 };
@@ -126,16 +127,16 @@ struct fanout {
     unsigned worker;
     const struct fanout_sink *sink;
     void *arg;
-    void *encode_context;  /* for the encodings; may be NULL */
-    uint64_t seq;          /* all events up to here were taken from the inbox */
-    uint64_t serial;       /* counts the events taken */
-    struct buf scratch;    /* the frame that is being encoded */
-    struct list groups;    /* all of them */
-    struct list dirty;     /* groups with a run */
-    struct list reading;   /* catch_up of subscribers that may read on */
-    struct list lagging;   /* catch_up of those that still stand in their groups' arrays */
-    struct topic **topics; /* scratch for reads */
-    uint32_t topics_cap;
+    void *encode_context;           /* for the encodings; may be NULL */
+    uint64_t seq;                   /* all events up to here were taken from the inbox */
+    uint64_t serial;                /* counts the events taken */
+    struct buf scratch;             /* the frame that is being encoded */
+    struct list groups;             /* all of them */
+    struct list dirty;              /* groups with a run */
+    struct list reading;            /* catch_up of subscribers that may read on */
+    struct list lagging;            /* catch_up of those that still stand in their groups' arrays */
+    struct history_source *sources; /* scratch for reads */
+    uint32_t sources_cap;
     struct fanout_stats stats;
 };
 
@@ -161,10 +162,11 @@ void subscriber_init(struct subscriber *s, struct fanout *f);
 /* Leaves all topics. Safe on one that never joined, and twice. */
 void subscriber_fini(struct subscriber *s);
 
-/* Joins a topic from a start point. The result says how resuming went; a subscriber that resumes
- * gets what it missed first, then sink->caught_up (also when nothing was missed), then live
- * events. With START_NOW, or when resuming failed, it is live at once. Release
- * result->topic with topic_unref. Returns 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID. */
+/* Joins a topic, which it must not follow yet, from a start point. The result says how resuming
+ * went; a subscriber that resumes gets what it missed first, then sink->caught_up (also when
+ * nothing was missed), then live events. With START_NOW, or when resuming failed, it is live at
+ * once. Release result->topic with topic_unref. Returns 0, FAN_E_NO_MEMORY, FAN_E_LIMIT,
+ * FAN_E_INVALID. */
 int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
                     const struct start_point *start, struct join_result *result);
 
@@ -185,7 +187,8 @@ void subscriber_sync(struct subscriber *s);
 void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch);
 
 /* Pauses live delivery, replays (from, until] of the node's order, calls sink->caught_up, and
- * goes on where it had been. FAN_E_NO_MEMORY. */
+ * goes on where it had been. While a replay runs, another one waits for its end; those that wait
+ * are done as one, so each must end where the one before begins. FAN_E_NO_MEMORY. */
 int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until);
 
 /* The position behind the last event it was given, if it is live. */

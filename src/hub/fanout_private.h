@@ -7,23 +7,32 @@
 /* What a subscriber that is behind needs to know about one of its topics. */
 struct catch_up_topic {
     uint64_t next_offset; /* first one it has not got */
-    uint64_t skip_until;  /* node order: events up to here were handled as `latest` */
+    uint64_t got_until;   /* node order: it has got the topic's events up to here */
+    bool latest_done;     /* policy `latest`: the newest of each key have been sent */
+    uint64_t live_next;   /* during a replay: the next_offset of what comes behind it */
+    uint64_t replay_end;  /* during a replay: the last offset that belongs to it */
 };
 
 struct catch_up {
     struct list link; /* in fanout.reading or fanout.lagging, or in neither: waits to be drained */
     struct subscriber *owner;
-    uint64_t position;        /* has everything up to here */
-    uint64_t until;           /* replay ends here; UINT64_MAX: go live at the end */
-    uint64_t resume_position; /* after a replay: where live delivery was left */
-    uint64_t missed;          /* events sent so far */
-    uint64_t gap_seq;
-    unsigned gap_index;
-    bool announce;  /* tell the sink when it has caught up */
-    bool slow;      /* a slow reader: policies of its topics' kinds hold */
-    bool in_groups; /* still in the arrays of its groups (fanout.lagging) */
+    uint64_t position;  /* everything up to here has been read */
+    uint64_t until;     /* a replay ends here; UINT64_MAX: reads up to the live events */
+    uint64_t missed;    /* events sent so far */
+    bool announce;      /* tell the sink when it has caught up */
+    bool slow;          /* a slow reader: policies of its topics' kinds hold */
+    bool in_groups;     /* still in the arrays of its groups (fanout.lagging) */
+    bool live_announce; /* during a replay: what position, missed and announce were before it */
+    uint64_t live_position, live_missed;
+    uint64_t replay_from;
+    uint64_t waiting_from, waiting_until; /* the replay to come behind this one; until 0: none */
     struct catch_up_topic topics[];
 };
+
+static inline bool catch_up_replays(const struct catch_up *c)
+{
+    return c->until != UINT64_MAX;
+}
 
 static inline struct subscription *subscriber_at(const struct subscriber *s, unsigned i)
 {
@@ -38,20 +47,22 @@ static inline struct subscription *subscriber_at(const struct subscriber *s, uns
 struct group *group_get(struct fanout *f, struct topic *topic, const struct encoding *encoding);
 void group_release(struct fanout *f, struct group *g); /* frees it when it has no members */
 void group_flush(struct fanout *f, struct group *g);
-int group_add(struct group *g, struct subscription *sub, bool picky);
+/* Makes room for one more in the array, so that group_add cannot fail. FAN_E_NO_MEMORY. */
+int group_reserve(struct group *g, bool picky);
+void group_add(struct group *g, struct subscription *sub, bool picky);
 void group_remove(struct subscription *sub);
 void fanout_take(struct fanout *f, struct inbox_batch *batch);
 
 /* catch_up.c */
 
-/* Begins to read on from position; the subscriber is taken out of its groups' arrays, at once or
- * (during a delivery) after it. NULL: no memory. */
+/* Makes the object for reading on from position; the subscriber still stands in its groups' arrays.
+ * NULL: no memory. */
 struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position);
 void catch_up_end(struct subscriber *s);
 
-/* A topic was added as the last one: reads on from `position` for it and skips, in the others, what
- * they had. skip_until: of the new topic, when it does not resume. FAN_E_NO_MEMORY. */
-int catch_up_add(struct subscriber *s, uint64_t position, uint64_t skip_until, bool resumes);
+/* A topic was added as the last one: goes back to where it begins for its sake, and passes over
+ * what the subscriber has got already. FAN_E_NO_MEMORY. */
+int catch_up_add(struct subscriber *s, bool resumes);
 void catch_up_resume_reading(struct subscriber *s);
 
 /* Takes those that became slow out of their groups' arrays. */
@@ -60,7 +71,11 @@ void catch_up_leave_groups(struct fanout *f);
 /* subscriber.c: takes the subscriber out of its groups' arrays. */
 void subscriber_unlink(struct subscriber *s);
 
-/* Puts the subscriber into its groups' arrays again. FAN_E_NO_MEMORY. */
+/* Hands over the runs of its groups. */
+void subscriber_flush(struct subscriber *s);
+
+/* Puts the subscriber into its groups' arrays, or into the right ones. FAN_E_NO_MEMORY: nothing
+ * has changed. */
 int subscriber_link(struct subscriber *s);
 
 #endif

@@ -157,10 +157,16 @@ void hub_locate(struct hub *h, struct topic *topic, const struct start_point *st
 
 #define HUB_READ_MAX 256
 
+/* A topic of a reader, and the first offset in it that the reader has not got. */
+struct history_source {
+    struct topic *topic;
+    uint64_t next_offset;
+};
+
 /* Reading from history, merged over topics in node order. */
 struct history_read {
-    struct topic *const *topics; /* in: what is followed */
-    unsigned topic_count;
+    const struct history_source *sources; /* in: what is followed */
+    unsigned source_count;
     uint64_t position;                  /* in: behind this; out: read up to here */
     uint64_t until;                     /* in: not beyond this position; UINT64_MAX: to the end */
     size_t max_bytes;                   /* in: stop behind about so many bytes of events */
@@ -168,11 +174,11 @@ struct history_read {
     unsigned count;
     bool at_end;              /* out: nothing is left before `until`, or live may begin */
     struct inbox_batch inbox; /* out, when at_end and until is UINT64_MAX: see join_result */
-    /* Out: a topic that lost events behind position, each reported once: nothing was read then,
-     * and the next call goes on. Start with gap_seq 0. */
-    struct topic *gap_topic;
+    /* Out: history no longer has the events of sources[gap_index] from its next_offset to gap_to.
+     * Nothing was read then; the next call, with a next_offset behind them, goes on. */
+    bool gap;
     unsigned gap_index;
-    uint64_t gap_seq;
+    uint64_t gap_to;
 };
 
 /* worker: whose inbox is detached at the end. */
@@ -181,19 +187,22 @@ void hub_read(struct hub *h, unsigned worker, struct history_read *read);
 /* What happens to slow readers of the topic. */
 enum slow_policy hub_slow_policy(const struct hub *h, const struct topic *topic);
 
-/* The offset of the topic's first event behind position: what comes next. */
+/* The offset of the topic's first event behind position: what comes next. Where history no longer
+ * reaches back so far, it is that of the first event that is missing, or one before it. */
 uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position);
 
 /* The topic's first kept offset. */
 uint64_t hub_first_offset(struct hub *h, struct topic *topic);
 
 /* For slow readers of `latest` topics: the newest event of each key behind position, and all
- * without a key, in order; the number of superseded events and their range of offsets. Events are
- * referenced; the array is freed with memory_free. */
+ * without a key or with several topics, in order; the number of superseded events and their range
+ * of offsets. Events are referenced; the array is freed with memory_free. FAN_E_NO_MEMORY. */
 struct latest_read {
     struct event **events;
     unsigned count;
     uint64_t superseded, from, to;
+    uint64_t first_offset; /* kept at all */
+    uint64_t next_offset;  /* of what comes behind `until` */
 };
 int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
                     struct latest_read *out);

@@ -8,42 +8,42 @@
 #include "fanfare/error.h"
 #include "hub/hub_private.h"
 
-/* Reports the topics whose history was trimmed past the position one after the other, in the order
- * of (trimmed_seq, index), of which gap_seq and gap_index remember the last. */
+/* Whether history has dropped an event that the reader has not got. */
 static bool find_gap(struct history_read *read)
 {
-    const struct topic *best = NULL;
-    unsigned best_index = 0;
-    for (unsigned i = 0; i < read->topic_count; i++) {
-        const struct topic *t = read->topics[i];
-        bool reported = t->trimmed_seq < read->gap_seq ||
-                        (t->trimmed_seq == read->gap_seq && i <= read->gap_index);
-        if (t->trimmed_seq <= read->position || reported)
+    for (unsigned i = 0; i < read->source_count; i++) {
+        uint64_t first = topic_first_offset(read->sources[i].topic);
+        if (first <= read->sources[i].next_offset)
             continue;
-        if (!best || t->trimmed_seq < best->trimmed_seq) {
-            best = t;
-            best_index = i;
-        }
+        read->gap = true;
+        read->gap_index = i;
+        read->gap_to = first - 1;
+        return true;
     }
-    if (!best)
-        return false;
-    read->gap_topic = read->topics[best_index];
-    read->gap_index = best_index;
-    read->gap_seq = best->trimmed_seq;
-    return true;
+    return false;
+}
+
+static uint64_t next_offset(const struct topic *t, uint64_t position)
+{
+    if (position < t->trimmed_seq)
+        return topic_trimmed_after(t, position);
+    return topic_first_offset(t) + topic_history_after(&t->history, position);
 }
 
 uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position)
 {
     pthread_mutex_lock(&h->lock);
-    uint64_t next = topic_first_offset(topic) + topic_history_after(&topic->history, position);
+    uint64_t next = next_offset(topic, position);
     pthread_mutex_unlock(&h->lock);
     return next;
 }
 
 uint64_t hub_first_offset(struct hub *h, struct topic *topic)
 {
-    return hub_next_offset(h, topic, 0);
+    pthread_mutex_lock(&h->lock);
+    uint64_t first = topic_first_offset(topic);
+    pthread_mutex_unlock(&h->lock);
+    return first;
 }
 
 static int by_seq(const void *a, const void *b)
@@ -72,29 +72,40 @@ static uint64_t gather(struct history_read *read, const struct topic *t, unsigne
     return until;
 }
 
-/* One event may have been gathered through several topics. */
-static void drop_doubles(struct history_read *read, uint64_t horizon)
+/* Keeps what is complete, without doubles (an event may have been gathered through several topics),
+ * as far as max_bytes allow: each topic may have contributed so much. Returns the position that was
+ * reached. */
+static uint64_t select_events(struct history_read *read, uint64_t horizon)
 {
     unsigned kept = 0;
+    size_t bytes = 0;
     for (unsigned i = 0; i < read->count; i++) {
         struct event *e = read->events[i];
-        if (e->seq > horizon || (kept && read->events[kept - 1] == e))
+        if (e->seq > horizon)
+            break;
+        if (kept && read->events[kept - 1] == e)
             continue;
+        if (bytes > 0 && bytes > read->max_bytes) {
+            horizon = e->seq - 1;
+            break;
+        }
+        bytes += e->data.len;
         read->events[kept++] = e;
     }
     read->count = kept;
     for (unsigned i = 0; i < kept; i++)
         event_ref(read->events[i]);
+    return horizon;
 }
 
 /* With more topics than a read has room for, each gets one place and only the nearest are
  * looked at: those whose next event comes first. */
 static uint64_t gather_all(struct history_read *read, uint64_t until)
 {
-    unsigned share = read->topic_count > HUB_READ_MAX / 2 ? 1 : HUB_READ_MAX / read->topic_count;
+    unsigned share = read->source_count > HUB_READ_MAX / 2 ? 1 : HUB_READ_MAX / read->source_count;
     uint64_t horizon = until;
-    for (unsigned i = 0; i < read->topic_count; i++) {
-        const struct topic *t = read->topics[i];
+    for (unsigned i = 0; i < read->source_count; i++) {
+        const struct topic *t = read->sources[i].topic;
         uint32_t next = topic_history_after(&t->history, read->position);
         if (next == t->history.count)
             continue;
@@ -112,8 +123,7 @@ static uint64_t gather_all(struct history_read *read, uint64_t until)
 void hub_read(struct hub *h, unsigned worker, struct history_read *read)
 {
     read->count = 0;
-    read->at_end = false;
-    read->gap_topic = NULL;
+    read->at_end = read->gap = false;
     read->inbox = (struct inbox_batch){0};
     pthread_mutex_lock(&h->lock);
     if (find_gap(read)) {
@@ -122,9 +132,9 @@ void hub_read(struct hub *h, unsigned worker, struct history_read *read)
     }
     uint64_t until = read->until < h->seq ? read->until : h->seq;
     uint64_t horizon = gather_all(read, until);
-    if (read->topic_count > 1)
+    if (read->source_count > 1)
         qsort(read->events, read->count, sizeof(struct event *), by_seq);
-    drop_doubles(read, horizon);
+    horizon = select_events(read, horizon);
     read->position = horizon > read->position ? horizon : read->position;
     read->at_end = horizon >= until;
     if (read->at_end && read->until == UINT64_MAX)
@@ -139,38 +149,56 @@ static struct slice key_of(const void *object)
     return ((const struct event *)object)->key;
 }
 
-int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
-                    struct latest_read *out)
+/* Walks history[first, end) backwards and fills out->events from its end. */
+static int select_latest(const struct topic *topic, uint32_t first, uint32_t end, struct map *seen,
+                         struct latest_read *out)
 {
-    struct map seen;
-    int error = 0;
-    *out = (struct latest_read){0};
-    map_init(&seen, key_of);
-    pthread_mutex_lock(&h->lock);
-    const struct topic_history *history = &topic->history;
-    uint32_t first = topic_history_after(history, position);
-    uint32_t end = topic_history_after(history, until);
     uint32_t room = end - first;
-    out->events = memory_try_alloc(room * sizeof(struct event *));
-    if (!out->events)
-        error = FAN_E_NO_MEMORY;
+    int error = 0;
     for (uint32_t i = end; !error && i > first; i--) {
-        struct event *e = topic_history_at(history, i - 1);
-        uint64_t offset = topic_first_offset(topic) + (i - 1);
-        if (e->key.len && map_get(&seen, e->key)) {
+        struct event *e = topic_history_at(&topic->history, i - 1);
+        uint64_t offset = out->first_offset + (i - 1);
+        bool keyed = e->key.len > 0 && e->place_count == 1;
+        if (keyed && map_get(seen, e->key)) {
             out->superseded++;
             out->from = offset;
             out->to = out->to ? out->to : offset;
             continue;
         }
-        if (e->key.len)
-            map_put(&seen, e);
         out->events[room - ++out->count] = event_ref(e);
+        error = keyed ? map_try_put(seen, e) : 0;
     }
+    memmove(out->events, out->events + (room - out->count), out->count * sizeof(struct event *));
+    return error;
+}
+
+static void release_latest(struct latest_read *out)
+{
+    for (unsigned i = 0; i < out->count; i++)
+        event_unref(out->events[i]);
+    memory_free(out->events);
+    *out = (struct latest_read){0};
+}
+
+int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
+                    struct latest_read *out)
+{
+    struct map seen;
+    map_init(&seen, key_of);
+    pthread_mutex_lock(&h->lock);
+    uint32_t first = topic_history_after(&topic->history, position);
+    uint32_t end = topic_history_after(&topic->history, until);
+    if (end < first)
+        end = first;
+    *out = (struct latest_read){
+        .events = memory_try_alloc((end - first) * sizeof(struct event *)),
+        .first_offset = topic_first_offset(topic),
+        .next_offset = topic_first_offset(topic) + end,
+    };
+    int error = out->events ? select_latest(topic, first, end, &seen, out) : FAN_E_NO_MEMORY;
+    if (error)
+        release_latest(out);
     pthread_mutex_unlock(&h->lock);
-    if (out->count < room)
-        memmove(out->events, out->events + (room - out->count),
-                out->count * sizeof(struct event *));
     map_fini(&seen);
     return error;
 }

@@ -26,18 +26,33 @@ void subscriber_unlink(struct subscriber *s)
         group_remove(subscriber_at(s, i));
 }
 
+void subscriber_flush(struct subscriber *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        group_flush(s->fanout, subscriber_at(s, i)->group);
+    catch_up_leave_groups(s->fanout);
+}
+
+static bool stands_right(const struct subscription *sub, bool picky)
+{
+    return sub->live && sub->picky == picky;
+}
+
 int subscriber_link(struct subscriber *s)
 {
     bool picky = is_picky(s);
     for (unsigned i = 0; i < s->count; i++) {
         struct subscription *sub = subscriber_at(s, i);
-        if (sub->live && sub->picky == picky)
+        if (!stands_right(sub, picky) && group_reserve(sub->group, picky) != 0)
+            return FAN_E_NO_MEMORY;
+    }
+    for (unsigned i = 0; i < s->count; i++) {
+        struct subscription *sub = subscriber_at(s, i);
+        if (stands_right(sub, picky))
             continue;
         group_flush(s->fanout, sub->group);
         group_remove(sub);
-        int error = group_add(sub->group, sub, picky);
-        if (error)
-            return error;
+        group_add(sub->group, sub, picky);
     }
     return 0;
 }
@@ -147,9 +162,10 @@ static int start_last(struct subscriber *s, const struct start_point *start,
 {
     bool resumes =
         start->kind != START_NOW && (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    subscriber_at(s, s->count - 1)->from = resumes ? result->position : result->seq;
     if (!resumes && !s->catch_up)
         return subscriber_link(s);
-    return catch_up_add(s, resumes ? result->position : result->seq, result->seq, resumes);
+    return catch_up_add(s, resumes);
 }
 
 static int refuse_join(struct subscriber *s, struct join_result *result, unsigned dialect)
@@ -167,7 +183,7 @@ int subscriber_join(struct subscriber *s, struct slice topic, const struct encod
     int error = hub_join(f->hub, f->worker, encoding->dialect, topic, start, result);
     if (error)
         return error;
-    fanout_take(f, &result->inbox);
+    subscriber_sync_batch(s, &result->inbox);
     struct group *g = group_get(f, result->topic, encoding);
     if (!g)
         return refuse_join(s, result, encoding->dialect);
@@ -209,11 +225,8 @@ void subscriber_filter(struct subscriber *s, struct event_filter *filter)
 
 void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch)
 {
-    struct fanout *f = s->fanout;
-    fanout_take(f, batch);
-    for (unsigned i = 0; i < s->count; i++)
-        group_flush(f, subscriber_at(s, i)->group);
-    catch_up_leave_groups(f);
+    fanout_take(s->fanout, batch);
+    subscriber_flush(s);
 }
 
 void subscriber_sync(struct subscriber *s)

@@ -22,7 +22,6 @@
 #define JOIN_MAX         65536
 #define IOV_MAX_PER_SEND 64
 #define LINGER_MS        2000
-#define FINISH_MS        10000
 
 /* ---- Interest in the socket ---- */
 
@@ -74,6 +73,8 @@ static int queue(struct conn *c, const struct out_segment *segment)
         c->out = out_queue_new();
     if (!c->out || out_queue_push(c->out, segment) != 0)
         return fail_no_memory(c);
+    if (segment->kind == OUT_CONTROL)
+        NET_STAT(c->worker, bytes_out, segment->length);
     if (!c->blocked)
         worker_mark_dirty(c->worker, c);
     return 0;
@@ -112,12 +113,12 @@ int conn_send_copy(struct conn *c, struct slice text)
     return error;
 }
 
-static int queue_copy(struct conn *c, struct slice text, bool counted)
+static int queue_copy(struct conn *c, struct slice text)
 {
     struct bytes *bytes = bytes_try_copy(text);
     if (!bytes)
         return fail_no_memory(c);
-    const struct out_segment segment = {bytes, 0, bytes->len, 0, OUT_CONTROL, counted};
+    const struct out_segment segment = {bytes, 0, bytes->len, 0, OUT_CONTROL, false};
     int error = queue(c, &segment);
     bytes_unref(bytes);
     return error;
@@ -125,14 +126,15 @@ static int queue_copy(struct conn *c, struct slice text, bool counted)
 
 int conn_send_large(struct conn *c, struct slice text)
 {
-    if (c->out && c->out->control_bytes > OUT_CONTROL_MAX)
+    const struct out_queue *q = c->out;
+    if (q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX)
         return control_overflow(c);
-    return queue_copy(c, text, true);
+    return queue_copy(c, text);
 }
 
 int conn_send_body(struct conn *c, struct slice body)
 {
-    return body.len ? queue_copy(c, body, false) : 0;
+    return body.len ? queue_copy(c, body) : 0;
 }
 
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)
@@ -143,6 +145,11 @@ uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)
 uint64_t conn_waiting(const struct conn *c)
 {
     return c->out ? c->out->bytes : 0;
+}
+
+bool conn_is_moving(const struct conn *c, uint64_t ms)
+{
+    return c->out && c->worker->now_s - c->last_sent < (ms + 999) / 1000;
 }
 
 int conn_send_run(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
@@ -222,7 +229,6 @@ static void write_out(struct conn *c)
             return;
         }
         c->last_sent = c->worker->now_s;
-        NET_STAT(c->worker, bytes_out, (uint64_t)n);
         out_queue_advance(c->out, (size_t)n);
     }
     drained(c);
@@ -328,7 +334,7 @@ void conn_finish(struct conn *c, const char *reason)
     if (!c->close_reason)
         c->close_reason = reason;
     conn_resume(c);
-    conn_timer(c, FINISH_MS);
+    conn_timer(c, CONN_FINISH_MS);
     if (c->out)
         worker_mark_dirty(c->worker, c);
     else

@@ -75,6 +75,10 @@ struct conn {
 };
 
 #define OUT_CONTROL_MAX (64u * 1024)
+#define OUT_LARGE_MAX   (1024u * 1024)
+
+/* A connection that is to end when all is sent is given up when nothing left for so long. */
+#define CONN_FINISH_MS 10000
 
 /* Queues bytes for sending at the end of this turn; takes a reference. Returns 0; FAN_E_CLOSED;
  * FAN_E_NO_MEMORY (the connection is closed); FAN_E_LIMIT: control: the connection is closed
@@ -86,8 +90,9 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
 /* The same for text that is copied. */
 int conn_send_copy(struct conn *c, struct slice text);
 
-/* For an answer that may be larger than the control queue's limit: counted, but refused (and the
- * connection closed) only when the queue was over its limit before. */
+/* For an answer that may be larger than the control queue's limit. It is not counted there, so that
+ * small answers behind it find room; the connection is closed like one whose control queue overflows
+ * when OUT_LARGE_MAX bytes of such answers wait already. */
 int conn_send_large(struct conn *c, struct slice text);
 
 /* For bodies of HTTP answers and answers to publishers, whose senders look at conn_waiting
@@ -100,6 +105,9 @@ uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq);
 
 /* All bytes waiting. */
 uint64_t conn_waiting(const struct conn *c);
+
+/* Whether bytes wait and some left within about the last `ms` milliseconds: the peer still reads. */
+bool conn_is_moving(const struct conn *c, uint64_t ms);
 
 /* Sends one shared buffer to a connection with nothing else waiting, in this turn's batch, or
  * queues it as events. For the fan-out. Returns as conn_send. */

@@ -337,7 +337,13 @@ static void keep_pending(struct conn *c, const char *data, size_t len)
         conn_pause(c);
 }
 
-/* Feeds requests one after the other; each waits for the answer to the one before. */
+static bool is_between_requests(const struct http_conn *h)
+{
+    return !h->exchange.request && !http_parser_busy(h->parser);
+}
+
+/* Feeds requests one after the other; each waits for the answer to the one before, and for the
+ * client to have read enough of the earlier ones. */
 static void feed(struct conn *c, const char *data, size_t len)
 {
     struct http_conn *h = conn_http(c);
@@ -349,7 +355,12 @@ static void feed(struct conn *c, const char *data, size_t len)
             keep_pending(c, data, len);
             return;
         }
-        if (!http_parser_busy(h->parser) && !h->exchange.request)
+        if (is_between_requests(h) && conn_waiting(c) > OUTPUT_HIGH) {
+            keep_pending(c, data, len);
+            conn_pause(c);
+            return;
+        }
+        if (is_between_requests(h))
             conn_timer(c, NET_LIMIT(c->worker, handshake_ms));
         h->feeding = true;
         int result = http_parser_feed(h->parser, data, len, &used, &status, &why);
@@ -386,11 +397,14 @@ static void on_data(struct conn *c, char *data, size_t len)
 
 static void on_drained(struct conn *c)
 {
-    struct http_exchange *x = &conn_http(c)->exchange;
-    if (x->drained)
-        x->drained(x);
-    if (c->state == CONN_OPEN && c->paused && !conn_http(c)->throttled &&
-        conn_http(c)->pending.len <= PENDING_MAX)
+    struct http_conn *h = conn_http(c);
+    if (h->exchange.drained)
+        h->exchange.drained(&h->exchange);
+    if (c->state != CONN_OPEN)
+        return;
+    if (is_between_requests(h) && h->pending.len)
+        next_request(c);
+    else if (c->paused && !h->throttled && h->pending.len <= PENDING_MAX)
         conn_resume(c);
 }
 
@@ -401,6 +415,10 @@ static void on_timer(struct conn *c)
         h->throttled = false;
         conn_resume(c);
         conn_timer(c, BODY_MS);
+        return;
+    }
+    if (!http_parser_busy(h->parser) && conn_is_moving(c, IDLE_MS)) {
+        conn_timer(c, IDLE_MS);
         return;
     }
     if (!http_parser_busy(h->parser)) {

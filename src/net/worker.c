@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/deflate.h"
 #include "codec/websocket.h"
 #include "fanfare/error.h"
 #include "net/http_server.h"
@@ -204,7 +205,9 @@ static void on_conn_timer(struct wheel_timer *timer, void *arg)
 {
     struct conn *c = CONTAINER(timer, struct conn, timer);
     (void)arg;
-    if (c->state == CONN_LINGERING || c->state == CONN_FINISHING)
+    if (c->state == CONN_FINISHING && conn_is_moving(c, CONN_FINISH_MS))
+        conn_timer(c, CONN_FINISH_MS);
+    else if (c->state == CONN_LINGERING || c->state == CONN_FINISHING)
         conn_close(c, "closed");
     else if (c->state == CONN_OPEN)
         c->ops->timer(c);
@@ -359,6 +362,7 @@ static void *run(void *arg)
     uv_run(&w->loop, UV_RUN_DEFAULT);
     if (started) {
         close_all(w);
+        run_tasks(w); /* what they carry is theirs to free */
         w->flush->ops->close(w->flush);
     }
     return NULL;
@@ -403,6 +407,8 @@ void worker_fini(struct worker *w)
         w->tasks = task->next;
         memory_free(task);
     }
+    for (unsigned i = 0; i < sizeof w->compressors / sizeof *w->compressors; i++)
+        ws_deflate_free(w->compressors[i]);
     slab_fini(&w->slab);
     memory_free(w->conns);
     memory_free(w->dirty);

@@ -29,6 +29,7 @@
 struct http_app;
 struct tls_context;
 struct listener;
+struct ws_deflate;
 
 /* Limits of all workers together; the numbers may be changed while running (reload). */
 struct net_limits {
@@ -51,6 +52,9 @@ struct net_shared {
     /* Whether the address is a trusted proxy, whose connections are not counted; may be NULL. */
     bool (*trusted)(void *arg, const char *address);
     void *trusted_arg;
+    /* Messages of connections that compress what they send (ws_send_message). */
+    uint64_t deflate_threshold; /* smaller ones are sent as they are */
+    int deflate_level;          /* 1 to 9 */
     atomic_bool draining;
 };
 
@@ -60,7 +64,6 @@ struct net_stats {
     atomic_uint_least64_t accept_pauses, bytes_in, bytes_out, closed, backlogged;
     atomic_uint_least64_t control_overflows, no_memory, handshake_timeouts, rate_limited;
     atomic_uint_least64_t http_requests, websocket_upgrades, messages_in, keepalive_closed;
-    atomic_uint_least64_t sends;
 };
 
 struct worker_ops {
@@ -88,6 +91,7 @@ struct worker {
     uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     char *read_buffer; /* WORKER_READ_SIZE, shared by all connections */
+    struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;
     struct slab slab;
     struct conn **conns; /* dense */

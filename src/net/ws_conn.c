@@ -69,7 +69,8 @@ static bool negotiate(struct http_exchange *x, const struct ws_accept_options *o
 {
     struct buf offers = {0};
     join_header(x->request, "Sec-WebSocket-Extensions", &offers);
-    int error = ws_deflate_negotiate(buf_slice(&offers), true, agreement, answer);
+    int error =
+        ws_deflate_negotiate(buf_slice(&offers), options->deflate_wishes, agreement, answer);
     buf_fini(&offers);
     if (error)
         return refuse(x, 400, "Sec-WebSocket-Extensions is malformed");
@@ -114,6 +115,7 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
     ws->deflate = agreement.on;
     ws->client_no_context = agreement.client_no_context;
     ws->window_bits = agreement.client_window_bits;
+    ws->own_window_bits = agreement.server_window_bits;
     http_take_over(x, &ws_conn_ops, options->state);
     conn_send_copy(x->conn, buf_slice(&head));
     buf_fini(&head);
@@ -166,6 +168,33 @@ int ws_send_large(struct ws_conn *ws, struct slice text)
 int ws_send_answer(struct ws_conn *ws, struct slice text)
 {
     return send_frame(ws, text, conn_send_body);
+}
+
+/* The payload compressed; false: it goes as it is. */
+static bool compress(struct ws_conn *ws, struct slice payload, struct buf *out)
+{
+    struct worker *w = ws->conn.worker;
+    struct ws_deflate **d = &w->compressors[ws->own_window_bits];
+    if (!ws->deflate || payload.len < w->shared->deflate_threshold)
+        return false;
+    if (!*d)
+        *d = ws_deflate_new_window(w->shared->deflate_level, ws->own_window_bits);
+    return *d && ws_deflate_message(*d, payload, out) == 0 && out->len < payload.len;
+}
+
+int ws_send_message(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload)
+{
+    struct buf frame = {0}, small = {0};
+    if (ws->close_sent)
+        return FAN_E_CLOSED;
+    bool compressed = compress(ws, payload, &small);
+    ws_append_frame(&frame, opcode, compressed, compressed ? buf_slice(&small) : payload);
+    int error = frame.failed ? FAN_E_NO_MEMORY : conn_send_body(&ws->conn, buf_slice(&frame));
+    if (frame.failed)
+        conn_close(&ws->conn, "out of memory");
+    buf_fini(&frame);
+    buf_fini(&small);
+    return error;
 }
 
 static void send_close(struct ws_conn *ws, uint16_t code, struct slice reason)
@@ -271,8 +300,10 @@ static int on_message(void *arg, enum ws_opcode opcode, struct slice payload)
     return ws->conn.state == CONN_OPEN ? 0 : 1;
 }
 
-static void on_close_frame(struct ws_conn *ws, uint16_t code)
+static void on_close_frame(struct ws_conn *ws, uint16_t code, struct slice reason)
 {
+    if (ws->ops->close_frame)
+        ws->ops->close_frame(ws, code, reason);
     if (!ws->close_sent)
         send_close(ws, code == WS_CLOSE_NO_STATUS ? 0 : code, slice_of("", 0));
     conn_finish(&ws->conn, "closed by client");
@@ -283,7 +314,7 @@ static int on_control(void *arg, enum ws_opcode opcode, uint16_t code, struct sl
     struct ws_conn *ws = arg;
     ws->tokens--;
     if (opcode == WS_CLOSE)
-        on_close_frame(ws, code);
+        on_close_frame(ws, code, payload);
     else if (opcode == WS_PING)
         ws_send_opcode(ws, WS_PONG, payload);
     return ws->conn.state == CONN_OPEN ? 0 : 1;
@@ -298,7 +329,8 @@ static void on_data(struct conn *c, char *data, size_t len)
         .deflate = ws->deflate,
         .window_bits = ws->window_bits,
         .peer_no_context = ws->client_no_context,
-        .max_message = NET_LIMIT(c->worker, message_size),
+        .max_message =
+            ws->ops->max_message ? ws->ops->max_message : NET_LIMIT(c->worker, message_size),
     };
     uint16_t code = 0;
     const char *why = NULL;
@@ -330,9 +362,7 @@ static void keep_alive(struct ws_conn *ws)
 {
     struct conn *c = &ws->conn;
     uint64_t interval = NET_LIMIT(c->worker, ping_interval_ms);
-    uint32_t interval_s = (uint32_t)((interval + 999) / 1000);
-    bool moving = c->out && c->worker->now_s - c->last_sent < interval_s;
-    if (ws->pinged && !moving) {
+    if (ws->pinged && !conn_is_moving(c, interval)) {
         NET_STAT(c->worker, keepalive_closed, 1);
         conn_close(c, "no answer to ping");
         return;

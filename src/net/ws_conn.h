@@ -25,8 +25,11 @@ struct ws_ops {
     /* As in conn_ops; may be NULL. */
     void (*drained)(struct ws_conn *ws);
     void (*closed)(struct ws_conn *ws);
-    bool binary;  /* accept binary messages; else 1003 */
-    bool limited; /* limits.messages hold */
+    /* The client's close frame came (code 1005: without a code); `closed` follows. May be NULL. */
+    void (*close_frame)(struct ws_conn *ws, uint16_t code, struct slice reason);
+    bool binary;          /* accept binary messages; else 1003 */
+    bool limited;         /* limits.messages hold */
+    uint64_t max_message; /* bytes; 0: limits.message_size */
 };
 
 struct ws_conn {
@@ -38,8 +41,9 @@ struct ws_conn {
     uint32_t throttled_s; /* since when it is being held back; 0: it is not */
     uint32_t bad_since_s; /* window of malformed messages */
     uint8_t bad_count;
-    uint8_t window_bits; /* of the client's compressor */
-    bool deflate;        /* permessage-deflate was agreed */
+    uint8_t window_bits;     /* of the client's compressor */
+    uint8_t own_window_bits; /* of ours */
+    bool deflate;            /* permessage-deflate was agreed */
     bool client_no_context;
     bool close_sent;
     bool pinged; /* since the last byte that came */
@@ -47,9 +51,10 @@ struct ws_conn {
 
 struct ws_accept_options {
     const struct ws_ops *ops;
-    bool deflate;         /* accept permessage-deflate offers */
-    const char *protocol; /* the selected subprotocol, NULL: none */
-    void *state;          /* becomes conn.protocol */
+    bool deflate;            /* accept permessage-deflate offers */
+    unsigned deflate_wishes; /* WS_DEFLATE_…, codec/deflate.h */
+    const char *protocol;    /* the selected subprotocol, NULL: none */
+    void *state;             /* becomes conn.protocol */
 };
 
 /* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a
@@ -63,6 +68,10 @@ int ws_send_opcode(struct ws_conn *ws, enum ws_opcode opcode, struct slice paylo
 /* The same for an answer that may be larger than the control queue's limit. It counts for as many
  * messages as it has pages of 4 KiB. */
 int ws_send_large(struct ws_conn *ws, struct slice text);
+
+/* Queues a text or binary message, compressed where that was agreed and is worth it. For senders
+ * that look themselves at how much waits (conn_waiting). */
+int ws_send_message(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload);
 
 /* The same for answers to publishers, outside the control queue's limit: the caller looks at
  * conn_waiting. */

@@ -235,6 +235,27 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
     return false;
 }
 
+/* An endpoint of the embedding program comes before everything else when a WebSocket is asked for,
+ * behind it otherwise. */
+static bool try_endpoints(struct server *s, struct http_exchange *x, struct slice path,
+                          struct allowed *allowed)
+{
+    struct buf decoded = {0};
+    const struct endpoint *e = NULL;
+    if (!s->endpoints)
+        return false;
+    bool bad = http_percent_decode(path, false, &decoded) != 0 || decoded.failed ||
+               memchr(decoded.data, '\0', decoded.len);
+    if (!bad)
+        e = endpoint_find(s->endpoints, buf_slice(&decoded));
+    allowed->get |= e != NULL;
+    bool answers = e && x->request->method == HTTP_GET;
+    if (answers)
+        endpoint_accept(x, e, buf_slice(&decoded));
+    buf_fini(&decoded);
+    return answers;
+}
+
 static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
 {
     if (allowed->get || allowed->post) {
@@ -293,7 +314,11 @@ void server_request(struct http_exchange *x)
     }
     if (inside && redirect_to_base(s, x))
         return;
+    if (inside && x->request->upgrade && try_endpoints(s, x, path, &allowed))
+        return;
     if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
+        return;
+    if (inside && try_endpoints(s, x, path, &allowed))
         return;
     no_route(x, path, &allowed);
 }

@@ -64,6 +64,12 @@ static void take_step(struct worker *w, void *arg)
     memory_free(step);
 }
 
+static void over_and_out(struct server *s)
+{
+    uv_timer_stop(&s->drain_timer);
+    s->owner.drained(s->owner.arg);
+}
+
 static void on_step(uv_timer_t *timer)
 {
     struct server *s = timer->data;
@@ -74,7 +80,7 @@ static void on_step(uv_timer_t *timer)
         if (over)
             log_warn("server", "closing connections that did not go",
                      LOG_U64("connections", atomic_load(&s->shared.connections)));
-        uv_stop(&s->loop);
+        over_and_out(s);
         return;
     }
     for (unsigned i = 0; i < s->worker_count; i++) {
@@ -90,10 +96,10 @@ static void on_step(uv_timer_t *timer)
     }
 }
 
-void server_begin_drain(struct server *s)
+void server_drain(struct server *s)
 {
-    if (s->draining) { /* a second signal: no more waiting */
-        uv_stop(&s->loop);
+    if (s->draining) {
+        over_and_out(s);
         return;
     }
     s->draining = true;

@@ -8,6 +8,8 @@
 #include "dialect/client.h"
 #include "hub/hub.h"
 #include "net/worker.h"
+#include "server/endpoint.h"
+#include "server/server.h"
 
 struct server_watch;
 
@@ -29,12 +31,12 @@ struct server {
     struct delivery_options delivery_options;
     struct http_app app;
     struct worker *workers;
-    unsigned worker_count;
+    unsigned worker_count, running; /* made; with a thread */
     struct server_watch *watches;
-    struct buf unix_paths; /* to be removed at the end, each with a NUL */
-    struct buf urls;       /* where it listens, each with a NUL */
-    uv_loop_t loop;        /* of the main thread: signals, ticks, the drain */
-    uv_signal_t on_term, on_int, on_hup;
+    struct buf unix_paths;      /* to be removed at the end, each with a NUL */
+    struct buf urls;            /* where it listens, each with a NUL */
+    struct endpoint *endpoints; /* owned; unchanged once it runs */
+    struct server_owner owner;
     uv_timer_t tick;
     uv_timer_t drain_timer;
     uint64_t drain_started_ms;
@@ -59,13 +61,17 @@ void server_health(void *arg, struct buf *out);
 int server_listen(struct server *s, struct buf *why);
 void server_unlink(struct server *s);
 
-/* drain.c: SIGTERM. */
-void server_begin_drain(struct server *s);
-
 /* watch.c */
 int server_watch_start(struct server *s, struct buf *why);
 void server_watch_stop(struct server *s);
 void server_watch_health(struct server *s, struct buf *out);
+
+/* publish.c: an event from inside the process; data is JSON text. 0, or an error as
+ * fan_server_publish with the reason appended. Any thread. */
+struct server_event {
+    struct slice topic, type, data, source;
+};
+int server_publish(struct server *s, const struct server_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
 void server_apply_hub(const struct config *config, struct hub_config *out);

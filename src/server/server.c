@@ -1,15 +1,13 @@
 /*
- * The server program: wiring, signals, reload, the end.
+ * The server: its parts made, started, stopped and freed; see server.h.
  *
- * The main thread keeps a small loop for signals, the hub's tick and the drain; everything else
- * happens on the workers and the watchers' threads.
+ * On the owner's loop runs only the clockwork (the hub's tick, the drain); everything else happens
+ * on the workers and the watchers' threads.
  */
 #include "server/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -37,33 +35,20 @@ static const struct worker_ops worker_ops = {
 
 /* ---- Preparing ---- */
 
-/* Returns how many descriptors there may be. */
-static unsigned raise_descriptors(uint64_t wanted)
+/* Returns how many descriptors there may be. A process that is not ours keeps its limit unless the
+ * configuration names another. */
+static unsigned raise_descriptors(uint64_t wanted, bool owns_process)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1024;
     rlim_t aim = wanted && wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    if (aim != RLIM_INFINITY && aim > limit.rlim_cur) {
+    if ((owns_process || wanted) && aim != RLIM_INFINITY && aim > limit.rlim_cur) {
         limit.rlim_cur = aim;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur > 1000000 ? 1000000 : (unsigned)limit.rlim_cur;
-}
-
-static int configure_log(const struct config *config)
-{
-    const struct log_options options = {
-        .level = (enum log_level)config->log.level,
-        .json = config->log.format == CONFIG_LOG_JSON,
-        .path = config->log.file[0] ? config->log.file : NULL,
-    };
-    int error = log_configure(&options);
-    if (error)
-        fprintf(stderr, "fanfare: cannot open the log file %s: %s\n", config->log.file,
-                strerror(errno));
-    return error;
 }
 
 static int refuse_what_is_not_there(const struct config *config, struct buf *why)
@@ -87,6 +72,8 @@ static void prepare_net(struct server *s)
     s->shared.peers = peer_table_new();
     s->shared.trusted = is_trusted_proxy;
     s->shared.trusted_arg = s;
+    s->shared.deflate_threshold = s->config->deflate.threshold;
+    s->shared.deflate_level = (int)s->config->deflate.level;
 }
 
 static void prepare_delivery(struct server *s)
@@ -135,6 +122,17 @@ static int make_workers(struct server *s, struct buf *why)
     return 0;
 }
 
+static int publish_for_api(void *arg, struct slice topic, struct slice type, struct slice source,
+                           struct slice data)
+{
+    const struct server_event event = {
+        .topic = topic, .type = type, .data = data, .source = source};
+    struct buf why = {0};
+    int error = server_publish(arg, &event, &why);
+    buf_fini(&why);
+    return error;
+}
+
 static void prepare_api(struct server *s)
 {
     s->app = (struct http_app){.request = server_request, .context = &s->api};
@@ -144,6 +142,7 @@ static void prepare_api(struct server *s)
         .health = server_health,
         .metrics = server_metrics,
         .presence = server_presence,
+        .publish = publish_for_api,
         .arg = s,
     };
     s->api.version = FANFARE_VERSION;
@@ -168,35 +167,17 @@ static void name_server_url(struct server *s)
 
 static int start_workers(struct server *s, unsigned files, struct buf *why)
 {
-    for (unsigned i = 0; i < s->worker_count; i++) {
-        int error = worker_start(&s->workers[i], flush_map[s->config->flush], files);
+    for (; s->running < s->worker_count; s->running++) {
+        int error = worker_start(&s->workers[s->running], flush_map[s->config->flush], files);
         if (!error)
             continue;
         const char *reason = NULL;
         flush_uring_available(&reason);
         buf_printf(why, "cannot start a worker: %s",
                    error == FAN_E_UNSUPPORTED && reason ? reason : fan_error_text(error));
-        s->worker_count = i; /* the others have no thread to stop */
         return error;
     }
     return 0;
-}
-
-/* The first line on stdout is the URL: scripts wait for it. */
-static void announce(struct server *s)
-{
-    for (size_t at = 0; at < s->urls.len; at += strlen(s->urls.data + at) + 1) {
-        bool is_path = strncmp(s->urls.data + at, "unix:", 5) == 0;
-        printf("%s%s\n", s->urls.data + at, is_path ? "" : s->config->base_path);
-    }
-    fflush(stdout);
-    log_info("server",
-             s->config->insecure
-                 ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
-                 : "open mode: every program of this machine may read and publish",
-             LOG_TEXT("version", FANFARE_VERSION), LOG_TEXT("engine", hub_engine_name(s->hub)),
-             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
-             LOG_U64("pid", getpid()));
 }
 
 /* ---- Running ---- */
@@ -206,95 +187,13 @@ static void on_tick(uv_timer_t *timer)
     hub_tick(((struct server *)timer->data)->hub);
 }
 
-static void on_terminate(uv_signal_t *handle, int number)
+static void start_clockwork(struct server *s)
 {
-    (void)number;
-    server_begin_drain(handle->data);
-}
-
-static void log_lines(enum log_level level, const char *message, struct buf *lines)
-{
-    struct slice rest = buf_slice(lines), line;
-    while (slice_split(&rest, '\n', &line))
-        if (line.len && log_enabled(level))
-            LOG_CALL(level, "config", message, LOG_SLICE("reason", line), (struct log_field){0});
-}
-
-static void reload(struct server *s)
-{
-    struct config *fresh;
-    struct buf kept = {0}, problems = {0};
-    int error = config_reload(server_settings_now(s)->config, &fresh, &kept, &problems);
-    if (!error) {
-        error = server_apply_settings(s, fresh, fresh, &problems);
-        if (error)
-            config_free(fresh);
-    }
-    if (error) {
-        log_lines(LOG_ERROR, "the configuration has a mistake; nothing was changed", &problems);
-    } else {
-        configure_log(fresh);
-        log_lines(LOG_WARN, "not reloaded", &kept);
-        log_info("server", "configuration reloaded");
-    }
-    buf_fini(&kept);
-    buf_fini(&problems);
-}
-
-static void on_hangup(uv_signal_t *handle, int number)
-{
-    (void)number;
-    if (log_reopen() != 0)
-        log_error("server", "cannot open the log file anew");
-    reload(handle->data);
-}
-
-static void start_loop(struct server *s)
-{
-    uv_loop_init(&s->loop);
-    uv_signal_init(&s->loop, &s->on_term);
-    uv_signal_init(&s->loop, &s->on_int);
-    uv_signal_init(&s->loop, &s->on_hup);
-    uv_timer_init(&s->loop, &s->tick);
-    uv_timer_init(&s->loop, &s->drain_timer);
-    s->on_term.data = s->on_int.data = s->on_hup.data = s;
+    uv_loop_t *loop = s->owner.loop;
+    uv_timer_init(loop, &s->tick);
+    uv_timer_init(loop, &s->drain_timer);
     s->tick.data = s->drain_timer.data = s;
-    uv_signal_start(&s->on_term, on_terminate, SIGTERM);
-    uv_signal_start(&s->on_int, on_terminate, SIGINT);
-    uv_signal_start(&s->on_hup, on_hangup, SIGHUP);
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-}
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-    (void)arg;
-    uv_close(handle, NULL);
-}
-
-static void end_loop(struct server *s)
-{
-    uv_walk(&s->loop, close_handle, NULL);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&s->loop);
-}
-
-static void free_server(struct server *s)
-{
-    server_watch_stop(s);
-    for (unsigned i = 0; i < s->worker_count && s->workers[i].flush; i++)
-        worker_stop(&s->workers[i]);
-    for (unsigned i = 0; i < s->config->workers && s->workers && s->workers[i].ops; i++) {
-        delivery_free(s->workers[i].context);
-        worker_fini(&s->workers[i]);
-    }
-    memory_free(s->workers);
-    hub_free(s->hub);
-    server_unlink(s);
-    peer_table_free(s->shared.peers);
-    server_free_settings(s);
-    memory_free(s->api.server_url);
-    buf_fini(&s->urls);
-    buf_fini(&s->unix_paths);
 }
 
 static int start(struct server *s, unsigned files, struct buf *why)
@@ -312,6 +211,7 @@ static int start(struct server *s, unsigned files, struct buf *why)
         return error;
     prepare_api(s);
     name_server_url(s);
+    start_clockwork(s);
     error = server_apply_settings(s, s->config, NULL, why);
     if (!error)
         error = start_workers(s, files, why);
@@ -320,28 +220,87 @@ static int start(struct server *s, unsigned files, struct buf *why)
     return error;
 }
 
-int server_main(const struct config *config)
+struct server *server_new(const struct config *config)
 {
-    struct server s = {.config = config};
-    struct buf why = {0};
-    int code = 0;
-    const char *largest = getenv("FANFARE_TEST_ALLOC_MAX");
-    signal(SIGPIPE, SIG_IGN);
-    if (largest)
-        memory_fail_above(strtoul(largest, NULL, 10));
-    if (configure_log(config) != 0)
-        return 1;
-    start_loop(&s);
-    if (start(&s, raise_descriptors(config->open_files), &why) != 0) {
-        fprintf(stderr, "fanfare: %s\n", buf_text(&why));
-        code = 1;
-    } else {
-        announce(&s);
-        uv_run(&s.loop, UV_RUN_DEFAULT);
-        log_info("server", "stopped");
+    struct server *s = memory_zero(sizeof *s);
+    s->config = config;
+    return s;
+}
+
+/* Signals are the business of the threads that are there already: the new ones inherit a mask
+ * that blocks all of them, SIGPIPE too. */
+int server_start(struct server *s, const struct server_owner *owner, struct buf *why)
+{
+    sigset_t all, before;
+    s->owner = *owner;
+    unsigned files = raise_descriptors(s->config->open_files, owner->owns_process);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = start(s, files, why);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+void server_stop(struct server *s)
+{
+    server_watch_stop(s);
+    for (; s->running > 0; s->running--)
+        worker_stop(&s->workers[s->running - 1]);
+}
+
+bool server_is_own_thread(const struct server *s)
+{
+    for (unsigned i = 0; i < s->worker_count; i++)
+        if (worker_is_current(&s->workers[i]))
+            return true;
+    return false;
+}
+
+static void free_workers(struct server *s)
+{
+    for (unsigned i = 0; s->workers && i < s->config->workers && s->workers[i].ops; i++) {
+        delivery_free(s->workers[i].context);
+        worker_fini(&s->workers[i]);
     }
-    buf_fini(&why);
-    free_server(&s);
-    end_loop(&s);
-    return code;
+    memory_free(s->workers);
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    free_workers(s);
+    hub_free(s->hub);
+    server_unlink(s);
+    endpoints_free(s->endpoints);
+    peer_table_free(s->shared.peers);
+    server_free_settings(s);
+    memory_free(s->api.server_url);
+    buf_fini(&s->urls);
+    buf_fini(&s->unix_paths);
+    memory_free(s);
+}
+
+bool server_append_url(const struct server *s, size_t i, struct buf *out)
+{
+    size_t at = 0;
+    for (; at < s->urls.len && i > 0; i--)
+        at += strlen(s->urls.data + at) + 1;
+    if (at >= s->urls.len)
+        return false;
+    buf_append_text(out, s->urls.data + at);
+    if (strncmp(s->urls.data + at, "unix:", 5) != 0)
+        buf_append_text(out, s->config->base_path);
+    return true;
+}
+
+void server_log_start(const struct server *s)
+{
+    log_info("server",
+             s->config->insecure
+                 ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
+                 : "open mode: every program of this machine may read and publish",
+             LOG_TEXT("version", FANFARE_VERSION), LOG_TEXT("engine", hub_engine_name(s->hub)),
+             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
+             LOG_U64("pid", getpid()));
 }

@@ -2,13 +2,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
 #include "fanfare/watcher.h"
-#include "hub/event_validate.h"
 #include "server/private.h"
 
 struct server_watch {
@@ -20,54 +18,22 @@ struct server_watch {
     atomic_uint_least64_t published, refused;
 };
 
-static void nothing(struct publish_batch *batch)
-{
-    (void)batch;
-}
-
-static int publish(struct server_watch *w, struct slice type, struct slice data)
-{
-    struct buf replacement = {0};
-    struct event_check check = {0};
-    const struct event_type *info = catalogue_find(type);
-    struct slice topic = slice_from(w->topic);
-    int error = event_validate(info, data, &replacement, &check);
-    if (error) {
-        log_warn("watch", "event refused", LOG_SLICE("type", type),
-                 LOG_TEXT("reason", check.message));
-        return error;
-    }
-    const struct event_spec spec = {
-        .type = type,
-        .source = SLICE("watch"),
-        .key = check.key.ptr && !check.key.len ? type : check.key,
-        .data = replacement.len ? buf_slice(&replacement) : data,
-        .type_info = info,
-        .type_index = (uint8_t)catalogue_index(info),
-        .time_ms = clock_wall_ms(),
-        .place_count = 1,
-    };
-    struct publish_item item = {.event = event_try_new(&spec), .topics = &topic};
-    struct publish_item *items[1] = {&item};
-    struct publish_batch batch = {.items = items, .count = 1, .done = nothing};
-    error = item.event ? 0 : FAN_E_NO_MEMORY;
-    if (!error) {
-        hub_publish(w->server->hub, &batch);
-        error = item.error;
-    }
-    event_unref(item.event);
-    buf_fini(&replacement);
-    return error;
-}
-
 static void on_event(void *arg, const char *type, const char *data, size_t len)
 {
     struct server_watch *w = arg;
-    int error = publish(w, slice_from(type), slice_of(data, len));
+    struct buf why = {0};
+    const struct server_event event = {
+        .topic = slice_from(w->topic),
+        .type = slice_from(type),
+        .data = slice_of(data, len),
+        .source = SLICE("watch"),
+    };
+    int error = server_publish(w->server, &event, &why);
     atomic_fetch_add(error ? &w->refused : &w->published, 1);
     if (error)
-        log_error("watch", "cannot publish", LOG_TEXT("path", w->path),
-                  LOG_TEXT("reason", fan_error_text(error)));
+        log_error("watch", "cannot publish", LOG_TEXT("path", w->path), LOG_TEXT("type", type),
+                  LOG_TEXT("reason", buf_text(&why)));
+    buf_fini(&why);
 }
 
 static bool has_checkpoint(void *arg, const char *checkpoint_id)

@@ -577,6 +577,25 @@ export async function openEvents(t, server, query, headers) {
     return stream;
 }
 
+// ---- Load ----
+
+/**
+ * Publishes count events of type flood and about `size` bytes each over one WebSocket, in order.
+ * `more(n)` gives further members of event n (key, type…); data is { n, pad } with what its data adds.
+ */
+export async function flood(server, topic, count, size, more = () => ({})) {
+    const publisher = await server.open('/api/v1/publish?ack=batch');
+    const pad = 'x'.repeat(size);
+    let accepted = 0;
+    for (const n of range(count)) {
+        const { data, ...members } = more(n);
+        publisher.send({ topic, type: 'flood', data: { n, pad, ...data }, ...members });
+        while (n - accepted > 64) accepted += (await publisher.next()).published;
+    }
+    while (accepted < count) accepted += (await publisher.next()).published;
+    await publisher.close();
+}
+
 // ---- Odds of every test ----
 
 let names = 0;

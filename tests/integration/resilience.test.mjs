@@ -5,23 +5,10 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import {
-    ms, openEvents, range, RawConnection, slowness, startServer, test, uniqueName, upgradeHead, waitFor,
+    flood, ms, openEvents, range, RawConnection, slowness, startServer, test, uniqueName, upgradeHead, waitFor,
 } from './harness.mjs';
 
 const MiB = 1024 * 1024;
-
-/** Publishes count events of `size` bytes each over one WebSocket. */
-async function flood(server, topic, count, size) {
-    const publisher = await server.open('/api/v1/publish?ack=batch');
-    const pad = 'x'.repeat(size);
-    let accepted = 0;
-    for (const n of range(count)) {
-        publisher.send({ topic, type: 'flood', data: { n, pad } });
-        while (n - accepted > 64) accepted += (await publisher.next()).published;
-    }
-    while (accepted < count) accepted += (await publisher.next()).published;
-    await publisher.close();
-}
 
 async function presence(server, session) {
     const { json } = await server.get(`/api/v1/topics/session:${session}/presence`);

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import {
-    ms, openEvents, openWs, range, RawConnection, rawHttp, request, runProgram, Server, startServer,
+    flood, ms, openEvents, openWs, range, RawConnection, rawHttp, request, runProgram, Server, startServer,
     temporaryDirectory, test, uniqueName, waitFor, within,
 } from './harness.mjs';
 
@@ -17,19 +17,6 @@ const MiB = 1024 * 1024;
 const has = (program, ...args) => spawnSync(program, args).status === 0;
 const hasOpenssl = has('openssl', 'version');
 const hasIpv6 = Object.values(os.networkInterfaces()).flat().some(({ address }) => address === '::1');
-
-/** Publishes count events of `size` bytes each over one WebSocket, then `last`. */
-async function flood(server, topic, count, size) {
-    const publisher = await server.open('/api/v1/publish?ack=batch');
-    const pad = 'x'.repeat(size);
-    let accepted = 0;
-    for (const n of range(count)) {
-        publisher.send({ topic, type: 'flood', data: { n, pad } });
-        while (n - accepted > 64) accepted += (await publisher.next()).published;
-    }
-    while (accepted < count) accepted += (await publisher.next()).published;
-    await publisher.close();
-}
 
 const offsets = (count) => range(count).map((n) => n + 1);
 

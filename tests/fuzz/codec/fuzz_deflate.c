@@ -9,22 +9,25 @@
 
 #define LIMIT 20000
 
-static void negotiate(struct slice offers, bool wanted)
+static void negotiate(struct slice offers, unsigned wishes)
 {
     struct ws_deflate_agreement a;
     char answer[192];
-    int result = ws_deflate_negotiate(offers, wanted, &a, answer);
+    int result = ws_deflate_negotiate(offers, wishes, &a, answer);
     FUZZ_CHECK(result == 0 || result == FAN_E_PROTOCOL);
     FUZZ_CHECK(a.on == (answer[0] != '\0') && (result == 0 || !a.on));
     if (!a.on)
         return;
     FUZZ_CHECK(slice_starts(slice_from(answer), "permessage-deflate; server_no_context_takeover"));
     FUZZ_CHECK(a.client_window_bits >= 8 && a.client_window_bits <= 15);
+    FUZZ_CHECK(a.server_window_bits >= (wishes & WS_DEFLATE_ANY_WINDOW ? 9 : 15));
+    FUZZ_CHECK(a.server_window_bits <= 15);
     FUZZ_CHECK(a.client_no_context == (strstr(answer, "client_no_context_takeover") != NULL));
     /* our own answer is an offer that we accept */
     struct ws_deflate_agreement again;
     char second[192];
-    FUZZ_CHECK(ws_deflate_negotiate(slice_from(answer), false, &again, second) == 0 && again.on);
+    wishes &= WS_DEFLATE_ANY_WINDOW;
+    FUZZ_CHECK(ws_deflate_negotiate(slice_from(answer), wishes, &again, second) == 0 && again.on);
     FUZZ_CHECK(slice_is(slice_from(second), answer));
 }
 
@@ -75,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     switch (choice[0] & 3) {
     case 0:
-        negotiate(in, choice[0] & 4);
+        negotiate(in, choice[0] >> 2 & (WS_DEFLATE_CLIENT_ANEW | WS_DEFLATE_ANY_WINDOW));
         break;
     case 1:
         round_trip(in, 1 + (choice[0] >> 2) % 9);

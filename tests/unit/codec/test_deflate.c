@@ -80,7 +80,7 @@ static void test_offers(void **state)
         const struct offer_case *c = &offers[i];
         struct ws_deflate_agreement a;
         char answer[192];
-        int result = ws_deflate_negotiate(slice_from(c->offers), false, &a, answer);
+        int result = ws_deflate_negotiate(slice_from(c->offers), 0, &a, answer);
         const char *expected = c->answer ? c->answer : "";
         if (result != (c->answer ? 0 : FAN_E_PROTOCOL) || strcmp(answer, expected) != 0)
             fail_msg("%s: %s, \"%s\"", c->offers, fan_error_name(result), answer);
@@ -96,11 +96,40 @@ static void test_server_may_ask_for_no_context(void **state)
     struct ws_deflate_agreement a;
     char answer[192];
     assert_int_equal(ws_deflate_negotiate(SLICE("permessage-deflate; server_max_window_bits=15"),
-                                          true, &a, answer),
+                                          WS_DEFLATE_CLIENT_ANEW, &a, answer),
                      0);
     assert_true(a.on && a.client_no_context);
     assert_string_equal(answer, "permessage-deflate; server_no_context_takeover; "
                                 "client_no_context_takeover; server_max_window_bits=15");
+}
+
+static void test_any_server_window(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *offer, *answer;
+        unsigned bits;
+    } cases[] = {
+        {"permessage-deflate; server_max_window_bits=9",
+         "permessage-deflate; server_no_context_takeover; server_max_window_bits=9", 9},
+        {"permessage-deflate; server_max_window_bits=12; client_no_context_takeover",
+         "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+         "server_max_window_bits=12",
+         12},
+        {"permessage-deflate", "permessage-deflate; server_no_context_takeover", 15},
+        {"permessage-deflate; server_max_window_bits=8, permessage-deflate",
+         "permessage-deflate; server_no_context_takeover", 15},
+        {"permessage-deflate; server_max_window_bits=8", "", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ws_deflate_agreement a;
+        char answer[192];
+        int error =
+            ws_deflate_negotiate(slice_from(cases[i].offer), WS_DEFLATE_ANY_WINDOW, &a, answer);
+        assert_int_equal(error, 0);
+        assert_string_equal(answer, cases[i].answer);
+        assert_int_equal(a.server_window_bits, cases[i].bits);
+    }
 }
 
 static void test_no_header_at_all(void **state)
@@ -108,7 +137,7 @@ static void test_no_header_at_all(void **state)
     (void)state;
     struct ws_deflate_agreement a;
     char answer[192];
-    assert_int_equal(ws_deflate_negotiate(slice_of(NULL, 0), true, &a, answer), 0);
+    assert_int_equal(ws_deflate_negotiate(slice_of(NULL, 0), 0, &a, answer), 0);
     assert_false(a.on);
     assert_string_equal(answer, "");
 }
@@ -151,6 +180,27 @@ static void test_round_trip_at_every_level(void **state)
         ws_inflate_free(i);
     }
     free(random);
+}
+
+/* An inflater with exactly the agreed window reads it, also where far repetitions tempt. */
+static void test_round_trip_with_every_window(void **state)
+{
+    (void)state;
+    enum { SIZE = 100000 };
+    char *message = malloc(SIZE);
+    uint32_t seed = 1;
+    for (size_t n = 0; n < SIZE; n++) {
+        seed = seed * 1664525 + 1013904223;
+        message[n] = n < 20000 ? (char)(seed >> 24) : message[n - 20000];
+    }
+    for (int bits = 9; bits <= 15; bits++) {
+        struct ws_deflate *d = ws_deflate_new_window(6, bits);
+        struct ws_inflate *i = ws_inflate_new(bits);
+        check_round_trip(d, i, slice_of(message, SIZE));
+        ws_deflate_free(d);
+        ws_inflate_free(i);
+    }
+    free(message);
 }
 
 static void test_known_compressed_bytes(void **state)
@@ -274,8 +324,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offers),
         cmocka_unit_test(test_server_may_ask_for_no_context),
+        cmocka_unit_test(test_any_server_window),
         cmocka_unit_test(test_no_header_at_all),
         cmocka_unit_test(test_round_trip_at_every_level),
+        cmocka_unit_test(test_round_trip_with_every_window),
         cmocka_unit_test(test_known_compressed_bytes),
         cmocka_unit_test(test_messages_are_compressed_anew),
         cmocka_unit_test(test_reset_empties_the_window),

@@ -199,10 +199,10 @@ static void test_nothing_kept(void **state)
 {
     (void)state;
     struct hub_config config = roomy(1);
-    config.kinds[TOPIC_SESSION].count = 0;
+    config.kinds[TOPIC_PROJECT].count = 0;
     reopen(&config);
-    publish_many(hub, "session:a", 2);
-    struct topic_page page = page_of("session:a", 0, 64);
+    publish_many(hub, "project:a", 2);
+    struct topic_page page = page_of("project:a", 0, 64);
     assert_int_equal(page.first_offset, 3);
     assert_int_equal(page.count, 0);
     assert_int_equal(stats_of(hub).bytes_kept, 0);
@@ -212,10 +212,10 @@ static void test_kept_by_bytes(void **state)
 {
     (void)state;
     struct hub_config config = roomy(1);
-    config.kinds[TOPIC_SESSION].bytes = 4096;
+    config.kinds[TOPIC_PROJECT].bytes = 4096;
     reopen(&config);
-    publish_many(hub, "session:a", 100);
-    struct topic_page page = page_of("session:a", 0, 64);
+    publish_many(hub, "project:a", 100);
+    struct topic_page page = page_of("project:a", 0, 64);
     assert_true(page.count > 2 && page.count < 64);
     uint64_t one = stats_of(hub).bytes_kept / stats_of(hub).events_kept;
     assert_true(stats_of(hub).bytes_kept <= 4096 && stats_of(hub).bytes_kept + one > 4096);
@@ -224,9 +224,9 @@ static void test_kept_by_bytes(void **state)
     char *data = memory_zero(8193);
     memset(data, ' ', 8192);
     memcpy(data, "{}", 2);
-    publish(hub, .topics = {"session:a"}, .data = data);
+    publish(hub, .topics = {"project:a"}, .data = data);
     memory_free(data);
-    assert_int_equal(page_of("session:a", 0, 64).count, 1);
+    assert_int_equal(page_of("project:a", 0, 64).count, 1);
 }
 
 static void test_kept_by_age(void **state)
