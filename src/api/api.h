@@ -20,7 +20,7 @@
 struct api_request {
     struct api *api;
     struct http_exchange *exchange;
-    struct slice path; /* without base_path */
+    struct slice path;                   /* without base_path */
     struct slice values[API_MAX_VALUES]; /* path parameters, percent-decoded, NUL-terminated */
     struct buf storage;                  /* of values */
 };
@@ -33,6 +33,9 @@ struct api_host {
     void (*health)(void *arg, struct buf *out);
     /* Appends metrics that are not the API's. */
     void (*metrics)(void *arg, struct buf *out);
+    /* Publishes one event, checked like those of clients. */
+    int (*publish)(void *arg, struct slice topic, struct slice type, struct slice source,
+                   struct slice data);
     /* Collects who is connected to the topic from all workers, then calls done on the worker of
      * the exchange with a JSON array. The exchange may end before: then with NULL. */
     void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,

@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "fanfare/broadcast.h"
 #include "fanfare/error.h"
-#include "hub/catalogue.h"
 
 static const char *const component_names[] = {"auth_service", "api_server",  "web_client",
                                               "database",     "worker_pool", "search_index"};
@@ -17,37 +16,17 @@ struct demo {
     unsigned published;
 };
 
-static void nothing(struct publish_batch *batch)
-{
-    (void)batch;
-}
-
 /* The publisher's side of the typed broadcast functions, for this process. */
 static int publish(void *context, const char *topic, const char *type, const char *data,
                    size_t size)
 {
     struct demo *demo = context;
-    const struct event_type *info = catalogue_find(slice_from(type));
-    struct slice topics[1] = {slice_from(topic)};
-    const struct event_spec spec = {
-        .type = slice_from(type),
-        .source = SLICE("demo"),
-        .data = slice_of(data, size),
-        .type_info = info,
-        .type_index = (uint8_t)catalogue_index(info),
-        .time_ms = clock_wall_ms(),
-        .place_count = 1,
-    };
-    struct publish_item item = {.event = event_try_new(&spec), .topics = topics};
-    struct publish_item *items[1] = {&item};
-    struct publish_batch batch = {.items = items, .count = 1, .done = nothing};
-    if (!item.event)
-        return FAN_E_NO_MEMORY;
-    hub_publish(demo->api->hub, &batch);
-    event_unref(item.event);
-    if (!item.error)
+    const struct api_host *host = &demo->api->host;
+    int error = host->publish(host->arg, slice_from(topic), slice_from(type), SLICE("demo"),
+                              slice_of(data, size));
+    if (!error)
         demo->published++;
-    return item.error;
+    return error;
 }
 
 static void send_update(struct demo *demo, const char *session)

@@ -13,7 +13,8 @@
 #include "hub/fanout_private.h"
 
 /* Events of one step: what a socket's buffer takes without waiting, about. */
-#define STEP_BYTES (128 * 1024)
+#define STEP_BYTES   (128 * 1024)
+#define LATEST_BYTES (512 * 1024) /* each read of the latest looks far ahead, so it takes more */
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -87,7 +88,7 @@ int catch_up_add(struct subscriber *s, bool resumes)
         *position = sub->from;
     uint64_t next = hub_next_offset(s->fanout->hub, sub->group->local->topic, sub->from);
     c->topics[last] =
-        (struct catch_up_topic){.next_offset = next, .live_next = next, .latest_done = true};
+        (struct catch_up_topic){.next_offset = next, .live_next = next, .whole = true};
     if (resumes)
         *(replays ? &c->live_announce : &c->announce) = true;
     if (!c->in_groups)
@@ -156,7 +157,7 @@ void subscriber_drained(struct subscriber *s)
         catch_up_resume_reading(s);
 }
 
-/* ---- Steps ---- */
+/* ---- What an event is to a subscriber ---- */
 
 static bool is_got(const struct catch_up_topic *ct, const struct subscription *sub,
                    const struct event *e)
@@ -248,10 +249,11 @@ static void report_gap(struct subscriber *s, unsigned i, uint64_t from, uint64_t
 
 /* ---- Policy `latest` ---- */
 
-static void send_latest(struct subscriber *s, unsigned i, const struct latest_read *read)
+/* False: nothing was to be sent. */
+static bool send_latest(struct subscriber *s, unsigned i, const struct latest_read *read)
 {
     struct catch_up_topic *ct = &s->catch_up->topics[i];
-    uint64_t from = ct->next_offset, until = s->fanout->seq;
+    uint64_t from = ct->next_offset;
     ct->next_offset = larger(from, read->next_offset);
     if (read->first_offset > from)
         report_gap(s, i, from, read->first_offset - 1, "trimmed");
@@ -260,30 +262,58 @@ static void send_latest(struct subscriber *s, unsigned i, const struct latest_re
         report_gap(s, i, read->from, read->to, "superseded");
     }
     if (send_events(s, read->events, read->count))
-        ct->latest_until = until;
+        ct->latest_until = read->end;
+    return read->first_offset > from || read->superseded || read->count;
 }
 
-/* For a slow reader's `latest` topics: only the newest of each key, and a word about the rest. One
- * topic a step, so that each piece goes into an empty queue. False: nothing to do. */
+/* Where the topic's next read of the latest begins. */
+static uint64_t latest_from(const struct catch_up *c, unsigned i)
+{
+    const struct catch_up_topic *ct = &c->topics[i];
+    uint64_t read = larger(c->position, ct->latest_until);
+    return larger(read, larger(subscriber_at(c->owner, i)->from, ct->got_until));
+}
+
+/* Where all topics are `latest`, nothing is left to be read up to the end of the one least far. */
+static void pass_over_latest(struct subscriber *s)
+{
+    struct catch_up *c = s->catch_up;
+    uint64_t position = UINT64_MAX;
+    for (unsigned i = 0; i < s->count; i++) {
+        if (c->topics[i].whole || policy_of(s, i) != SLOW_LATEST)
+            return;
+        if (c->topics[i].latest_until < position)
+            position = c->topics[i].latest_until;
+    }
+    c->position = larger(c->position, position);
+}
+
+/* For a slow reader's `latest` topics: only the newest of each key, and a word about the rest,
+ * again and again until it has all that there is. One piece a step, so that each goes into an empty
+ * queue. False: nothing to do. */
 static bool step_latest(struct subscriber *s)
 {
     struct fanout *f = s->fanout;
     struct catch_up *c = s->catch_up;
     for (unsigned i = 0; i < s->count; i++) {
         const struct subscription *sub = subscriber_at(s, i);
-        uint64_t from = larger(larger(c->position, sub->from), c->topics[i].got_until);
+        uint64_t from = latest_from(c, i);
         struct latest_read read;
-        if (c->topics[i].latest_done || policy_of(s, i) != SLOW_LATEST)
+        if (c->topics[i].whole || from >= f->seq || policy_of(s, i) != SLOW_LATEST)
             continue;
-        c->topics[i].latest_done = true;
-        if (hub_read_latest(f->hub, sub->group->local->topic, from, f->seq, &read) != 0)
-            continue; /* no memory to skip anything: it gets everything */
-        send_latest(s, i, &read);
+        if (hub_read_latest(f->hub, sub->group->local->topic, from, f->seq, LATEST_BYTES, &read) !=
+            0) {
+            c->topics[i].whole = true; /* no memory to skip anything */
+            continue;
+        }
+        bool any = send_latest(s, i, &read);
         for (unsigned k = 0; k < read.count; k++)
             event_unref(read.events[k]);
         memory_free(read.events);
-        return true;
+        if (any)
+            return true;
     }
+    pass_over_latest(s);
     return false;
 }
 

@@ -15,8 +15,8 @@ static char *place_text(char *to, struct slice *field, struct slice text)
 struct event *event_try_new(const struct event_spec *spec)
 {
     size_t places = sizeof(struct event_place) * spec->place_count;
-    size_t size = sizeof(struct event) + places + spec->type.len + spec->source.len + spec->id.len +
-                  spec->key.len + spec->data.len;
+    size_t size = sizeof(struct event) + places + spec->type.len + 1 + spec->key.len +
+                  spec->source.len + spec->id.len + spec->data.len;
     struct event *e = size > UINT32_MAX ? NULL : memory_try_alloc(size);
     if (!e)
         return NULL;
@@ -33,9 +33,10 @@ struct event *event_try_new(const struct event_spec *spec)
     memset(e->places, 0, places);
     char *text = (char *)(e->places + spec->place_count);
     text = place_text(text, &e->type, spec->type);
+    *text++ = '\0';
+    text = place_text(text, &e->key, spec->key);
     text = place_text(text, &e->source, spec->source);
     text = place_text(text, &e->id, spec->id);
-    text = place_text(text, &e->key, spec->key);
     place_text(text, &e->data, spec->data);
     return e;
 }

@@ -51,6 +51,13 @@ struct event_spec {
     unsigned place_count;
 };
 
+/* What a newer event of a `latest` topic must share to supersede this one: type and key, since a
+ * component and a feature may well have the same id. They lie side by side, with a NUL between. */
+static inline struct slice event_subject(const struct event *e)
+{
+    return slice_of(e->type.ptr, e->type.len + 1 + e->key.len);
+}
+
 /* One reference, places empty. NULL: no memory. */
 struct event *event_try_new(const struct event_spec *spec);
 

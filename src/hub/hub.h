@@ -194,19 +194,24 @@ uint64_t hub_next_offset(struct hub *h, struct topic *topic, uint64_t position);
 /* The topic's first kept offset. */
 uint64_t hub_first_offset(struct hub *h, struct topic *topic);
 
-/* For slow readers of `latest` topics: the newest event of each key behind position, and all
- * without a key, in order; the number of superseded events and their range of offsets. Events that
- * stand in several topics are left out: they count in each of them. Events are referenced; the
- * array is freed with memory_free. FAN_E_NO_MEMORY. */
+/* Events that one read of the latest looks at: bounds how long it holds the lock. */
+#define HUB_LATEST_MAX 16384
+
+/* For slow readers of `latest` topics: of the events in (position, until] the newest of each type
+ * and key, and all without a key, in order, up to about max_bytes of data; the number of superseded
+ * events up to there and their range of offsets. It stops before an event that stands in several
+ * topics, which counts in each of them. Events are referenced; the array is freed with memory_free.
+ * FAN_E_NO_MEMORY. */
 struct latest_read {
     struct event **events;
     unsigned count;
+    uint64_t end; /* position up to which this is complete; until, unless a bound was reached */
     uint64_t superseded, from, to;
     uint64_t first_offset; /* kept at all */
-    uint64_t next_offset;  /* of the first event that was left out, or comes behind `until` */
+    uint64_t next_offset;  /* of what comes behind `end` */
 };
 int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
-                    struct latest_read *out);
+                    size_t max_bytes, struct latest_read *out);
 
 /* Detaches worker's inbox. False when it is empty. */
 bool hub_drain(struct hub *h, unsigned worker, struct inbox_batch *out);

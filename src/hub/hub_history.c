@@ -144,66 +144,103 @@ void hub_read(struct hub *h, unsigned worker, struct history_read *read)
 
 /* ---- The newest of each key ---- */
 
-static struct slice key_of(const void *object)
+static struct slice subject_of(const void *object)
 {
-    return ((const struct event *)object)->key;
+    return event_subject(object);
 }
 
-/* Walks history[first, end) backwards and fills out->events from its end. */
-static int select_latest(const struct topic *topic, uint32_t first, uint32_t end, struct map *seen,
-                         struct latest_read *out)
+/* Walks history[first, end) backwards and fills `events` from its end with what nothing newer
+ * supersedes. Returns how many, or FAN_E_NO_MEMORY. */
+static int select_latest(const struct topic_history *history, uint32_t first, uint32_t end,
+                         struct event **events)
 {
-    uint32_t room = end - first;
+    struct map seen;
+    uint32_t at = end - first;
     int error = 0;
+    map_init(&seen, subject_of);
     for (uint32_t i = end; !error && i > first; i--) {
-        struct event *e = topic_history_at(&topic->history, i - 1);
-        uint64_t offset = out->first_offset + (i - 1);
-        if (e->place_count > 1) {
-            out->next_offset = offset;
+        struct event *e = topic_history_at(history, i - 1);
+        if (e->key.len && map_get(&seen, event_subject(e)))
             continue;
-        }
-        if (e->key.len && map_get(seen, e->key)) {
-            out->superseded++;
-            out->from = offset;
-            out->to = out->to ? out->to : offset;
-            continue;
-        }
-        out->events[room - ++out->count] = event_ref(e);
-        error = e->key.len ? map_try_put(seen, e) : 0;
+        events[--at] = e;
+        error = e->key.len ? map_try_put(&seen, e) : 0;
     }
-    memmove(out->events, out->events + (room - out->count), out->count * sizeof(struct event *));
-    return error;
+    map_fini(&seen);
+    return error ? error : (int)(end - first - at);
 }
 
-static void release_latest(struct latest_read *out)
+/* Keeps the oldest of what was selected up to max_bytes, but one at least. */
+static void cut(struct latest_read *out, unsigned selected, size_t max_bytes)
 {
-    for (unsigned i = 0; i < out->count; i++)
-        event_unref(out->events[i]);
-    memory_free(out->events);
-    *out = (struct latest_read){0};
+    size_t bytes = 0;
+    while (out->count < selected && (out->count == 0 || bytes <= max_bytes))
+        bytes += event_ref(out->events[out->count++])->data.len;
+    if (out->count < selected)
+        out->end = out->events[out->count - 1]->seq;
+}
+
+/* Counts what was passed over up to the end of the read. */
+static void count_superseded(const struct topic *topic, uint32_t first, struct latest_read *out)
+{
+    unsigned kept = 0;
+    uint32_t end = topic_history_after(&topic->history, out->end);
+    for (uint32_t i = first; i < end; i++) {
+        if (kept < out->count && out->events[kept] == topic_history_at(&topic->history, i)) {
+            kept++;
+            continue;
+        }
+        out->to = out->first_offset + i;
+        if (out->superseded++ == 0)
+            out->from = out->to;
+    }
+    out->next_offset = out->first_offset + (end > first ? end : first);
+}
+
+/* Where in history a read that begins at `first` ends, at most at `end`; *until is lowered with it.
+ */
+static uint32_t latest_end(const struct topic_history *history, uint32_t first, uint32_t end,
+                           uint64_t *until)
+{
+    if (end < first)
+        end = first;
+    if (end - first > HUB_LATEST_MAX) {
+        end = first + HUB_LATEST_MAX;
+        *until = topic_history_at(history, end - 1)->seq;
+    }
+    for (uint32_t i = first; i < end; i++)
+        if (topic_history_at(history, i)->place_count > 1) {
+            *until = topic_history_at(history, i)->seq - 1;
+            return i;
+        }
+    return end;
 }
 
 int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
-                    struct latest_read *out)
+                    size_t max_bytes, struct latest_read *out)
 {
-    struct map seen;
-    map_init(&seen, key_of);
     pthread_mutex_lock(&h->lock);
     uint32_t first = topic_history_after(&topic->history, position);
-    uint32_t end = topic_history_after(&topic->history, until);
-    if (end < first)
-        end = first;
+    uint32_t end =
+        latest_end(&topic->history, first, topic_history_after(&topic->history, until), &until);
     *out = (struct latest_read){
         .events = memory_try_alloc((end - first) * sizeof(struct event *)),
+        .end = until,
         .first_offset = topic_first_offset(topic),
-        .next_offset = topic_first_offset(topic) + end,
     };
-    int error = out->events ? select_latest(topic, first, end, &seen, out) : FAN_E_NO_MEMORY;
-    if (error)
-        release_latest(out);
+    int selected = FAN_E_NO_MEMORY;
+    if (out->events)
+        selected = select_latest(&topic->history, first, end, out->events);
+    if (selected >= 0) {
+        memmove(out->events, out->events + (end - first) - selected,
+                (size_t)selected * sizeof(struct event *));
+        cut(out, (unsigned)selected, max_bytes);
+        count_superseded(topic, first, out);
+    } else {
+        memory_free(out->events);
+        *out = (struct latest_read){0};
+    }
     pthread_mutex_unlock(&h->lock);
-    map_fini(&seen);
-    return error;
+    return selected < 0 ? selected : 0;
 }
 
 /* ---- Pages ---- */

@@ -122,6 +122,17 @@ static int make_workers(struct server *s, struct buf *why)
     return 0;
 }
 
+static int publish_for_api(void *arg, struct slice topic, struct slice type, struct slice source,
+                           struct slice data)
+{
+    const struct server_event event = {
+        .topic = topic, .type = type, .data = data, .source = source};
+    struct buf why = {0};
+    int error = server_publish(arg, &event, &why);
+    buf_fini(&why);
+    return error;
+}
+
 static void prepare_api(struct server *s)
 {
     s->app = (struct http_app){.request = server_request, .context = &s->api};
@@ -131,6 +142,7 @@ static void prepare_api(struct server *s)
         .health = server_health,
         .metrics = server_metrics,
         .presence = server_presence,
+        .publish = publish_for_api,
         .arg = s,
     };
     s->api.version = FANFARE_VERSION;

@@ -650,7 +650,7 @@ static void test_newest_of_each_key(void **state)
     for (unsigned i = 0; i < 7; i++)
         publish(hub, .topics = {"channel:search"}, .key = keys[i]);
     struct latest_read read;
-    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, &read), 0);
+    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, 1 << 20, &read), 0);
     assert_int_equal(read.count, 4);
     assert_int_equal(read.events[0]->seq, 3);
     assert_int_equal(read.events[1]->seq, 5);
@@ -669,22 +669,96 @@ static void test_newest_of_each_key(void **state)
     hub_leave(hub, 0, 0, topic, true);
 }
 
+static void release(struct latest_read *read)
+{
+    for (unsigned i = 0; i < read->count; i++)
+        event_unref(read->events[i]);
+    memory_free(read->events);
+}
+
+/* A component and a feature of the same name are two things. */
+static void test_keys_belong_to_types(void **state)
+{
+    (void)state;
+    struct latest_read read;
+    struct topic *topic = follow(0, "channel:search").topic;
+    publish(hub, .topics = {"channel:search"}, .type = "one", .key = "auth");
+    publish(hub, .topics = {"channel:search"}, .type = "two", .key = "auth");
+    publish(hub, .topics = {"channel:search"}, .type = "one", .key = "auth");
+    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, 1 << 20, &read), 0);
+    assert_int_equal(read.count, 2);
+    assert_int_equal(read.events[0]->seq, 2);
+    assert_int_equal(read.events[1]->seq, 3);
+    release(&read);
+    hub_leave(hub, 0, 0, topic, true);
+}
+
+/* What does not fit is read the next time, from the end of this one, and counted then. */
+static void test_latest_in_pieces(void **state)
+{
+    (void)state;
+    struct latest_read read;
+    uint64_t superseded = 0, position = 0;
+    unsigned got = 0;
+    struct topic *topic = follow(0, "channel:search").topic;
+    for (unsigned i = 0; i < 60; i++)
+        publish(hub, .topics = {"channel:search"}, .key = i % 3 ? NULL : "k",
+                .data = "{\"n\":12345}");
+    do {
+        assert_int_equal(hub_read_latest(hub, topic, position, 60, 40, &read), 0);
+        assert_in_range(read.count, 1, 4);
+        assert_true(read.end > position);
+        assert_int_equal(read.next_offset, read.end + 1);
+        superseded += read.superseded;
+        got += read.count;
+        position = read.end;
+        release(&read);
+    } while (position < 60);
+    assert_int_equal(got, 41);
+    assert_int_equal(superseded, 19);
+    hub_leave(hub, 0, 0, topic, true);
+}
+
+static void test_latest_looks_only_so_far(void **state)
+{
+    (void)state;
+    struct latest_read read;
+    struct topic *topic = follow(0, "session:a").topic;
+    for (unsigned i = 0; i < HUB_LATEST_MAX + 5; i++)
+        publish(hub, .topics = {"session:a"}, .key = "k");
+    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, 1 << 20, &read), 0);
+    assert_int_equal(read.count, 1);
+    assert_int_equal(read.end, HUB_LATEST_MAX);
+    assert_int_equal(read.superseded, HUB_LATEST_MAX - 1);
+    release(&read);
+    assert_int_equal(hub_read_latest(hub, topic, read.end, UINT64_MAX, 1 << 20, &read), 0);
+    assert_int_equal(read.count, 1);
+    assert_int_equal(read.superseded, 4);
+    release(&read);
+    hub_leave(hub, 0, 0, topic, true);
+}
+
 /* An event of several topics counts in each of them: the newest of one says nothing about it. */
-static void test_newest_leaves_out_events_of_several_topics(void **state)
+static void test_latest_stops_before_an_event_of_several_topics(void **state)
 {
     (void)state;
     struct topic *topic = follow(0, "channel:search").topic;
     publish(hub, .topics = {"channel:search"}, .key = "k");
+    publish(hub, .topics = {"channel:search"}, .key = "k");
     publish(hub, .topics = {"channel:search", "session:a"}, .key = "k");
     publish(hub, .topics = {"channel:search"}, .key = "k");
     struct latest_read read;
-    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, &read), 0);
+    assert_int_equal(hub_read_latest(hub, topic, 0, UINT64_MAX, 1 << 20, &read), 0);
     assert_int_equal(read.count, 1);
-    assert_int_equal(read.events[0]->seq, 3);
+    assert_int_equal(read.events[0]->seq, 2);
     assert_int_equal(read.superseded, 1);
-    assert_int_equal(read.next_offset, 2);
-    event_unref(read.events[0]);
-    memory_free(read.events);
+    assert_int_equal(read.end, 2);
+    assert_int_equal(read.next_offset, 3);
+    release(&read);
+    assert_int_equal(hub_read_latest(hub, topic, 2, UINT64_MAX, 1 << 20, &read), 0);
+    assert_int_equal(read.count, 0);
+    assert_int_equal(read.end, 2);
+    release(&read);
     hub_leave(hub, 0, 0, topic, true);
 }
 
@@ -862,7 +936,10 @@ int main(void)
         TEST(test_join_detaches_what_is_pending),
         TEST(test_inbox_overflow),
         TEST(test_newest_of_each_key),
-        TEST(test_newest_leaves_out_events_of_several_topics),
+        TEST(test_keys_belong_to_types),
+        TEST(test_latest_in_pieces),
+        TEST(test_latest_looks_only_so_far),
+        TEST(test_latest_stops_before_an_event_of_several_topics),
         TEST(test_pages),
         TEST(test_listings),
         TEST(test_rates),
