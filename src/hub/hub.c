@@ -148,9 +148,12 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out)
     struct topic *t = topic_try_new(name, parsed.kind, h->config.workers);
     if (!t)
         return FAN_E_NO_MEMORY;
+    if (map_try_put(&h->topics, t) != 0) {
+        topic_unref(t);
+        return FAN_E_NO_MEMORY;
+    }
     t->epoch = epoch_of(h, name);
     t->birth_seq = h->seq;
-    map_put(&h->topics, t);
     hub_touch_topic(h, t);
     *out = t;
     return 0;
