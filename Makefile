@@ -53,8 +53,12 @@ docs: all ## Write again what is generated from the program's tables
 	@cmake --build --preset release --target docs
 	build/release/fanfare config --docs >docs/configuration.md
 
+.PHONY: examples
+examples: packages-build build/release/build.ninja ## Build the C examples: build/release/examples
+	@cmake --build --preset release --target examples
+
 .PHONY: install
-install: all ## Install program, manual and completion under PREFIX=/usr/local
+install: all ## Install program, library, manual and completion under PREFIX=/usr/local
 	cmake --install build/release --prefix $(PREFIX)
 
 .PHONY: packages-build packages-test packages-lint

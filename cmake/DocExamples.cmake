@@ -15,3 +15,7 @@ endfunction()
 
 fanfare_doc_example(watching watching.md fanfare_source)
 fanfare_doc_example(checkpoint watching.md fanfare_source)
+fanfare_doc_example(embedding c-library.md fanfare_shared)
+fanfare_doc_example(endpoint c-library.md fanfare_shared)
+fanfare_doc_example(remote c-library.md fanfare_shared)
+set_tests_properties(docs/remote PROPERTIES DEPENDS docs/embedding)

@@ -9,7 +9,7 @@
  *   ws://127.0.0.1:8000/api/build/stream/example_session
  *
  * What is written below .buildrunner in the current directory is published to that session, and
- * every two seconds the demo takes its build a step further.
+ * every second the demo takes its build a step further.
  */
 #include <fanfare/broadcast.h>
 #include <fanfare/server.h>
@@ -20,7 +20,7 @@
 #include <time.h>
 
 #define SESSION "example_session"
-#define STEP_S  2
+#define STEP_S  1
 
 static const char *const components[] = {"database", "auth_service", "api_server", "web_client"};
 enum { COMPONENTS = sizeof components / sizeof *components, STEPS = 4 };

@@ -91,8 +91,8 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
 int conn_send_copy(struct conn *c, struct slice text);
 
 /* For an answer that may be larger than the control queue's limit. It is not counted there, so that
- * small answers behind it find room; the connection is closed like one whose control queue overflows
- * when OUT_LARGE_MAX bytes of such answers wait already. */
+ * small answers behind it find room; the connection is closed like one whose control queue
+ * overflows when OUT_LARGE_MAX bytes of such answers wait already. */
 int conn_send_large(struct conn *c, struct slice text);
 
 /* For bodies of HTTP answers and answers to publishers, whose senders look at conn_waiting
@@ -106,7 +106,8 @@ uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq);
 /* All bytes waiting. */
 uint64_t conn_waiting(const struct conn *c);
 
-/* Whether bytes wait and some left within about the last `ms` milliseconds: the peer still reads. */
+/* Whether bytes wait and some left within about the last `ms` milliseconds: the peer still reads.
+ */
 bool conn_is_moving(const struct conn *c, uint64_t ms);
 
 /* Sends one shared buffer to a connection with nothing else waiting, in this turn's batch, or

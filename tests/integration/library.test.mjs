@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import WebSocket from 'ws';
-import { binary, ms, openWs, RawConnection, request, Server, startServer, temporaryDirectory, test,
+import { binary, ms, RawConnection, Server, startServer, temporaryDirectory, test,
     uniqueName, upgradeHead, waitFor, within } from './harness.mjs';
 
 const example = (name) => path.join(path.dirname(binary), 'examples', name);

@@ -83,8 +83,8 @@ static void test_map_put_get_remove(void **state)
         assert_ptr_equal(map_get(&m, item_key(&items[i])), i % 2 ? &items[i] : NULL);
     assert_int_equal(m.count, COUNT / 2);
     size_t seen = 0;
-    MAP_EACH(i, &m)
-    seen++;
+    MAP_EACH (i, &m)
+        seen++;
     assert_int_equal(seen, COUNT / 2);
     map_fini(&m);
     memory_free(items);

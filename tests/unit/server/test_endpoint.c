@@ -1,8 +1,8 @@
 /* WebSocket endpoints of an embedding program: callbacks, sending from any thread, backpressure. */
 #include "../test.h"
 
-#include "embedding.h"
 #include "fanfare/error.h"
+#include "server/embedding.h"
 
 /* What one endpoint has seen. */
 struct record {

@@ -3,8 +3,8 @@
 
 #include <signal.h>
 
-#include "embedding.h"
 #include "fanfare/broadcast.h"
+#include "server/embedding.h"
 
 /* ---- Options ---- */
 
