@@ -6,6 +6,7 @@
 #include "api/intake.h"
 #include "base/memory.h"
 #include "fanfare/error.h"
+#include "net/conn_log.h"
 #include "net/ws_conn.h"
 
 /* Kept in conn.protocol. */
@@ -83,6 +84,8 @@ static void on_closed(struct ws_conn *ws)
     struct publisher *p = publisher_of(ws);
     if (!p)
         return;
+    conn_log(&ws->conn, "close", "publish",
+             LOG_TEXT("reason", ws->conn.close_reason ? ws->conn.close_reason : "closed"));
     intake_fini(&p->intake);
     memory_free(p);
     ws->conn.protocol = NULL;
@@ -126,7 +129,10 @@ void api_publish_socket(struct api_request *r)
                         : NULL,
         .state = p,
     };
-    if (!ws_accept(x, &options)) {
+    x->lasting = true;
+    if (ws_accept(x, &options)) {
+        conn_log(x->conn, "connect", "publish", LOG_SLICE("path", x->request->path));
+    } else {
         intake_fini(&p->intake);
         memory_free(p);
     }

@@ -23,49 +23,97 @@
 static atomic_int current_level = LOG_INFO;
 static atomic_bool as_json;
 static atomic_int out_fd = STDERR_FILENO;
+static atomic_bool failing; /* the last line could not be written */
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *path;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+/* What is left for the quote, the brace and the newline at the end of a line that was cut. */
+#define CLOSING 4
 
 struct line {
     char text[LINE_SIZE];
     size_t len;
 };
 
-static void put(struct line *line, const char *text, size_t n)
+/* Puts all of the text or, when the line is full, none of it. */
+static bool put(struct line *line, const char *text, size_t n)
 {
-    size_t room = LINE_SIZE - 2 - line->len; /* always room for a brace and the newline */
-    if (n > room)
-        n = room;
+    if (n > LINE_SIZE - CLOSING - line->len)
+        return false;
     memcpy(line->text + line->len, text, n);
     line->len += n;
+    return true;
 }
 
-static void put_text(struct line *line, const char *text)
+static bool put_text(struct line *line, const char *text)
 {
-    put(line, text, strlen(text));
+    return put(line, text, strlen(text));
 }
 
-/* As the inside of a JSON string, which also suits the text form. */
+/* Always has room, CLOSING times. */
+static void put_closing(struct line *line, char c)
+{
+    line->text[line->len++] = c;
+}
+
+static size_t size_from_lead(unsigned char c)
+{
+    if (c < 0x80)
+        return 1;
+    if (c < 0xc2 || c > 0xf4)
+        return 0;
+    return c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* The bytes of the code point at the beginning (RFC 3629, 4); 0: none begins there. */
+static size_t code_point_size(const unsigned char *s, size_t len)
+{
+    size_t n = size_from_lead(s[0]);
+    if (n == 0 || n > len)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
+    return overlong || outside ? 0 : n;
+}
+
+/* As the inside of a JSON string, which also suits the text form. What does not fit is cut. */
 static void put_escaped(struct line *line, struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
+    while (s.len) {
+        const unsigned char *c = (const unsigned char *)s.ptr;
+        size_t n = code_point_size(c, s.len);
         char escape[8];
-        if (c == '"' || c == '\\')
-            put(line, (char[]){'\\', (char)c}, 2);
-        else if (c < 0x20 || c == 0x7f)
-            put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
+        bool fits;
+        if (n == 0)
+            fits = put_text(line, "\\ufffd");
+        else if (*c == '"' || *c == '\\')
+            fits = put(line, (char[]){'\\', (char)*c}, 2);
+        else if (*c < 0x20 || *c == 0x7f)
+            fits = put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *c));
         else
-            put(line, (const char *)&s.ptr[i], 1);
+            fits = put(line, s.ptr, n);
+        if (!fits)
+            return;
+        s = slice_skip(s, n ? n : 1);
     }
 }
 
-static void put_number(struct line *line, uint64_t number)
+/* `before`, the name, `between`, and then the number or the beginning of the text. False: no room.
+ */
+static bool put_name(struct line *line, const char *before, const struct log_field *field,
+                     const char *between)
 {
-    char digits[24];
-    put(line, digits, (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number));
+    char head[96];
+    int n = snprintf(head, sizeof head, "%s%s%s", before, field->name, between);
+    if (field->kind == LOG_FIELD_U64)
+        n = snprintf(head, sizeof head, "%s%s%s%llu", before, field->name, between,
+                     (unsigned long long)field->number);
+    return n > 0 && (size_t)n < sizeof head && put(line, head, (size_t)n);
 }
 
 static bool needs_quotes(struct slice s)
@@ -87,20 +135,20 @@ static void put_json(struct line *line, const char *time, const char *level, con
     put_text(line, topic);
     put_text(line, "\",\"message\":\"");
     put_escaped(line, slice_from(message));
-    put_text(line, "\"");
-    for (; fields->name; fields++) {
-        put_text(line, ",\"");
-        put_text(line, fields->name);
-        put_text(line, "\":");
-        if (fields->kind == LOG_FIELD_U64) {
-            put_number(line, fields->number);
-        } else {
-            put_text(line, "\"");
-            put_escaped(line, fields->text);
-            put_text(line, "\"");
-        }
+    bool full = !put_text(line, "\"");
+    if (full)
+        put_closing(line, '"');
+    for (; !full && fields->name; fields++) {
+        bool number = fields->kind == LOG_FIELD_U64;
+        full = !put_name(line, ",\"", fields, number ? "\":" : "\":\"");
+        if (full || number)
+            continue;
+        put_escaped(line, fields->text);
+        full = !put_text(line, "\"");
+        if (full)
+            put_closing(line, '"');
     }
-    put_text(line, "}");
+    put_closing(line, '}');
 }
 
 static void put_plain(struct line *line, const char *time, const char *level, const char *topic,
@@ -114,17 +162,14 @@ static void put_plain(struct line *line, const char *time, const char *level, co
     put_text(line, ": ");
     put_escaped(line, slice_from(message));
     for (; fields->name; fields++) {
-        put_text(line, " ");
-        put_text(line, fields->name);
-        put_text(line, "=");
-        if (fields->kind == LOG_FIELD_U64) {
-            put_number(line, fields->number);
+        bool quotes = fields->kind == LOG_FIELD_TEXT && needs_quotes(fields->text);
+        if (!put_name(line, " ", fields, quotes ? "=\"" : "=") || fields->kind == LOG_FIELD_U64)
             continue;
-        }
-        bool quotes = needs_quotes(fields->text);
-        put_text(line, quotes ? "\"" : "");
         put_escaped(line, fields->text);
-        put_text(line, quotes ? "\"" : "");
+        if (quotes && !put_text(line, "\"")) {
+            put_closing(line, '"');
+            return;
+        }
     }
 }
 
@@ -141,10 +186,16 @@ void log_write(enum log_level level, const char *topic, const char *message,
     clock_format(clock_wall_ms(), time);
     bool json = atomic_load_explicit(&as_json, memory_order_relaxed);
     (json ? put_json : put_plain)(&line, time, level_names[level], topic, message, fields);
-    line.text[line.len++] = '\n';
-    ssize_t written =
-        write(atomic_load_explicit(&out_fd, memory_order_relaxed), line.text, line.len);
-    (void)written; /* a log that cannot be written is no reason to stop */
+    put_closing(&line, '\n');
+    int fd = atomic_load_explicit(&out_fd, memory_order_relaxed);
+    if (write(fd, line.text, line.len) >= 0) {
+        if (atomic_load_explicit(&failing, memory_order_relaxed))
+            atomic_store(&failing, false);
+    } else if (fd != STDERR_FILENO && !atomic_exchange(&failing, true)) {
+        /* No reason to stop, but to say so, once. */
+        dprintf(STDERR_FILENO, "fanfare: cannot write to the log file: %s; its lines are lost\n",
+                strerror(errno));
+    }
 }
 
 /* A new descriptor takes the old one's number, so that a thread that is just writing to it writes

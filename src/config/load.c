@@ -411,12 +411,12 @@ void config_session_of_directory(const char *path, struct buf *session)
     char *absolute = realpath(path, NULL);
     const char *name = strrchr(absolute ? absolute : path, '/');
     name = name ? name + 1 : path;
-    size_t len = strnlen(name, 128);
+    size_t len = strnlen(name, 128), at = session->len;
     for (size_t i = 0; i < len; i++) {
         bool allowed = http_identifier_valid(slice_of(name + i, 1));
         buf_append_char(session, allowed ? name[i] : '-');
     }
-    if (session->len == 0)
+    if (session->len == at)
         BUF_LITERAL(session, "root");
     free(absolute);
 }

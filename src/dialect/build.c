@@ -17,6 +17,7 @@
 #include "dialect/resume.h"
 #include "dialect/type_filter.h"
 #include "fanfare/error.h"
+#include "net/conn_log.h"
 
 /* ---- Events on the wire ---- */
 
@@ -359,8 +360,8 @@ static const struct ws_ops build_ws_ops = {
 
 static void send_greeting(struct client *c, const struct join_result *r)
 {
-    char id[CONNECTION_ID_SIZE];
-    client_connection_id(c, id);
+    char id[CONN_ID_SIZE];
+    conn_format_id(&c->ws.conn, id);
     struct buf *out = begin(c, "connection");
     BUF_LITERAL(out, ",\"status\":\"connected\"");
     add_session(c, out);

@@ -1,15 +1,12 @@
 /* Clients and delivery; see client.h. */
 #include "dialect/client.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "codec/cursor.h"
 #include "codec/deflate.h"
 #include "fanfare/error.h"
+#include "net/conn_log.h"
 
 /* Members are fetched ahead by this many, because each is a cache miss of its own. */
 #define PREFETCH 6
@@ -52,15 +49,10 @@ static bool deliver_one(void *arg, struct subscriber *s, const struct frames *fr
     struct client *c = client_from_subscriber(s);
     struct delivery *d = arg;
     NET_STAT(d->worker, bytes_out, frames->length);
-    if (s->catch_up) { /* a piece of history: comes only when nothing waits */
-        if (!c->ws.close_sent)
-            conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
-                      frames->first_seq);
-        return true;
-    }
     if (c->ws.close_sent)
         return true;
-    if (conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
+    enum out_class kind = frames->history ? OUT_HISTORY : OUT_EVENTS;
+    if (conn_send(&c->ws.conn, kind, frames->bytes, frames->offset, frames->length,
                   frames->first_seq) == FAN_E_LIMIT) {
         lag(c, frames);
         return false;
@@ -70,9 +62,9 @@ static bool deliver_one(void *arg, struct subscriber *s, const struct frames *fr
 
 static bool ready(void *arg, struct subscriber *s)
 {
-    const struct conn *c = &client_from_subscriber(s)->ws.conn;
+    const struct ws_conn *ws = &client_from_subscriber(s)->ws;
     (void)arg;
-    return c->state == CONN_OPEN && !c->out;
+    return ws->conn.state == CONN_OPEN && !ws->conn.out && !ws->close_sent;
 }
 
 static void caught_up(void *arg, struct subscriber *s, uint64_t missed)
@@ -156,51 +148,15 @@ bool delivery_after_flush(struct worker *w)
 
 /* ---- Clients ---- */
 
-static uint64_t id_key(void)
-{
-    static atomic_uint_least64_t key;
-    uint64_t k = atomic_load(&key), fresh = 0;
-    while (k == 0) {
-        fresh = random_u64() | 1;
-        if (atomic_compare_exchange_strong(&key, &k, fresh))
-            k = fresh;
-    }
-    return k;
-}
-
-/* Ids are derived, not stored: a bijection (so they are unique) of the connection's number, keyed
- * per process (so that nobody can tell who connected before or after). */
-void client_connection_id(const struct client *c, char out[CONNECTION_ID_SIZE])
-{
-    uint64_t x = c->ws.conn.id ^ id_key();
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
-    snprintf(out, CONNECTION_ID_SIZE, "conn-%016llx", (unsigned long long)x);
-}
-
-static void log_client(struct client *c, const char *what, const char *reason)
-{
-    char id[CONNECTION_ID_SIZE];
-    client_connection_id(c, id);
-    log_info("websocket", what, LOG_TEXT("dialect", c->dialect->name),
-             LOG_TEXT("address", c->ws.conn.peer->text), LOG_TEXT("user", "anonymous"),
-             LOG_TEXT("connection", id), LOG_TEXT("reason", reason));
-}
-
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect)
 {
     struct client *c = client_from_conn(x->conn);
     struct delivery *d = client_delivery(c);
-    char id[CONNECTION_ID_SIZE];
     c->dialect = dialect;
     c->since_ms = clock_wall_ms();
     subscriber_init(&c->subscriber, &d->fanout);
     atomic_fetch_add_explicit(&d->clients[dialect->index], 1, memory_order_relaxed);
-    client_connection_id(c, id);
-    log_info("websocket", "connect", LOG_TEXT("dialect", dialect->name),
-             LOG_TEXT("address", x->conn->peer->text), LOG_TEXT("user", "anonymous"),
-             LOG_TEXT("connection", id), LOG_SLICE("path", x->request->path));
+    conn_log(x->conn, "connect", dialect->name, LOG_SLICE("path", x->request->path));
     return c;
 }
 
@@ -214,7 +170,8 @@ void delivery_conn_closed(struct conn *conn)
         c->dialect->closed(c);
     subscriber_fini(&c->subscriber);
     atomic_fetch_sub_explicit(&d->clients[c->dialect->index], 1, memory_order_relaxed);
-    log_client(c, "close", conn->close_reason ? conn->close_reason : "closed");
+    conn_log(conn, "close", c->dialect->name,
+             LOG_TEXT("reason", conn->close_reason ? conn->close_reason : "closed"));
     c->dialect = NULL;
 }
 

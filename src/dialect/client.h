@@ -78,10 +78,6 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
 
-#define CONNECTION_ID_SIZE 24
-/* "conn-…": unique and not guessable from others' ids. */
-void client_connection_id(const struct client *c, char out[CONNECTION_ID_SIZE]);
-
 /* Says goodbye to a client because the server goes. */
 void client_shutdown(struct client *c);
 

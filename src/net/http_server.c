@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
+#include "net/peer.h"
 #include "net/worker.h"
 
 #define IDLE_MS     75000      /* between requests */
@@ -95,6 +97,21 @@ void http_reply(struct http_exchange *x, int status, const char *type, struct sl
     answer_complete(x);
 }
 
+/* What was refused to connections that would stay, and what a rule or limit refused to others; that
+ * a request was wrong in itself its sender learns from the answer. */
+static void log_refusal(const struct http_exchange *x, int status, struct slice reason)
+{
+    const struct http_request *r = x->request;
+    bool handshake = r->upgrade || http_header_get(r, "Sec-WebSocket-Key").ptr;
+    if (!x->lasting && !handshake && status != 401 && status != 403 && status != 408 &&
+        status != 429 && status != 503)
+        return;
+    log_warn(x->lasting || handshake ? "websocket" : "http", "refused", LOG_SLICE("reason", reason),
+             LOG_U64("status", status), LOG_TEXT("address", x->conn->peer->text),
+             LOG_SLICE("host", http_header_get(r, "Host")),
+             LOG_SLICE("origin", http_header_get(r, "Origin")), LOG_SLICE("path", r->path));
+}
+
 void http_reply_error(struct http_exchange *x, int status, const char *code, const char *format,
                       ...)
 {
@@ -103,6 +120,8 @@ void http_reply_error(struct http_exchange *x, int status, const char *code, con
     va_start(args, format);
     buf_vprintf(&message, format, args);
     va_end(args);
+    if (x->request && !x->answered)
+        log_refusal(x, status, buf_slice(&message));
     buf_printf(&body, "{\"error\":{\"status\":%d,\"code\":", status);
     json_append_string(&body, slice_from(code));
     BUF_LITERAL(&body, ",\"message\":");

@@ -29,6 +29,7 @@ struct http_exchange {
     void (*abort)(struct http_exchange *x);   /* the connection ends first: release data */
     void *data;
     bool body_done, answered, streaming, chunked, keep_alive, stopped;
+    bool lasting; /* asks for a connection that stays: its refusal is worth a line in the log */
 };
 
 struct http_app {

@@ -197,15 +197,31 @@ void listeners_resume(struct worker *w)
     }
 }
 
+struct refusal {
+    const char *status, *code, *message;
+};
+
+static const struct refusal server_is_full = {
+    "503 Service Unavailable", "connections",
+    "the server has as many connections as it may (limits.connections)"};
+
+static const struct refusal address_is_full = {
+    "429 Too Many Requests", "connections_per_address",
+    "too many connections from this address (limits.connections_per_address)"};
+
 /* A refusal that costs nothing: the connection has said nothing yet. */
-static void refuse(int fd, bool tls, const char *status, const char *reason)
+static void refuse(int fd, bool tls, const char *address, const struct refusal *r)
 {
-    char text[512];
-    int n = snprintf(text, sizeof text,
-                     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                     "Retry-After: 5\r\nContent-Length: %zu\r\n\r\n%s",
-                     status, strlen(reason), reason);
+    char body[256], text[512];
+    log_warn("websocket", "refused", LOG_TEXT("reason", r->message), LOG_TEXT("address", address));
     if (!tls) {
+        snprintf(body, sizeof body,
+                 "{\"error\":{\"status\":%.3s,\"code\":\"%s\",\"message\":\"%s\"}}\n", r->status,
+                 r->code, r->message);
+        int n = snprintf(text, sizeof text,
+                         "HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                         "Retry-After: 5\r\nContent-Length: %zu\r\n\r\n%s",
+                         r->status, strlen(body), body);
         ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)sent;
         shutdown(fd, SHUT_WR);
@@ -220,22 +236,18 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *add
     char text[PEER_TEXT_SIZE];
     int one = 1;
     uint64_t most = NET_LIMIT(w, connections);
+    peer_format(address, text);
     if (most && atomic_load(&w->shared->connections) >= most) {
         NET_STAT(w, refused_limit, 1);
-        refuse(fd, l->tls, "503 Service Unavailable",
-               "{\"error\":{\"code\":\"connections\",\"message\":\"the server has as many "
-               "connections as it may (limits.connections)\"}}\n");
+        refuse(fd, l->tls, text, &server_is_full);
         return;
     }
-    peer_format(address, text);
     bool exempt = w->shared->trusted && w->shared->trusted(w->shared->trusted_arg, text);
     int error = peer_take(w->shared->peers, slice_from(text), exempt,
                           (uint32_t)NET_LIMIT(w, connections_per_address), &peer);
     if (error) {
         NET_STAT(w, refused_address, 1);
-        refuse(fd, l->tls, "429 Too Many Requests",
-               "{\"error\":{\"code\":\"connections_per_address\",\"message\":\"too many "
-               "connections from this address (limits.connections_per_address)\"}}\n");
+        refuse(fd, l->tls, text, &address_is_full);
         return;
     }
     if (address->ss_family != AF_UNIX)

@@ -1,7 +1,6 @@
 /*
  * From a request to its handler: access rules, then the API's and the dialects' routes.
  */
-#include "base/log.h"
 #include "base/memory.h"
 #include "config/address.h"
 #include "fanfare/error.h"
@@ -111,10 +110,6 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
     if (request.origin.ptr)
         http_add_header(x, "Vary", "Origin");
     if (!verdict.allowed) {
-        log_warn(request.handshake ? "websocket" : "http", "refused",
-                 LOG_TEXT("reason", verdict.message), LOG_SLICE("origin", request.origin),
-                 LOG_SLICE("host", request.host), LOG_SLICE("path", path),
-                 LOG_TEXT("address", x->conn->peer->text));
         http_reply_error(x, 403, verdict.code, "%s", verdict.message);
         return false;
     }
@@ -185,6 +180,7 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
 {
     struct api_request r = {.exchange = x};
     unsigned count = count_parameters(dialect->path);
+    x->lasting = true;
     memcpy(r.values, values, sizeof r.values);
     if (!decode_values(&r, count))
         bad_escape(x);

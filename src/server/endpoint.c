@@ -147,6 +147,7 @@ void endpoint_accept(struct http_exchange *x, const struct endpoint *e, struct s
 {
     const char *protocol = select_protocol(x->request, e);
     struct fan_websocket *ws = websocket_new(x, e, path, protocol);
+    x->lasting = true;
     if (!ws) {
         NET_STAT(x->conn->worker, no_memory, 1);
         http_reply_error(x, 503, "out_of_memory", "not enough memory for this connection");

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "codec/json.h"
+#include "net/conn_log.h"
 #include "server/private.h"
 
 struct round {
@@ -18,8 +19,8 @@ struct round {
 
 static void append_client(struct buf *out, struct client *c)
 {
-    char id[CONNECTION_ID_SIZE], since[CLOCK_TEXT_SIZE];
-    client_connection_id(c, id);
+    char id[CONN_ID_SIZE], since[CLOCK_TEXT_SIZE];
+    conn_format_id(&c->ws.conn, id);
     clock_format(c->since_ms, since);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');

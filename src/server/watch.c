@@ -42,28 +42,17 @@ static bool has_checkpoint(void *arg, const char *checkpoint_id)
     return hub_has_checkpoint(w->server->hub, slice_from(w->topic), slice_from(checkpoint_id));
 }
 
-/* The session: as given, else configured, else the directory's name. */
-static int name_session(const struct config *config, const char *path, struct slice given,
-                        struct buf *topic, struct buf *why)
+/* The session: as given, else configured, else after the directory, as `fanfare watch` names it. */
+static void name_topic(const struct config *config, const char *path, struct slice given,
+                       struct buf *topic)
 {
-    char *absolute = realpath(path, NULL);
-    const char *last = absolute ? strrchr(absolute, '/') : NULL;
-    struct slice name = given;
-    struct topic_name parsed;
-    const char *reason;
-    if (!name.len && config->session[0])
-        name = slice_from(config->session);
-    if (!name.len && last)
-        name = slice_from(last + 1);
-    buf_printf(topic, "session:%.*s", SLICE_ARG(name));
-    int error = topic_name_parse(buf_slice(topic), &parsed, &reason);
-    if (error)
-        buf_printf(why,
-                   "--watch %s: the session \"%.*s\" is no valid id: %s; name one with "
-                   "--watch PATH=SESSION",
-                   path, SLICE_ARG(name), reason);
-    free(absolute);
-    return error;
+    BUF_LITERAL(topic, "session:");
+    if (given.len)
+        buf_append_slice(topic, given);
+    else if (config->session[0])
+        buf_append_text(topic, config->session);
+    else
+        config_session_of_directory(path, topic);
 }
 
 static int start_one(struct server *s, const char *item, struct buf *why)
@@ -77,12 +66,10 @@ static int start_one(struct server *s, const char *item, struct buf *why)
     w->path = memory_copy_string(path);
     w->next = s->watches;
     s->watches = w;
-    int error = name_session(s->config, w->path, session, &topic, why);
+    name_topic(s->config, w->path, session, &topic);
     w->topic = memory_copy_string(buf_slice(&topic));
     buf_fini(&topic);
-    if (error)
-        return error;
-    error = fan_watcher_new(
+    int error = fan_watcher_new(
         &(struct fan_watcher_options){
             .path = w->path,
             .directory = s->config->watch_directory,
@@ -92,7 +79,7 @@ static int start_one(struct server *s, const char *item, struct buf *why)
         },
         &w->watcher, &problem);
     if (error)
-        buf_printf(why, "--watch %s: %s", w->path, problem.message);
+        buf_printf(why, "--watch %s", problem.message); /* begins with the path */
     else
         log_info("watch", "watching", LOG_TEXT("path", w->path), LOG_TEXT("topic", w->topic));
     return error;

@@ -17,6 +17,7 @@
 #include "codec/utf8.h"
 #include "dialect/client.h"
 #include "fanfare/error.h"
+#include "net/conn_log.h"
 #include "net/worker.h"
 #include "server/endpoint.h"
 
@@ -109,18 +110,9 @@ void fan_websocket_unref(struct fan_websocket *ws)
     memory_free(ws);
 }
 
-static void log_connection(const struct fan_websocket *ws, const char *what, const char *reason)
-{
-    char id[CONNECTION_ID_SIZE];
-    client_connection_id(client_from_ws(ws->conn), id);
-    log_info("websocket", what, LOG_TEXT("dialect", "endpoint"), LOG_TEXT("address", ws->address),
-             LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id), LOG_TEXT("path", ws->path),
-             LOG_TEXT("reason", reason));
-}
-
 void websocket_open(struct fan_websocket *ws)
 {
-    log_connection(ws, "connect", "opened");
+    conn_log(&ws->conn->conn, "connect", "endpoint", LOG_TEXT("path", ws->path));
     if (ws->endpoint->handler.open)
         ws->endpoint->handler.open(ws->endpoint->arg, ws);
 }
@@ -304,7 +296,7 @@ static void on_closed(struct ws_conn *conn)
     struct fan_websocket *ws = websocket_of(conn);
     const struct endpoint *e = ws->endpoint;
     const char *reason = conn->conn.close_reason ? conn->conn.close_reason : "closed";
-    log_connection(ws, "close", reason);
+    conn_log(&conn->conn, "close", "endpoint", LOG_TEXT("reason", reason));
     pthread_mutex_lock(&ws->lock);
     ws->closed = true;
     pthread_mutex_unlock(&ws->lock);

@@ -257,3 +257,21 @@ test('fanfare watch publishes from a process of its own, and lists what is there
     const latest = await runProgram(['watch', project.root, '--latest']);
     assert.ok(latest.stdout.includes(second) && !latest.stdout.includes(first), latest.stdout);
 });
+
+test('a project that names no session has one after its directory', async (t) => {
+    const directory = path.join(temporaryDirectory(), 'my project');
+    fs.mkdirSync(directory);
+    const server = await startServer({ t, args: ['--watch', directory, '--watch', '/'] });
+    const topics = (await server.get('/health')).json.sources.map(({ topic }) => topic);
+    assert.deepEqual(topics.sort(), ['session:my-project', 'session:root']);
+});
+
+test('a project that is not there ends the start with its name', async () => {
+    for (const [project, reason] of [['/no/such/project', /No such file/], ['/no/such/project=a', /No such file/], ['/etc/passwd', /Not a directory/]]) {
+        const { code, stdout, stderr } = await runProgram(['serve', '--listen', '127.0.0.1:0', '--watch', project]);
+        assert.equal(code, 1);
+        assert.equal(stdout, '');
+        assert.ok(stderr.startsWith(`fanfare: --watch ${project.split('=')[0]}: `), stderr);
+        assert.match(stderr, reason);
+    }
+});

@@ -1,0 +1,39 @@
+/* Naming connections, and their lines in the log; see conn_log.h. */
+#include "net/conn_log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/random.h"
+#include "net/peer.h"
+
+static uint64_t id_key(void)
+{
+    static atomic_uint_least64_t key;
+    uint64_t k = atomic_load(&key), fresh = 0;
+    while (k == 0) {
+        fresh = random_u64() | 1;
+        if (atomic_compare_exchange_strong(&key, &k, fresh))
+            k = fresh;
+    }
+    return k;
+}
+
+/* Ids are derived, not stored: a bijection (so they are unique) of the connection's number, keyed
+ * per process (so that nobody can tell who connected before or after). */
+void conn_format_id(const struct conn *c, char out[CONN_ID_SIZE])
+{
+    uint64_t x = c->id ^ id_key();
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    snprintf(out, CONN_ID_SIZE, "conn-%016llx", (unsigned long long)x);
+}
+
+void conn_log(const struct conn *c, const char *what, const char *dialect, struct log_field more)
+{
+    char id[CONN_ID_SIZE];
+    conn_format_id(c, id);
+    log_info("websocket", what, LOG_TEXT("dialect", dialect), LOG_TEXT("address", c->peer->text),
+             LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id), more);
+}
