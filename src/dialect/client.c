@@ -49,15 +49,10 @@ static bool deliver_one(void *arg, struct subscriber *s, const struct frames *fr
     struct client *c = client_from_subscriber(s);
     struct delivery *d = arg;
     NET_STAT(d->worker, bytes_out, frames->length);
-    if (s->catch_up) { /* a piece of history: comes only when nothing waits */
-        if (!c->ws.close_sent)
-            conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
-                      frames->first_seq);
-        return true;
-    }
     if (c->ws.close_sent)
         return true;
-    if (conn_send(&c->ws.conn, OUT_EVENTS, frames->bytes, frames->offset, frames->length,
+    enum out_class kind = frames->history ? OUT_HISTORY : OUT_EVENTS;
+    if (conn_send(&c->ws.conn, kind, frames->bytes, frames->offset, frames->length,
                   frames->first_seq) == FAN_E_LIMIT) {
         lag(c, frames);
         return false;
@@ -67,9 +62,9 @@ static bool deliver_one(void *arg, struct subscriber *s, const struct frames *fr
 
 static bool ready(void *arg, struct subscriber *s)
 {
-    const struct conn *c = &client_from_subscriber(s)->ws.conn;
+    const struct ws_conn *ws = &client_from_subscriber(s)->ws;
     (void)arg;
-    return c->state == CONN_OPEN && !c->out;
+    return ws->conn.state == CONN_OPEN && !ws->conn.out && !ws->close_sent;
 }
 
 static void caught_up(void *arg, struct subscriber *s, uint64_t missed)

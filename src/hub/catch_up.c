@@ -2,9 +2,10 @@
  * Reading on from history: for those who resume, and for those who read too slowly.
  *
  * Nothing is queued for such a subscriber: when its connection has sent what it had, the next
- * piece is read from history. At the end the hub hands over, in the same instant, the worker's
- * pending live events; those are given to the others, and the subscriber returns to its groups
- * with nothing missing and nothing twice.
+ * piece is read from history. That one piece is never dropped, so whoever becomes slow right after
+ * it went live need not go back behind it. At the end the hub hands over, in the same instant, the
+ * worker's pending live events; those are given to the others, and the subscriber returns to its
+ * groups with nothing missing and nothing twice.
  */
 #include "base/memory.h"
 #include "fanfare/error.h"
@@ -156,7 +157,15 @@ void subscriber_drained(struct subscriber *s)
         catch_up_resume_reading(s);
 }
 
-/* ---- Steps ---- */
+/* ---- What an event is to a subscriber ---- */
+
+static bool is_got(const struct catch_up_topic *ct, const struct subscription *sub,
+                   const struct event *e)
+{
+    if (e->place_count == 1 && e->seq <= ct->latest_until)
+        return true;
+    return e->seq > sub->from && e->seq <= ct->got_until;
+}
 
 /* Whether the event is for the subscriber, and under which of the event's topics it sees it: the
  * first one that it follows, which is its subscription *index. One that it got already, through
@@ -172,7 +181,7 @@ static bool sees(const struct subscriber *s, const struct event *e, unsigned *in
             bool replays = catch_up_replays(c);
             if (sub->group->local->topic != e->places[p].topic)
                 continue;
-            if (!replays && e->seq > sub->from && e->seq <= c->topics[i].got_until)
+            if (!replays && is_got(&c->topics[i], sub, e))
                 return false;
             if (found ||
                 (replays ? e->places[p].offset > c->topics[i].replay_end : e->seq <= sub->from))
@@ -222,7 +231,7 @@ static bool send_events(struct subscriber *s, struct event *const *events, unsig
         f->sink->overflow_close(f->arg, s, s->catch_up->position);
         return false;
     }
-    const struct frames frames = {piece, 0, piece->len, events[0]->seq};
+    const struct frames frames = {piece, 0, piece->len, events[0]->seq, true};
     s->catch_up->missed += sent;
     STAT_ADD(f->stats.deliveries, sent);
     f->sink->deliver_one(f->arg, s, &frames);
@@ -253,8 +262,16 @@ static bool send_latest(struct subscriber *s, unsigned i, const struct latest_re
         report_gap(s, i, read->from, read->to, "superseded");
     }
     if (send_events(s, read->events, read->count))
-        ct->got_until = larger(ct->got_until, read->end);
+        ct->latest_until = read->end;
     return read->first_offset > from || read->superseded || read->count;
+}
+
+/* Where the topic's next read of the latest begins. */
+static uint64_t latest_from(const struct catch_up *c, unsigned i)
+{
+    const struct catch_up_topic *ct = &c->topics[i];
+    uint64_t read = larger(c->position, ct->latest_until);
+    return larger(read, larger(subscriber_at(c->owner, i)->from, ct->got_until));
 }
 
 /* Where all topics are `latest`, nothing is left to be read up to the end of the one least far. */
@@ -265,8 +282,8 @@ static void pass_over_latest(struct subscriber *s)
     for (unsigned i = 0; i < s->count; i++) {
         if (c->topics[i].whole || policy_of(s, i) != SLOW_LATEST)
             return;
-        if (c->topics[i].got_until < position)
-            position = c->topics[i].got_until;
+        if (c->topics[i].latest_until < position)
+            position = c->topics[i].latest_until;
     }
     c->position = larger(c->position, position);
 }
@@ -280,7 +297,7 @@ static bool step_latest(struct subscriber *s)
     struct catch_up *c = s->catch_up;
     for (unsigned i = 0; i < s->count; i++) {
         const struct subscription *sub = subscriber_at(s, i);
-        uint64_t from = larger(larger(c->position, sub->from), c->topics[i].got_until);
+        uint64_t from = latest_from(c, i);
         struct latest_read read;
         if (c->topics[i].whole || from >= f->seq || policy_of(s, i) != SLOW_LATEST)
             continue;
@@ -317,7 +334,7 @@ static void begin_replay(struct subscriber *s, uint64_t from, uint64_t until)
         struct topic *topic = subscriber_at(s, i)->group->local->topic;
         ct->live_next = ct->next_offset;
         ct->next_offset = hub_next_offset(hub, topic, from);
-        ct->replay_end = hub_next_offset(hub, topic, until) - 1;
+        ct->replay_end = ct->replayed ? hub_next_offset(hub, topic, until) - 1 : 0;
     }
 }
 
@@ -352,20 +369,21 @@ int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until)
 {
     struct fanout *f = s->fanout;
     subscriber_flush(s);
-    struct catch_up *c = s->catch_up;
-    if (c && catch_up_replays(c)) {
-        if (!c->waiting_until)
-            c->waiting_until = until;
-        c->waiting_from = from;
-        return 0;
-    }
-    if (!c) {
-        c = catch_up_begin(s, f->seq);
-        if (!c) {
+    if (!s->catch_up) {
+        if (!catch_up_begin(s, f->seq)) {
             f->sink->overflow_close(f->arg, s, f->seq);
             return FAN_E_NO_MEMORY;
         }
         subscriber_unlink(s);
+    }
+    struct catch_up *c = s->catch_up;
+    for (unsigned i = 0; i < s->count; i++)
+        c->topics[i].replayed = true;
+    if (catch_up_replays(c)) {
+        if (!c->waiting_until)
+            c->waiting_until = until;
+        c->waiting_from = from;
+        return 0;
     }
     begin_replay(s, from, until);
     catch_up_resume_reading(s);

@@ -208,7 +208,7 @@ void group_flush(struct fanout *f, struct group *g)
     else
         g->run_size -= (g->run_size - run->len) / 8;
     if (g->solo_count) {
-        const struct frames frames = {run, 0, run->len, g->run_first_seq};
+        const struct frames frames = {run, 0, run->len, g->run_first_seq, false};
         f->sink->deliver(f->arg, g->solo, g->solo_count, &frames);
     }
     bytes_unref(run);
@@ -224,7 +224,13 @@ static bool wanted(const struct group *g, const struct event *e)
     return false;
 }
 
-/* Everybody in the group must read on from this event in history: it could not be encoded. */
+/* An ephemeral event carries the number of the one before it, which history still has. */
+static uint64_t first_seq(const struct event *e)
+{
+    return e->ephemeral ? e->seq + 1 : e->seq;
+}
+
+/* Everybody in the group must read on in history. */
 static void lag_group(struct fanout *f, struct group *g, uint64_t first_dropped)
 {
     group_flush(f, g);
@@ -232,6 +238,15 @@ static void lag_group(struct fanout *f, struct group *g, uint64_t first_dropped)
         fanout_lag(g->solo[i]->owner, first_dropped, 0);
     for (uint32_t i = 0; i < g->picky_count; i++)
         fanout_lag(g->picky[i]->owner, first_dropped, 0);
+}
+
+/* The event could not be encoded. Who got it through another topic goes on behind it. */
+static void lag_at_event(struct fanout *f, struct group *g, const struct event *e)
+{
+    for (uint32_t i = 0; i < g->picky_count; i++)
+        if (g->picky[i]->owner->last_serial == f->serial)
+            fanout_lag(g->picky[i]->owner, e->seq + 1, 0);
+    lag_group(f, g, first_seq(e));
 }
 
 static void deliver_to_picky(struct fanout *f, struct group *g, const struct event *e,
@@ -249,12 +264,6 @@ static void deliver_to_picky(struct fanout *f, struct group *g, const struct eve
     STAT_ADD(f->stats.deliveries, delivered);
 }
 
-/* An ephemeral event carries the number of the one before it, which history still has. */
-static uint64_t first_seq(const struct event *e)
-{
-    return e->ephemeral ? e->seq + 1 : e->seq;
-}
-
 static void group_event(struct fanout *f, struct group *g, const struct event *e, unsigned place)
 {
     uint32_t behind = g->members - g->solo_count - g->picky_count;
@@ -266,7 +275,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     g->encoding->append(f->encode_context, &f->scratch, e, place);
     size_t n = f->scratch.len;
     if (f->scratch.failed || !run_reserve(f, g, n)) {
-        lag_group(f, g, first_seq(e));
+        lag_at_event(f, g, e);
         return;
     }
     uint32_t at = g->run->len;
@@ -278,7 +287,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     STAT_ADD(f->stats.encoded_bytes, n);
     STAT_ADD(f->stats.deliveries, g->solo_count);
     if (g->picky_count) {
-        const struct frames frames = {g->run, at, (uint32_t)n, first_seq(e)};
+        const struct frames frames = {g->run, at, (uint32_t)n, first_seq(e), false};
         deliver_to_picky(f, g, e, &frames);
     }
 }

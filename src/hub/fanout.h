@@ -40,6 +40,7 @@ struct frames {
     struct bytes *bytes;
     uint32_t offset, length;
     uint64_t first_seq; /* node order of the first event in it that history has, or might have */
+    bool history; /* was read from history: once it is accepted it must not be dropped any more */
 };
 
 struct fanout_sink {

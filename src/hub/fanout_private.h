@@ -6,11 +6,13 @@
 
 /* What a subscriber that is behind needs to know about one of its topics. */
 struct catch_up_topic {
-    uint64_t next_offset; /* first one it has not got */
-    uint64_t got_until;   /* node order: it has got the topic's events up to here */
-    bool whole;           /* gets all of it, also where its policy is `latest` */
-    uint64_t live_next;   /* during a replay: the next_offset of what comes behind it */
-    uint64_t replay_end;  /* during a replay: the last offset that belongs to it */
+    uint64_t next_offset;  /* first one it has not got */
+    uint64_t got_until;    /* node order: it has got the topic's events up to here */
+    bool whole;            /* gets all of it, also where its policy is `latest` */
+    uint64_t latest_until; /* `latest`: what stands in this topic only is settled up to here */
+    bool replayed;         /* was followed when the replay was asked for */
+    uint64_t live_next;    /* during a replay: the next_offset of what comes behind it */
+    uint64_t replay_end;   /* during a replay: the last offset that belongs to it; 0: none */
 };
 
 struct catch_up {

@@ -198,9 +198,10 @@ uint64_t hub_first_offset(struct hub *h, struct topic *topic);
 #define HUB_LATEST_MAX 16384
 
 /* For slow readers of `latest` topics: of the events in (position, until] the newest of each type
- * and key, and all without a key or with several topics, in order, up to about max_bytes of data;
- * the number of superseded events up to there and their range of offsets. Events are referenced;
- * the array is freed with memory_free. FAN_E_NO_MEMORY. */
+ * and key, and all without a key, in order, up to about max_bytes of data; the number of superseded
+ * events up to there and their range of offsets. It stops before an event that stands in several
+ * topics, which counts in each of them. Events are referenced; the array is freed with memory_free.
+ * FAN_E_NO_MEMORY. */
 struct latest_read {
     struct event **events;
     unsigned count;

@@ -160,11 +160,10 @@ static int select_latest(const struct topic_history *history, uint32_t first, ui
     map_init(&seen, subject_of);
     for (uint32_t i = end; !error && i > first; i--) {
         struct event *e = topic_history_at(history, i - 1);
-        bool keyed = e->key.len > 0 && e->place_count == 1;
-        if (keyed && map_get(&seen, event_subject(e)))
+        if (e->key.len && map_get(&seen, event_subject(e)))
             continue;
         events[--at] = e;
-        error = keyed ? map_try_put(&seen, e) : 0;
+        error = e->key.len ? map_try_put(&seen, e) : 0;
     }
     map_fini(&seen);
     return error ? error : (int)(end - first - at);
@@ -197,18 +196,32 @@ static void count_superseded(const struct topic *topic, uint32_t first, struct l
     out->next_offset = out->first_offset + (end > first ? end : first);
 }
 
+/* Where in history a read that begins at `first` ends, at most at `end`; *until is lowered with it.
+ */
+static uint32_t latest_end(const struct topic_history *history, uint32_t first, uint32_t end,
+                           uint64_t *until)
+{
+    if (end < first)
+        end = first;
+    if (end - first > HUB_LATEST_MAX) {
+        end = first + HUB_LATEST_MAX;
+        *until = topic_history_at(history, end - 1)->seq;
+    }
+    for (uint32_t i = first; i < end; i++)
+        if (topic_history_at(history, i)->place_count > 1) {
+            *until = topic_history_at(history, i)->seq - 1;
+            return i;
+        }
+    return end;
+}
+
 int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint64_t until,
                     size_t max_bytes, struct latest_read *out)
 {
     pthread_mutex_lock(&h->lock);
     uint32_t first = topic_history_after(&topic->history, position);
-    uint32_t end = topic_history_after(&topic->history, until);
-    if (end < first)
-        end = first;
-    if (end - first > HUB_LATEST_MAX) {
-        end = first + HUB_LATEST_MAX;
-        until = topic_history_at(&topic->history, end - 1)->seq;
-    }
+    uint32_t end =
+        latest_end(&topic->history, first, topic_history_after(&topic->history, until), &until);
     *out = (struct latest_read){
         .events = memory_try_alloc((end - first) * sizeof(struct event *)),
         .end = until,

@@ -210,7 +210,7 @@ int subscriber_leave(struct subscriber *s, struct slice topic)
     if (s->count == 0)
         catch_up_end(s);
     else if (!s->catch_up)
-        return subscriber_link(s);
+        (void)subscriber_link(s); /* without memory it is looked at event by event, as before */
     return 0;
 }
 

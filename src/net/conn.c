@@ -277,7 +277,7 @@ static bool batch_queue(struct conn *c)
     if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun || q->count == 0)
         return false;
     for (uint32_t i = 0; i < q->count; i++)
-        if (out_queue_at(q, i)->kind != OUT_EVENTS)
+        if (out_queue_at(q, i)->kind == OUT_CONTROL)
             return false;
     struct out_segment *s = out_queue_at(q, 0);
     uint64_t length = q->event_bytes;

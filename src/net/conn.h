@@ -48,7 +48,11 @@ enum conn_state {
     CONN_CLOSED,    /* waits for the end of the turn */
 };
 
-enum out_class { OUT_CONTROL, OUT_EVENTS };
+enum out_class {
+    OUT_CONTROL,
+    OUT_EVENTS,
+    OUT_HISTORY, /* events that were read from history: counted as events, never dropped */
+};
 
 struct conn {
     const struct conn_ops *ops;

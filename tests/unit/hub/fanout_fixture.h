@@ -22,6 +22,7 @@ struct wire_frame {
 
 struct received {
     struct wire_frame frame;
+    unsigned piece; /* which of all that were ever queued */
     uint64_t order; /* of the reader's receptions and reports together */
 };
 
@@ -35,14 +36,16 @@ struct queued {
     struct bytes *bytes;
     uint32_t offset, length;
     uint64_t first_seq;
+    unsigned piece;
+    bool history;
 };
 
-#define READER_QUEUE_MAX 4096
+#define READER_QUEUE_MAX 512
 
 struct reader {
     struct subscriber s;
     struct queued queue[READER_QUEUE_MAX];
-    unsigned queue_count;
+    unsigned queue_count, pieces;
     uint64_t queue_bytes, queue_limit; /* bytes; a first piece always fits */
     bool stuck;                        /* takes nothing from its queue */
     bool begun;                        /* the queue's first piece cannot be dropped any more */
@@ -90,7 +93,7 @@ static inline void append_frame(void *context, struct buf *out, const struct eve
 static const struct encoding wire = {"wire", 0, append_frame};
 static const struct encoding other_wire = {"other", 1, append_frame};
 
-static inline void take_frames(struct reader *r, struct slice frames)
+static inline void take_frames(struct reader *r, struct slice frames, unsigned piece)
 {
     while (frames.len) {
         struct wire_frame frame;
@@ -101,7 +104,7 @@ static inline void take_frames(struct reader *r, struct slice frames)
             r->got_cap = r->got_cap ? r->got_cap * 2 : 64;
             r->got = memory_realloc(r->got, r->got_cap * sizeof *r->got);
         }
-        r->got[r->got_count++] = (struct received){frame, r->order++};
+        r->got[r->got_count++] = (struct received){frame, piece, r->order++};
     }
 }
 
@@ -112,6 +115,10 @@ static inline uint64_t drop_queued(struct reader *r, uint64_t *first_seq)
     unsigned kept = r->begun && r->queue_count ? 1 : 0;
     uint64_t dropped = 0;
     for (unsigned i = kept; i < r->queue_count; i++) {
+        if (r->queue[i].history && !r->closed) {
+            r->queue[kept++] = r->queue[i];
+            continue;
+        }
         if (dropped == 0 || r->queue[i].first_seq < *first_seq)
             *first_seq = r->queue[i].first_seq;
         dropped += r->queue[i].length;
@@ -128,8 +135,9 @@ static inline bool enqueue(struct reader *r, const struct frames *frames)
                                         r->queue_count < READER_QUEUE_MAX);
     if (!fits)
         return false;
-    r->queue[r->queue_count++] = (struct queued){bytes_ref(frames->bytes), frames->offset,
-                                                 frames->length, frames->first_seq};
+    r->queue[r->queue_count++] =
+        (struct queued){bytes_ref(frames->bytes), frames->offset, frames->length,
+                        frames->first_seq,        r->pieces++,    frames->history};
     r->queue_bytes += frames->length;
     return true;
 }
@@ -142,7 +150,7 @@ static inline void reader_take(struct reader *r, unsigned n)
         return;
     for (; taken < n && taken < r->queue_count; taken++) {
         const struct queued *q = &r->queue[taken];
-        take_frames(r, slice_of(q->bytes->data + q->offset, q->length));
+        take_frames(r, slice_of(q->bytes->data + q->offset, q->length), q->piece);
         r->queue_bytes -= q->length;
         bytes_unref(q->bytes);
     }
@@ -202,11 +210,10 @@ static inline bool sink_deliver_one(void *arg, struct subscriber *s, const struc
 {
     struct reader *r = reader_of(s);
     (void)arg;
-    if (!s->catch_up)
-        return give(r, frames);
     /* A piece of history comes only when nothing waits; that is why it always fits. */
-    assert_true(r->closed || enqueue(r, frames));
-    return true;
+    assert_true(frames->history == (s->catch_up != NULL));
+    assert_true(!frames->history || r->closed || r->queue_count == 0);
+    return give(r, frames);
 }
 
 static inline bool sink_ready(void *arg, struct subscriber *s)
@@ -274,6 +281,7 @@ static inline void reader_free(struct reader *r)
 {
     uint64_t unused;
     r->begun = false;
+    r->closed = true;
     drop_queued(r, &unused);
     subscriber_fini(&r->s);
     memory_free(r->got);
