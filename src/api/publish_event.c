@@ -265,8 +265,10 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
         if (!out->event)
             error = no_memory(failure);
     }
-    if (error)
+    if (error) {
         names->len = out->names_at;
+        names->failed = false; /* it is shared with events that may still fit */
+    }
     buf_fini(&r.text);
     buf_fini(&r.replacement);
     return error;
