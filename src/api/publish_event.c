@@ -227,7 +227,7 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
         error = read_time(r);
     if (!error)
         error = read_ephemeral(r);
-    if (key.ptr)
+    if (key.len) /* an empty one says as little as none */
         r->spec.key = key;
     return error;
 }
