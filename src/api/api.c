@@ -33,13 +33,15 @@ const struct api_route *api_routes(unsigned *count)
 uint64_t api_publish_quota(struct api *api, uint64_t n)
 {
     uint64_t rate = atomic_load_explicit(&api->publish_limit, memory_order_relaxed);
-    if (rate == 0 || n == 0)
+    if (rate == 0)
         return 0;
     uint64_t now = clock_ns() / 1000, cost = n * 1000000 / rate;
-    uint64_t ready = atomic_load(&api->publish_ready_us), next;
-    do
+    uint64_t ready = atomic_load(&api->publish_ready_us), next = ready;
+    while (n) {
         next = (ready > now ? ready : now) + cost;
-    while (!atomic_compare_exchange_weak(&api->publish_ready_us, &ready, next));
+        if (atomic_compare_exchange_weak(&api->publish_ready_us, &ready, next))
+            break;
+    }
     uint64_t allowed = now + 1000000; /* a burst of one second */
     return next > allowed ? (next - allowed) / 1000 + 1 : 0;
 }

@@ -90,6 +90,18 @@ static int control_overflow(struct conn *c)
     return FAN_E_LIMIT;
 }
 
+static bool is_full(const struct conn *c, uint32_t length)
+{
+    const struct out_queue *q = c->out;
+    return q && q->control_bytes && q->control_bytes + length > OUT_CONTROL_MAX;
+}
+
+static bool is_full_of_large(const struct conn *c)
+{
+    const struct out_queue *q = c->out;
+    return q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX;
+}
+
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -98,8 +110,12 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
     if (q && kind == OUT_EVENTS && q->event_bytes &&
         q->event_bytes + length > NET_LIMIT(c->worker, queue))
         return FAN_E_LIMIT;
-    if (q && kind == OUT_CONTROL && q->control_bytes && q->control_bytes + length > OUT_CONTROL_MAX)
-        return control_overflow(c);
+    if (kind == OUT_CONTROL && is_full(c, length)) {
+        conn_flush(
+            c); /* much was asked at once: the peer may well read, and was offered nothing yet */
+        if (is_full(c, length))
+            return control_overflow(c);
+    }
     return queue(c, &segment);
 }
 
@@ -126,8 +142,9 @@ static int queue_copy(struct conn *c, struct slice text)
 
 int conn_send_large(struct conn *c, struct slice text)
 {
-    const struct out_queue *q = c->out;
-    if (q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX)
+    if (is_full_of_large(c))
+        conn_flush(c);
+    if (is_full_of_large(c))
         return control_overflow(c);
     return queue_copy(c, text);
 }

@@ -1,6 +1,8 @@
 /*
  * From a request to its handler: access rules, then the API's and the dialects' routes.
  */
+#include <stdio.h>
+
 #include "base/memory.h"
 #include "config/address.h"
 #include "fanfare/error.h"
@@ -193,7 +195,7 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
 }
 
 struct allowed {
-    bool get, post;
+    bool get, head, post; /* what stays open answers no HEAD */
 };
 
 static bool try_dialects(struct http_exchange *x, struct slice path, struct allowed *allowed)
@@ -222,6 +224,7 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
         if (!route_match(routes[i].path, path, values, API_MAX_VALUES))
             continue;
         allowed->get |= routes[i].method == HTTP_GET;
+        allowed->head |= routes[i].method == HTTP_GET;
         allowed->post |= routes[i].method == HTTP_POST;
         if (routes[i].method != method)
             continue;
@@ -255,10 +258,10 @@ static bool try_endpoints(struct server *s, struct http_exchange *x, struct slic
 static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
 {
     if (allowed->get || allowed->post) {
-        http_add_header(x, "Allow",
-                        allowed->get && allowed->post ? "GET, HEAD, POST, OPTIONS"
-                        : allowed->get                ? "GET, HEAD, OPTIONS"
-                                                      : "POST, OPTIONS");
+        char list[40];
+        snprintf(list, sizeof list, "%s%s%sOPTIONS", allowed->get ? "GET, " : "",
+                 allowed->head ? "HEAD, " : "", allowed->post ? "POST, " : "");
+        http_add_header(x, "Allow", list);
         http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
                          http_method_name(x->request->method));
         return;
@@ -300,7 +303,7 @@ void server_request(struct http_exchange *x)
 {
     struct server *s = server_of(x);
     struct slice path = x->request->path;
-    struct allowed allowed = {false, false};
+    struct allowed allowed = {0};
     bool inside = strip_base(s, &path);
     if (!may_pass(s, x, path) || !take_forwarded_peer(s, x))
         return;

@@ -193,6 +193,34 @@ test('what does not exist is 404 as JSON, a wrong method 405 with Allow', async 
     assert.match(wrong.headers.allow, /GET/);
 });
 
+test('Allow lists what an address takes', async () => {
+    const allowed = {
+        'PUT /health': 'GET, HEAD, OPTIONS',
+        'HEAD /events?topic=session:a': 'GET, OPTIONS',
+        'POST /api/build/stream/a': 'GET, OPTIONS',
+        'GET /demo/send-update': 'POST, OPTIONS',
+        'DELETE /api/v1/publish': 'GET, HEAD, POST, OPTIONS',
+    };
+    for (const [request, list] of Object.entries(allowed)) {
+        const [method, target] = request.split(' ');
+        const answer = await server.request(target, { method });
+        assert.deepEqual([answer.status, answer.headers.allow], [405, list], request);
+    }
+});
+
+test('metrics are for this machine, unless they are public', async (t) => {
+    const config = { insecure: true, trusted_proxies: ['127.0.0.1'] };
+    const elsewhere = { 'X-Forwarded-For': '203.0.113.7' };
+    const closed = await startServer({ t, config });
+    const refused = await closed.get('/metrics', elsewhere);
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /metrics\.public/);
+    assert.equal((await closed.get('/metrics')).status, 200);
+    assert.equal((await closed.get('/health', elsewhere)).status, 200);
+    const open = await startServer({ t, config: { ...config, metrics: { public: true } } });
+    assert.equal((await open.get('/metrics', elsewhere)).status, 200);
+});
+
 test('HEAD answers as GET without a body', async () => {
     for (const path of ['/health', '/metrics', '/docs', '/openapi.json']) {
         const answer = await server.request(path, { method: 'HEAD' });

@@ -113,3 +113,66 @@ test('a peer that answers no ping is closed, one that does stays', { skip: slown
     }, 'the presence to end');
     await alive.ask({ type: 'ping' }, 'pong');
 });
+
+test('a client that is too fast is told so only after 30 s of it', { timeout: 90000 }, async (t) => {
+    const server = await startServer({ t, config: { limits: { messages: 20, burst: 20 } }, args: ['--workers', '1'] });
+    const client = await server.build(uniqueName());
+    const begun = Date.now();
+    let told;
+    const sending = setInterval(() => {
+        for (const _ of range(10)) client.send({ type: 'ping' });
+    }, 100);
+    t.after(() => clearInterval(sending));
+    told = await client.next('error', ms(60000));
+    clearInterval(sending);
+    assert.equal(told.error_type, 'rate_limited');
+    const after = Date.now() - begun;
+    assert.ok(after > 28000, `told after ${after} ms`);
+    assert.ok(await server.metric('fanfare_rate_limited_total') > 0);
+    assert.equal(client.closeCode, undefined, 'the connection stays open');
+});
+
+test('a burst that the limit allows is answered whole, however small the answers\' queue', async (t) => {
+    const server = await startServer({ t });
+    const client = await server.build(uniqueName());
+    client.socket._socket.cork(); // all at once
+    for (const _ of range(9000)) client.send({ type: 'ping' });
+    client.socket._socket.uncork();
+    const answers = await client.take(9000, ms(20000));
+    assert.ok(answers.every((m) => m.type === 'pong'));
+    let pongs = 0;
+    client.socket.on('pong', () => pongs++);
+    for (const _ of range(900)) client.socket.ping('y'.repeat(125));
+    await waitFor(() => pongs === 900, '900 pongs');
+    assert.equal(await server.metric('fanfare_control_overflows_total'), 0);
+});
+
+test('publishing over HTTP is held back, too', async (t) => {
+    const server = await startServer({ t, config: { limits: { publish: 500 } } });
+    const line = `${JSON.stringify({ topic: 'session:a', type: 'tick', data: {} })}\n`;
+    const begun = Date.now();
+    let refusals = 0;
+    for (let published = 0; published < 2500;) {
+        const answer = await server.post('/api/v1/publish', line.repeat(500), { 'Content-Type': 'application/x-ndjson' });
+        if (answer.status === 200) {
+            assert.match(answer.text, /"published":500,"failed":0/);
+            published += 500;
+            continue;
+        }
+        refusals++;
+        assert.equal(answer.status, 429);
+        assert.match(answer.json.error.message, /limits\.publish/);
+        assert.ok(Number(answer.headers['retry-after']) >= 1);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const took = Date.now() - begun;
+    assert.ok(took > 1500 && took < ms(8000), `2500 events at 500/s took ${took} ms`);
+    assert.ok(refusals > 0);
+
+    // Who is refused pays nothing, so insisting does not lock the door for ever.
+    const answers = await Promise.all(range(900).map(() => server.post('/api/v1/publish', { topic: 'session:b', type: 'tick', data: {} })));
+    const accepted = answers.filter(({ status }) => status === 200).length;
+    assert.ok(answers.every(({ status }) => status === 200 || status === 429));
+    await waitFor(async () => (await server.post('/api/v1/publish', { topic: 'session:b', type: 'tick', data: {} })).status === 200, 'a turn', ms(4000));
+    assert.equal((await server.get('/api/v1/topics/session:b/history?limit=10000')).json.offset, accepted + 1, 'of what was refused nothing is published');
+});
