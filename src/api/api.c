@@ -29,21 +29,23 @@ const struct api_route *api_routes(unsigned *count)
     return routes;
 }
 
+#define SECOND_NS 1000000000u
+
 /* A token bucket as one number: the time at which the bucket will be full again. */
 uint64_t api_publish_quota(struct api *api, uint64_t n)
 {
     uint64_t rate = atomic_load_explicit(&api->publish_limit, memory_order_relaxed);
     if (rate == 0)
         return 0;
-    uint64_t now = clock_ns() / 1000, cost = n * 1000000 / rate;
-    uint64_t ready = atomic_load(&api->publish_ready_us), next = ready;
+    uint64_t now = clock_ns(), cost = n * SECOND_NS / rate;
+    uint64_t ready = atomic_load(&api->publish_ready_ns), next = ready;
     while (n) {
         next = (ready > now ? ready : now) + cost;
-        if (atomic_compare_exchange_weak(&api->publish_ready_us, &ready, next))
+        if (atomic_compare_exchange_weak(&api->publish_ready_ns, &ready, next))
             break;
     }
-    uint64_t allowed = now + 1000000; /* a burst of one second */
-    return next > allowed ? (next - allowed) / 1000 + 1 : 0;
+    uint64_t allowed = now + SECOND_NS; /* a burst of one second */
+    return next > allowed ? (next - allowed) / 1000000 + 1 : 0;
 }
 
 bool api_query_number(struct api_request *r, const char *name, uint64_t min, uint64_t max,

@@ -56,7 +56,7 @@ struct api {
     unsigned build_dialect;        /* index, for counting its connections */
     atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
     atomic_uint_least64_t publish_limit;
-    atomic_uint_least64_t publish_ready_us; /* token bucket: when the next event may come */
+    atomic_uint_least64_t publish_ready_ns; /* token bucket: when the next event may come */
 };
 
 /* A handler and its description. */
@@ -79,8 +79,8 @@ static inline void api_count_unusual(struct api *api)
     atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
 }
 
-/* limits.publish: takes n events' worth (0: only looks); returns how many milliseconds the publisher
- * must wait before it may go on (0: none). */
+/* limits.publish: takes n events' worth (0: only looks); returns how many milliseconds the
+ * publisher must wait before it may go on (0: none). */
 uint64_t api_publish_quota(struct api *api, uint64_t n);
 
 /* Reads a whole-number query parameter. Answers 422 and returns false when it is not one within
