@@ -113,7 +113,9 @@ static int apply_list(struct event_filter *f, struct json_value list, bool add, 
         }
         buf_clear(&name);
         json_string_append(&name, element);
-        if (slice_is(buf_slice(&name), "*"))
+        if (name.failed)
+            result = FAN_E_NO_MEMORY;
+        else if (slice_is(buf_slice(&name), "*"))
             *star = true;
         else
             result = apply(f, buf_slice(&name), add, error);
