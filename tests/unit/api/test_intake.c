@@ -1,34 +1,30 @@
-/* Intake: events of one publisher, handed over together and answered in their order; and the quota
- * of publishing. */
+/* Intake: what publishers hear in each ack mode, arrays, sums, and line numbers. */
 #include "../test.h"
 
 #include <stdio.h>
 
 #include "api/api.h"
 #include "api/intake.h"
-#include "base/clock.h"
 #include "base/memory.h"
-#include "codec/json.h"
-#include "fanfare/error.h"
 
-static struct net_shared shared;
-static struct api api;
-static struct intake intake;
-static struct buf answers; /* a line each */
+/* ---- A hub, and what the publisher hears ---- */
 
-static uint64_t monotonic_ms(void)
-{
-    return 1000000;
-}
+struct fixture {
+    struct net_shared shared;
+    struct api api;
+    struct intake intake;
+    struct buf heard; /* the answers, each with a newline; see mask */
+    unsigned answers;
+    unsigned batches, largest; /* that came to the engine, and events in the largest */
+};
 
-static void not_random(void *out, size_t n)
-{
-    memset(out, 7, n);
-}
+static struct fixture *counting; /* the engine's */
 
-/* The engine: accepts at once. */
 static void engine_publish(struct engine *engine, struct publish_batch *batch)
 {
+    counting->batches++;
+    if (batch->count > counting->largest)
+        counting->largest = batch->count;
     hub_accept(engine->hub, batch);
     batch->done(batch);
 }
@@ -39,305 +35,486 @@ static void engine_free(struct engine *engine)
 }
 
 static const struct engine_ops engine_ops = {
-    .name = "test", .publish = engine_publish, .free = engine_free};
+    .name = "test",
+    .publish = engine_publish,
+    .free = engine_free,
+};
 
-static void note_answer(void *arg, struct slice line)
+static uint64_t still(void)
 {
-    struct json_value value;
-    assert_ptr_equal(arg, &answers);
-    assert_int_equal(json_parse(line, &value, NULL), 0);
-    buf_append_slice(&answers, line);
-    buf_append_char(&answers, '\n');
+    return 50000000;
 }
 
-static const struct intake_ops ops = {note_answer};
-
-static int open_api(void **state)
+static void fake_random(void *out, size_t n)
 {
-    (void)state;
-    struct hub_config config = {.memory_limit = 1 << 30,
-                                .workers = 1,
-                                .idempotency_ms = 600000,
-                                .monotonic_ms = monotonic_ms,
-                                .random = not_random};
+    static unsigned char next;
+    for (size_t i = 0; i < n; i++)
+        ((unsigned char *)out)[i] = ++next;
+}
+
+static struct hub *new_hub(void)
+{
+    struct hub_config config = {
+        .memory_limit = 1u << 26,
+        .workers = 1,
+        .idempotency_ms = 600000,
+        .monotonic_ms = still,
+        .random = fake_random,
+    };
     for (int kind = 0; kind < TOPIC_KINDS; kind++)
-        config.kinds[kind] = (struct topic_limits){.count = 100000, .idle_ms = 600000};
+        config.kinds[kind] = (struct topic_limits){.count = 1000, .idle_ms = 600000};
+    struct hub *h = hub_new(&config);
     struct engine *engine = memory_zero(sizeof *engine);
     engine->ops = &engine_ops;
-    memset(&api, 0, sizeof api);
-    api.shared = &shared;
-    atomic_store(&shared.limits.message_size, 1000);
-    api.hub = hub_new(&config);
-    hub_set_engine(api.hub, engine);
-    return 0;
+    hub_set_engine(h, engine);
+    return h;
 }
 
-static int close_api(void **state)
+/* Epochs become `#` and times `@`. */
+static void mask(struct buf *out, struct slice text)
 {
-    (void)state;
-    intake_fini(&intake);
-    buf_fini(&answers);
-    hub_free(api.hub);
-    return 0;
-}
-
-static void begin(enum ack_mode ack)
-{
-    intake_init(&intake, &api, ack, &ops, &answers);
-}
-
-static void add(const char *text)
-{
-    intake_add(&intake, slice_from(text));
-}
-
-static void add_message(const char *text)
-{
-    intake_add_message(&intake, slice_from(text));
-}
-
-#define EVENT "{\"topic\":\"session:a\",\"type\":\"x\"}"
-
-/* The answers with the epochs and times taken out. */
-static const char *told(void)
-{
-    static char text[8192];
-    size_t at = 0;
-    struct slice rest = buf_slice(&answers);
-    while (rest.len && at < sizeof text - 1) {
-        bool noise = slice_starts(rest, ",\"epoch\"") || slice_starts(rest, ",\"time\"");
-        if (!noise) {
-            text[at++] = rest.ptr[0];
-            rest = slice_skip(rest, 1);
-            continue;
+    while (text.len) {
+        bool epoch = slice_starts(text, "\"epoch\":\""), time = slice_starts(text, "\"time\":\"");
+        if (epoch || time) {
+            buf_append_text(out, epoch ? "\"epoch\":\"#" : "\"time\":\"@");
+            text = slice_skip(text, epoch ? 9 + 11 : 8 + 24);
+        } else {
+            buf_append_char(out, *text.ptr);
+            text = slice_skip(text, 1);
         }
-        for (unsigned quotes = 0; rest.len && quotes < 4; rest = slice_skip(rest, 1))
-            quotes += rest.ptr[0] == '"';
     }
-    text[at] = '\0';
-    return text;
 }
 
-static unsigned lines(void)
+static void hear(void *arg, struct slice line)
 {
-    unsigned n = 0;
-    for (size_t i = 0; i < answers.len; i++)
-        n += answers.data[i] == '\n';
-    return n;
+    struct fixture *f = arg;
+    mask(&f->heard, line);
+    buf_append_char(&f->heard, '\n');
+    f->answers++;
 }
 
-static void test_an_answer_for_each(void **state)
+static const struct intake_ops hearing = {hear};
+
+static struct fixture *begin(enum ack_mode ack)
+{
+    struct fixture *f = memory_zero(sizeof *f);
+    f->shared.limits.message_size = 1000;
+    f->api.shared = &f->shared;
+    f->api.hub = new_hub();
+    counting = f;
+    intake_init(&f->intake, &f->api, ack, &hearing, f);
+    return f;
+}
+
+static void end(struct fixture *f)
+{
+    intake_fini(&f->intake);
+    hub_free(f->api.hub);
+    buf_fini(&f->heard);
+    memory_free(f);
+}
+
+static void add(struct fixture *f, const char *text)
+{
+    intake_add_message(&f->intake, slice_from(text));
+}
+
+/* What was heard since the last call. */
+static void assert_heard(struct fixture *f, const char *expected)
+{
+    assert_string_equal(buf_text(&f->heard), expected);
+    buf_clear(&f->heard);
+}
+
+static void assert_sum(struct fixture *f, const char *expected)
+{
+    struct buf sum = {0}, masked = {0};
+    intake_append_sum(&f->intake, &sum);
+    mask(&masked, buf_slice(&sum));
+    assert_string_equal(buf_text(&masked), expected);
+    buf_fini(&sum);
+    buf_fini(&masked);
+}
+
+#define EVENT     "{\"topic\":\"session:a\",\"type\":\"x\"}"
+#define RESULT(n) "{\"topic\":\"session:a\",\"offset\":" #n ",\"epoch\":\"#\",\"time\":\"@\"}"
+#define NOT_AN_EVENT                                                                               \
+    "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"an event must be a JSON " \
+    "object\"}"
+
+/* ---- Ack modes ---- */
+
+static void test_ack_mode_names(void **state)
 {
     (void)state;
-    begin(ACK_EACH);
-    add(EVENT);
-    add("{\"topics\":[\"session:a\",\"global\"],\"type\":\"x\"}");
-    add("{\"topic\":\"session:a\",\"type\":\"x\",\"ephemeral\":true}");
-    assert_int_equal(answers.len, 0);
-    assert_int_equal(intake_flush(&intake), 200);
-    assert_string_equal(told(), "{\"topic\":\"session:a\",\"offset\":1}\n"
-                                "{\"results\":[{\"topic\":\"session:a\",\"offset\":2},"
-                                "{\"topic\":\"global\",\"offset\":1}]}\n"
-                                "{\"topic\":\"session:a\"}\n");
-    assert_int_equal(intake_flush(&intake), 200);
-    assert_int_equal(lines(), 3);
+    static const char *const names[] = {
+        [ACK_EACH] = "each", [ACK_BATCH] = "batch", [ACK_NONE] = "none"};
+    for (unsigned i = 0; i < 3; i++) {
+        enum ack_mode mode = ACK_EACH;
+        assert_true(ack_mode_parse(slice_from(names[i]), &mode));
+        assert_int_equal(mode, i);
+    }
+    static const char *const others[] = {"", "Each", "each ", "all"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        enum ack_mode mode = ACK_BATCH;
+        assert_false(ack_mode_parse(slice_from(others[i]), &mode));
+        assert_int_equal(mode, ACK_BATCH);
+    }
 }
 
-static void test_failures_stand_in_their_place(void **state)
+static void test_each_is_answered_in_order(void **state)
 {
     (void)state;
-    const struct publish_failure unread = {.status = 413, .code = "too_large", .message = "long"};
-    begin(ACK_EACH);
-    intake.lines = true;
-    add(EVENT);
-    add("{");
-    add("{\"topics\":[\"session:a\",\"session:a\"],\"type\":\"x\"}"); /* the hub refuses it */
-    intake_add_failure(&intake, &unread);
-    add(EVENT);
-    assert_int_equal(intake_flush(&intake), 200);
-    assert_int_equal(lines(), 5);
-    assert_non_null(strstr(told(), "\"line\":2}"));
-    assert_non_null(strstr(told(), "twice"));
-    assert_non_null(strstr(told(), "\"line\":3}"));
-    assert_non_null(strstr(told(), "\"too_large\""));
-    assert_non_null(strstr(told(), "\"offset\":2}\n"));
-    add("{");
-    assert_int_equal(intake_flush(&intake), 400);
-    assert_non_null(strstr(told(), "\"line\":6}"));
+    struct fixture *f = begin(ACK_EACH);
+    add(f, EVENT);
+    add(f, "7");
+    add(f, "{\"topics\":[\"session:a\",\"global\"],\"type\":\"x\"}");
+    assert_int_equal(f->answers, 0); /* all go to the hub together */
+    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_heard(f,
+                 RESULT(1) "\n" NOT_AN_EVENT "}\n{\"results\":[" RESULT(
+                     2) ","
+                        "{\"topic\":\"global\",\"offset\":1,\"epoch\":\"#\",\"time\":\"@\"}]}\n");
+    assert_int_equal(f->batches, 1);
+    assert_int_equal(f->largest, 2);
+    assert_int_equal(intake_flush(&f->intake), 200); /* nothing is left */
+    assert_heard(f, "");
+    end(f);
 }
 
-static void test_the_same_id_again(void **state)
+static void test_batch_and_none_tell_errors_only(void **state)
 {
     (void)state;
-    begin(ACK_EACH);
-    add("{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
-    add(EVENT);
-    add("{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
-    assert_int_equal(intake_flush(&intake), 200);
-    assert_non_null(strstr(told(), "\"offset\":2}\n{\"topic\":\"session:a\",\"offset\":1,"));
-    add("{\"topics\":[\"session:a\",\"global\"],\"type\":\"x\",\"id\":\"i\"}");
-    assert_int_equal(intake_flush(&intake), 422);
+    for (enum ack_mode ack = ACK_BATCH; ack <= ACK_NONE; ack++) {
+        struct fixture *f = begin(ack);
+        add(f, EVENT);
+        add(f, "[" EVENT ",7," EVENT "]");
+        add(f, "[]");
+        intake_flush(&f->intake);
+        assert_heard(f, NOT_AN_EVENT "}\n");
+        assert_sum(f, "{\"published\":3,\"failed\":1,\"topics\":{}}");
+        end(f);
+    }
 }
 
-/* An array is answered with an array, whatever it has to be cut into. */
+static void test_status_of_the_last(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_EACH);
+    add(f, EVENT);
+    add(f, "{");
+    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(f->batches, 1);
+    add(f, "{}");
+    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_int_equal(f->batches, 1); /* the hub is not asked about nothing */
+    add(f, "{");
+    add(f, EVENT);
+    assert_int_equal(intake_flush(&f->intake), 200);
+    end(f);
+}
+
+/* ---- What the hub says of single events ---- */
+
+static void test_refusals_of_the_hub(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_EACH);
+    add(f, "{\"topics\":[\"global\",\"global\"],\"type\":\"x\"}");
+    add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
+    add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
+    add(f, "{\"topics\":[\"session:a\",\"session:b\"],\"type\":\"x\",\"id\":\"i\"}");
+    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_heard(
+        f,
+        "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"topics must not "
+        "name a topic twice\",\"field\":\"topics\"}}\n" RESULT(
+            1) "\n"
+               "{\"topic\":\"session:a\",\"offset\":1,\"epoch\":\"#\",\"time\":\"@\","
+               "\"duplicate\":true}\n"
+               "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"id was used a "
+               "moment ago for an event with other topics\",\"field\":\"id\"}}\n");
+    assert_sum(f, "{\"published\":2,\"failed\":2,\"topics\":{}}");
+    end(f);
+}
+
+static void test_size_limit(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_EACH);
+    char data[1001];
+    struct buf text = {0};
+    memset(data, 'x', sizeof data - 1);
+    data[sizeof data - 1] = '\0';
+    buf_printf(&text, "{\"topic\":\"global\",\"type\":\"x\",\"data\":{\"a\":\"%s\"}}", data);
+    add(f, buf_text(&text));
+    assert_int_equal(intake_flush(&f->intake), 413);
+    buf_fini(&text);
+    end(f);
+}
+
+static void test_unusual_values_are_counted(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_NONE);
+    add(f,
+        "{\"topic\":\"session:a\",\"type\":\"component_update\",\"data\":{\"component_id\":\"a\","
+        "\"status\":\"skipped\"}}");
+    add(f,
+        "{\"topic\":\"session:a\",\"type\":\"component_update\",\"data\":{\"component_id\":\"a\","
+        "\"status\":\"failed\"}}");
+    intake_flush(&f->intake);
+    assert_int_equal(f->api.unusual, 1);
+    end(f);
+}
+
+static void test_unreadable_event(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_NONE);
+    f->intake.lines = true;
+    add(f, EVENT);
+    intake_add_failure(&f->intake, &(struct publish_failure){413, "too_large", "", "too long"});
+    assert_int_equal(intake_flush(&f->intake), 413);
+    assert_heard(f, "{\"error\":{\"status\":413,\"code\":\"too_large\",\"message\":\"too long\"},"
+                    "\"line\":2}\n");
+    end(f);
+}
+
+/* The event that finds no memory is refused; those around it are not. */
+static void test_out_of_memory_fails_one(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_EACH);
+    add(f, EVENT);
+    memory_fail_nth(1); /* the event; its names have room already */
+    add(f, EVENT);
+    memory_fail_nth(0);
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
+                              "\"not enough memory for this event\"}}\n" RESULT(2) "\n");
+    end(f);
+}
+
+static void test_no_memory_for_names(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_NONE);
+    memory_fail_nth(1);
+    add(f, EVENT);
+    memory_fail_nth(0);
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    assert_int_equal(f->answers, 1);
+    assert_sum(f, "{\"published\":1,\"failed\":1,\"topics\":{}}");
+    end(f);
+}
+
+/* ---- Arrays ---- */
+
 static void test_arrays(void **state)
 {
     (void)state;
-    struct buf text = {0};
-    begin(ACK_EACH);
-    add_message(" [" EVENT " , {} ] ");
-    add_message("[]");
-    add_message(EVENT);
-    intake_flush(&intake);
-    assert_int_equal(lines(), 3);
-    assert_int_equal(strncmp(told(), "[{\"topic\":\"session:a\",\"offset\":1},{\"error\":", 42), 0);
-    assert_non_null(strstr(told(), "}]\n[]\n{\"topic\":\"session:a\",\"offset\":2}\n"));
-    buf_clear(&answers);
-    BUF_LITERAL(&text, "[");
-    for (unsigned i = 0; i < 3 * INTAKE_MAX; i++)
-        buf_append_text(&text, i ? "," EVENT : EVENT);
-    BUF_LITERAL(&text, "]");
-    add(EVENT);
-    intake_add_message(&intake, buf_slice(&text));
-    add(EVENT);
-    intake_flush(&intake);
-    assert_int_equal(lines(), 3);
-    struct json_value array, element;
-    struct slice rest = buf_slice(&answers), line;
-    slice_split(&rest, '\n', &line);
-    slice_split(&rest, '\n', &line);
-    assert_int_equal(json_parse(line, &array, NULL), 0);
-    unsigned count = 0;
-    for (struct json_iter it = json_elements(array); json_next_element(&it, &element);)
-        count++;
-    assert_int_equal(count, 3 * INTAKE_MAX);
-    buf_fini(&text);
+    struct fixture *f = begin(ACK_EACH);
+    add(f, "[" EVENT "]");
+    add(f, " \t\r\n[ 7 , " EVENT " ] ");
+    add(f, EVENT);
+    add(f, "[[]]");
+    intake_flush(&f->intake);
+    assert_heard(f, "[" RESULT(1) "]\n[" NOT_AN_EVENT
+                                  "}," RESULT(2) "]\n" RESULT(3) "\n"
+                                                                 "[" NOT_AN_EVENT "}]\n");
+    end(f);
 }
 
-static void test_broken_arrays(void **state)
+/* What came before an empty array is answered before it. */
+static void test_empty_array(void **state)
 {
     (void)state;
-    begin(ACK_EACH);
-    add_message("[" EVENT);
-    add_message("[" EVENT ",]");
-    add_message("");
-    add_message("[[" EVENT "]]");
-    intake_flush(&intake);
-    assert_int_equal(lines(), 4);
-    struct hub_stats stats;
-    hub_stats(api.hub, &stats);
-    assert_int_equal(stats.published, 0);
+    struct fixture *f = begin(ACK_EACH);
+    add(f, EVENT);
+    add(f, "[ ]");
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    assert_heard(f, RESULT(1) "\n[]\n" RESULT(2) "\n");
+    end(f);
+}
+
+/* A broken array is one event that could not be read; nothing of it is published. */
+static void test_broken_array(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_EACH);
+    add(f, "[" EVENT ",");
+    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(f->answers, 1);
+    assert_int_equal(f->batches, 0);
+    assert_memory_equal(f->heard.data, "{\"error\":{\"status\":400,\"code\":\"invalid_json\"", 43);
+    end(f);
+}
+
+static void append_array(struct buf *text, unsigned count)
+{
+    buf_append_char(text, '[');
+    for (unsigned i = 0; i < count; i++)
+        buf_append_text(text, i ? "," EVENT : EVENT);
+    buf_append_char(text, ']');
+}
+
+/* One answer, whatever number of batches it took. */
+static void assert_array_answered(unsigned before, unsigned count, unsigned batches)
+{
+    struct fixture *f = begin(ACK_EACH);
+    struct buf text = {0}, expected = {0};
+    append_array(&text, count);
+    for (unsigned i = 1; i <= before; i++)
+        add(f, EVENT);
+    intake_add_message(&f->intake, buf_slice(&text));
+    intake_flush(&f->intake);
+    for (unsigned i = 1; i <= before + count; i++)
+        buf_printf(&expected,
+                   "%s{\"topic\":\"session:a\",\"offset\":%u,\"epoch\":\"#\",\"time\":\"@\"}%s",
+                   i == before + 1 ? "[" : "", i,
+                   i <= before          ? "\n"
+                   : i < before + count ? ","
+                                        : "]\n");
+    assert_heard(f, buf_text(&expected));
+    assert_int_equal(f->answers, before + 1);
+    assert_int_equal(f->batches, batches);
+    assert_in_range(f->largest, 1, INTAKE_MAX);
+    buf_fini(&text);
+    buf_fini(&expected);
+    end(f);
+}
+
+static void test_long_arrays(void **state)
+{
+    (void)state;
+    assert_array_answered(0, INTAKE_MAX, 1);
+    assert_array_answered(0, INTAKE_MAX + 1, 2);
+    assert_array_answered(0, 3 * INTAKE_MAX, 3);
+    assert_array_answered(INTAKE_MAX, 1, 2);
+    assert_array_answered(INTAKE_MAX - 1, 2, 2);
+    assert_array_answered(5, 2 * INTAKE_MAX - 5, 2);
+}
+
+/* More topics than a batch has events. */
+static void test_batch_with_many_topics(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_NONE);
+    struct buf text = {0};
+    BUF_LITERAL(&text, "{\"type\":\"x\",\"topics\":[");
+    for (unsigned i = 0; i < HUB_MAX_EVENT_TOPICS; i++)
+        buf_printf(&text, "%s\"session:%u\"", i ? "," : "", i);
+    BUF_LITERAL(&text, "]}");
+    f->intake.sum_topics = true;
+    for (unsigned i = 0; i < INTAKE_MAX; i++)
+        add(f, buf_text(&text));
+    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(f->batches, 1);
+    assert_int_equal(f->intake.topics.count, HUB_MAX_EVENT_TOPICS);
+    assert_heard(f, "");
+    buf_fini(&text);
+    end(f);
+}
+
+/* ---- Lines and sums ---- */
+
+static void test_lines(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(ACK_NONE);
+    f->intake.lines = true;
+    add(f, "1");
+    intake_flush(&f->intake);
+    add(f, EVENT);
+    add(f, "[" EVENT ",2]"); /* events are counted, not messages */
+    add(f, "3");
+    intake_flush(&f->intake);
+    assert_heard(f, NOT_AN_EVENT ",\"line\":1}\n" NOT_AN_EVENT ",\"line\":4}\n" NOT_AN_EVENT
+                                 ",\"line\":5}\n");
+    end(f);
 }
 
 static void test_sums(void **state)
 {
     (void)state;
-    struct buf sum = {0};
-    struct json_value object, value, topics;
-    begin(ACK_BATCH);
-    intake.sum_topics = true;
-    for (unsigned i = 0; i < 2 * INTAKE_MAX + 5; i++)
-        add(EVENT);
-    add("{");
-    add("{\"topic\":\"global\",\"type\":\"x\"}");
-    intake_flush(&intake);
-    assert_int_equal(lines(), 1); /* what went wrong */
-    intake_append_sum(&intake, &sum);
-    assert_int_equal(json_parse(buf_slice(&sum), &object, NULL), 0);
-    assert_true(json_find(object, SLICE("published"), &value));
-    assert_true(slice_is(value.text, "262"));
-    assert_true(json_find(object, SLICE("failed"), &value));
-    assert_true(slice_is(value.text, "1"));
-    assert_true(json_find(object, SLICE("topics"), &topics));
-    assert_true(json_find(topics, SLICE("session:a"), &value));
-    assert_true(json_find(value, SLICE("offset"), &value));
-    assert_true(slice_is(value.text, "261"));
-    buf_clear(&sum);
-    intake_append_sum(&intake, &sum);
-    assert_string_equal(buf_text(&sum), "{\"published\":0,\"failed\":0,\"topics\":{}}");
-    buf_fini(&sum);
+    struct fixture *f = begin(ACK_BATCH);
+    f->intake.sum_topics = true;
+    assert_sum(f, "{\"published\":0,\"failed\":0,\"topics\":{}}");
+    add(f, EVENT);
+    add(f, "7");
+    intake_flush(&f->intake);
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    assert_sum(f, "{\"published\":2,\"failed\":1,\"topics\":{\"session:a\":{\"offset\":2,"
+                  "\"epoch\":\"#\"}}}");
+    assert_sum(f, "{\"published\":0,\"failed\":0,\"topics\":{}}"); /* only since the last one */
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    assert_sum(f, "{\"published\":1,\"failed\":0,\"topics\":{\"session:a\":{\"offset\":3,"
+                  "\"epoch\":\"#\"}}}");
+    end(f);
 }
 
-static void test_sums_are_bounded(void **state)
+static void test_sum_is_bounded(void **state)
 {
     (void)state;
+    struct fixture *f = begin(ACK_BATCH);
     struct buf sum = {0};
-    char text[64];
-    begin(ACK_NONE);
-    intake.sum_topics = true;
-    for (unsigned i = 0; i < 1100; i++) {
+    char text[80];
+    f->intake.sum_topics = true;
+    for (unsigned i = 0; i < 1001; i++) {
         snprintf(text, sizeof text, "{\"topic\":\"session:%u\",\"type\":\"x\"}", i);
-        add(text);
+        add(f, text);
     }
-    intake_flush(&intake);
-    assert_int_equal(lines(), 0);
-    intake_append_sum(&intake, &sum);
-    assert_non_null(strstr(buf_text(&sum), "\"topics_left_out\":true"));
+    intake_flush(&f->intake);
+    intake_append_sum(&f->intake, &sum);
+    assert_memory_equal(sum.data, "{\"published\":1001,", 18);
+    assert_non_null(strstr(buf_text(&sum), "}},\"topics_left_out\":true}"));
+    buf_clear(&sum);
+    add(f, EVENT);
+    intake_flush(&f->intake);
+    intake_append_sum(&f->intake, &sum);
+    assert_null(strstr(buf_text(&sum), "topics_left_out"));
     buf_fini(&sum);
+    end(f);
 }
 
-static void test_fini_in_the_middle(void **state)
+/* A publisher that goes away leaves events that were never handed over. */
+static void test_left_behind(void **state)
 {
     (void)state;
-    begin(ACK_EACH);
-    add(EVENT);
-    add("{");
-    add_message("[" EVENT "," EVENT "]");
-    intake_fini(&intake);
-    assert_int_equal(answers.len, 0);
-    begin(ACK_EACH);
+    struct fixture *f = begin(ACK_EACH);
+    add(f, EVENT);
+    add(f, "7");
+    end(f);
 }
-
-static void test_ack_modes(void **state)
-{
-    (void)state;
-    enum ack_mode mode;
-    begin(ACK_EACH);
-    assert_true(ack_mode_parse(SLICE("none"), &mode));
-    assert_int_equal(mode, ACK_NONE);
-    assert_true(ack_mode_parse(SLICE("batch"), &mode));
-    assert_true(ack_mode_parse(SLICE("each"), &mode));
-    assert_false(ack_mode_parse(SLICE("all"), &mode));
-    assert_false(ack_mode_parse(SLICE(""), &mode));
-}
-
-/* A burst of one second, then as fast as the limit says. */
-static void test_quota(void **state)
-{
-    (void)state;
-    begin(ACK_EACH);
-    assert_int_equal(api_publish_quota(&api, 1000000), 0);
-    static const uint64_t rates[] = {1, 100, 300000, 3000000};
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        uint64_t rate = rates[i];
-        atomic_store(&api.publish_limit, rate);
-        atomic_store(&api.publish_ready_ns, 0);
-        assert_int_equal(api_publish_quota(&api, rate), 0);
-        uint64_t wait = api_publish_quota(&api, 2 * rate);
-        assert_in_range(wait, 1900, 2001);
-        assert_in_range(api_publish_quota(&api, 0), 1800, 2001);
-    }
-    /* Event by event it is the same. */
-    atomic_store(&api.publish_limit, 700000);
-    atomic_store(&api.publish_ready_ns, 0);
-    uint64_t start = clock_ns();
-    for (unsigned i = 0; i < 1400000; i++)
-        api_publish_quota(&api, 1);
-    uint64_t took_ms = (clock_ns() - start) / 1000000;
-    if (took_ms < 900)
-        assert_in_range(api_publish_quota(&api, 1) + took_ms, 990, 1010);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_api, close_api)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_an_answer_for_each), TEST(test_failures_stand_in_their_place),
-        TEST(test_the_same_id_again),  TEST(test_arrays),
-        TEST(test_broken_arrays),      TEST(test_sums),
-        TEST(test_sums_are_bounded),   TEST(test_fini_in_the_middle),
-        TEST(test_ack_modes),          TEST(test_quota),
+        cmocka_unit_test(test_ack_mode_names),
+        cmocka_unit_test(test_each_is_answered_in_order),
+        cmocka_unit_test(test_batch_and_none_tell_errors_only),
+        cmocka_unit_test(test_status_of_the_last),
+        cmocka_unit_test(test_refusals_of_the_hub),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_unusual_values_are_counted),
+        cmocka_unit_test(test_unreadable_event),
+        cmocka_unit_test(test_out_of_memory_fails_one),
+        cmocka_unit_test(test_no_memory_for_names),
+        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_empty_array),
+        cmocka_unit_test(test_broken_array),
+        cmocka_unit_test(test_long_arrays),
+        cmocka_unit_test(test_batch_with_many_topics),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_sum_is_bounded),
+        cmocka_unit_test(test_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
