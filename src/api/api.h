@@ -79,8 +79,8 @@ static inline void api_count_unusual(struct api *api)
     atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
 }
 
-/* limits.publish: takes n events' worth (0: only looks); returns how many milliseconds the publisher
- * must wait before it may go on (0: none). */
+/* limits.publish: takes n events' worth (0: only looks); returns how many milliseconds the
+ * publisher must wait before it may go on (0: none). */
 uint64_t api_publish_quota(struct api *api, uint64_t n);
 
 /* Reads a whole-number query parameter. Answers 422 and returns false when it is not one within

@@ -227,7 +227,7 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
         error = read_time(r);
     if (!error)
         error = read_ephemeral(r);
-    if (key.ptr)
+    if (key.len) /* an empty one says as little as none */
         r->spec.key = key;
     return error;
 }
@@ -265,8 +265,10 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
         if (!out->event)
             error = no_memory(failure);
     }
-    if (error)
+    if (error) {
         names->len = out->names_at;
+        names->failed = false; /* it is shared with events that may still fit */
+    }
     buf_fini(&r.text);
     buf_fini(&r.replacement);
     return error;

@@ -90,6 +90,9 @@ struct flags {
     struct problems *problems;
 };
 
+/* As the option says. */
+#define MOST_WORKERS 64
+
 static void unknown_flag(struct flags *f, struct slice name)
 {
     struct suggestion s = {.wanted = name};
@@ -314,7 +317,8 @@ void config_resolve(struct config *c)
 {
     const struct option *engine = option_find(SLICE("engine"));
     if (c->workers == 0)
-        c->workers = uv_available_parallelism();
+        c->workers =
+            uv_available_parallelism() < MOST_WORKERS ? uv_available_parallelism() : MOST_WORKERS;
     if (c->limits.burst < c->limits.messages)
         c->limits.burst = c->limits.messages;
     if (c->redis_url[0] && origin_of(c, engine)->kind == ORIGIN_DEFAULT) {

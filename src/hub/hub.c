@@ -121,12 +121,19 @@ static void drop_topic(struct hub *h, struct topic *t)
     release_topic(h, t);
 }
 
-/* Makes room for a new topic at the cost of the longest unused one that has lost nothing by it. */
+/* How many topics are considered, so that a full hub does not search all of them each time. */
+#define EVICT_LOOKS 256
+
+/* Makes room for a new topic at the cost of one of the longest unused that loses nothing by it. One
+ * that somebody refers to may be about to get the event that the new topic is needed for. */
 static bool evict_empty_topic(struct hub *h)
 {
+    unsigned looked_at = 0;
     LIST_EACH (link, &h->idle) {
         struct topic *t = CONTAINER(link, struct topic, idle_link);
-        if (t->history.count == 0) {
+        if (++looked_at > EVICT_LOOKS)
+            return false;
+        if (t->history.count == 0 && atomic_load(&t->refs) == 1) {
             drop_topic(h, t);
             return true;
         }
@@ -148,9 +155,12 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out)
     struct topic *t = topic_try_new(name, parsed.kind, h->config.workers);
     if (!t)
         return FAN_E_NO_MEMORY;
+    if (map_try_put(&h->topics, t) != 0) {
+        topic_unref(t);
+        return FAN_E_NO_MEMORY;
+    }
     t->epoch = epoch_of(h, name);
     t->birth_seq = h->seq;
-    map_put(&h->topics, t);
     hub_touch_topic(h, t);
     *out = t;
     return 0;

@@ -22,7 +22,7 @@
 #include "hub/topic.h"
 #include "hub/topic_name.h"
 
-#define HUB_MAX_WORKERS      64
+#define HUB_MAX_WORKERS      64 /* a bit each in topic.interested; as the option `workers` says */
 #define HUB_MAX_EVENT_TOPICS 64
 #define HUB_MAX_TOPICS       1000000
 

@@ -65,8 +65,11 @@ void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e
         .key_len = (uint32_t)key.len,
     };
     memcpy(entry->key, key.ptr, key.len);
+    if (map_try_put(&h->ids, entry) != 0) {
+        memory_free(entry);
+        return;
+    }
     list_append(&h->ids_by_age, &entry->by_age);
-    map_put(&h->ids, entry);
 }
 
 /* At most so many are forgotten under one hold of the lock. */

@@ -104,29 +104,38 @@ bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq)
 
 static void thin_out(struct trim_log *log)
 {
-    for (uint32_t i = 0; i < TRIM_LOG_MAX / 2; i++)
-        log->entries[i] = log->entries[2 * i];
-    log->count = TRIM_LOG_MAX / 2;
-    log->stride *= 2;
+    uint32_t half = log->count / 2, kept = 0;
+    for (uint32_t i = 0; i < log->count; i++)
+        if (i >= half || i % 2 == 0)
+            log->entries[kept++] = log->entries[i];
+    log->count = kept;
+}
+
+/* Makes room for one more entry. NULL: no memory for the first one; a loss is then told from its
+ * first possible offset on. */
+static struct trim_log *make_room(struct trim_log *log)
+{
+    uint32_t cap = log ? log->cap * 2 : TRIM_LOG_MIN;
+    if (log && log->count < log->cap)
+        return log;
+    struct trim_log *grown =
+        cap > TRIM_LOG_MAX ? NULL
+                           : memory_try_realloc(log, sizeof *log + cap * sizeof log->entries[0]);
+    if (!grown) {
+        if (log)
+            thin_out(log);
+        return log;
+    }
+    grown->count = log ? grown->count : 0;
+    grown->cap = cap;
+    return grown;
 }
 
 void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset)
 {
-    struct trim_log *log = t->trim_log;
-    if (!log) {
-        log = t->trim_log = memory_try_alloc(sizeof *log);
-        if (!log)
-            return; /* a loss is then told from its first possible offset on */
-        log->count = 0;
-        log->stride = 1;
-    }
-    if ((offset - 1) % log->stride != 0)
+    struct trim_log *log = t->trim_log = make_room(t->trim_log);
+    if (!log)
         return;
-    if (log->count == TRIM_LOG_MAX) {
-        thin_out(log);
-        if ((offset - 1) % log->stride != 0)
-            return;
-    }
     log->entries[log->count].seq = seq;
     log->entries[log->count++].offset = offset;
 }

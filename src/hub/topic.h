@@ -27,16 +27,16 @@ struct topic_history {
 };
 
 /* Where trimmed events stood: enough to tell, for a position in the node's order, which offset came
- * next. Every event at first; when it is full every second entry goes and only every second event
- * is noted from there on, so that it is exact near its beginning and a lower bound elsewhere. */
+ * next. When it is full, every second entry of its older half goes, so that it is exact for what
+ * was trimmed lately, which is what slow readers ask for, and a lower bound elsewhere. */
 #define TRIM_LOG_MAX 512
+#define TRIM_LOG_MIN 16
 
 struct trim_log {
+    uint32_t count, cap;
     struct {
         uint64_t seq, offset;
-    } entries[TRIM_LOG_MAX];
-    uint32_t count;
-    uint64_t stride;
+    } entries[];
 };
 
 struct topic {

@@ -86,23 +86,40 @@ static struct peer *make_peer(struct slice address)
     return p;
 }
 
+/* A peer without connections is not in the table. */
+static void drop_peer(struct peer_table *t, struct peer *p)
+{
+    map_remove(&t->peers, peer_key(p));
+    memory_free(p);
+}
+
+static struct peer *find_or_add(struct peer_table *t, struct slice address)
+{
+    struct peer *p = map_get(&t->peers, address);
+    if (p)
+        return p;
+    p = make_peer(address);
+    if (p && map_try_put(&t->peers, p) != 0) {
+        memory_free(p);
+        return NULL;
+    }
+    return p;
+}
+
 int peer_take(struct peer_table *t, struct slice address, bool exempt, uint32_t limit,
               struct peer **out)
 {
     int error = 0;
     pthread_mutex_lock(&t->lock);
-    struct peer *p = map_get(&t->peers, address);
-    if (!p) {
-        p = make_peer(address);
-        if (p)
-            map_put(&t->peers, p);
-    }
+    struct peer *p = find_or_add(t, address);
     if (!p)
         error = FAN_E_NO_MEMORY;
     else if (!p->local && !exempt && p->connections >= limit)
         error = FAN_E_LIMIT;
     else
         p->connections++;
+    if (p && p->connections == 0)
+        drop_peer(t, p);
     pthread_mutex_unlock(&t->lock);
     *out = error ? NULL : p;
     return error;
@@ -113,9 +130,7 @@ void peer_release(struct peer_table *t, struct peer *p)
     if (!p)
         return;
     pthread_mutex_lock(&t->lock);
-    if (--p->connections == 0) {
-        map_remove(&t->peers, peer_key(p));
-        memory_free(p);
-    }
+    if (--p->connections == 0)
+        drop_peer(t, p);
     pthread_mutex_unlock(&t->lock);
 }

@@ -77,10 +77,9 @@ static void test_problems(void **state)
     expect("limits: {}\ndrain: 1s\nlimits: {}\n", "f:3: limits stands twice, first on line 1\n");
     expect("limits: {queue: 64K}\nlimits.queue: 64K\n",
            "f:2: limits.queue stands twice, first on line 1\n");
-    expect("workers: many\n",
-           "f:1: workers: expected a whole number from 0 to 256, got \"many\"\n");
-    expect("workers: [1]\n", "f:1: workers: expected a whole number from 0 to 256, got a list\n");
-    expect("workers:\n", "f:1: workers: expected a whole number from 0 to 256, got nothing\n");
+    expect("workers: many\n", "f:1: workers: expected a whole number from 0 to 64, got \"many\"\n");
+    expect("workers: [1]\n", "f:1: workers: expected a whole number from 0 to 64, got a list\n");
+    expect("workers:\n", "f:1: workers: expected a whole number from 0 to 64, got nothing\n");
     expect("limits: 5\n", "f:1: limits: expected a section, got a text\n");
     expect("listen: {a: b}\n", "f:1: listen: expected a list of texts, got a section\n");
     expect("listen:\n - 127.0.0.1:1\n - [a]\n",

@@ -23,7 +23,7 @@ static atomic_bool stop;
 
 /* ---- Publishers ---- */
 
-/* Half of the events go to one topic, every eighth to all of them. */
+/* In turn to each of the topics, every eighth to all of them. */
 static void choose_topics(unsigned n, struct draft *d)
 {
     d->topics[0] = topic_names[n % TOPICS];
@@ -136,8 +136,9 @@ static void take_and_check(struct worker_thread *w)
 /* Until nothing can come any more. */
 static void work(struct worker_thread *w)
 {
-    bool more = true;
-    for (unsigned turns = 0; more || !atomic_load(&stop); turns++) {
+    bool more = true, last = false;
+    for (unsigned turns = 0; more || !last; turns++) {
+        last = atomic_load(&stop); /* what is drained from here on is all there is */
         bool had = fanout_drain(&w->fanout);
         fanout_deliver(&w->fanout);
         more = fanout_read_history(&w->fanout) || had;
@@ -146,7 +147,7 @@ static void work(struct worker_thread *w)
             more = more || (w->readers[i].r && w->readers[i].r->queue_count);
         if (turns == 50)
             follow(w, LATE, TOPICS, true);
-        if (!more && !atomic_load(&stop))
+        if (!more && !last)
             sem_wait(&w->wake);
     }
 }

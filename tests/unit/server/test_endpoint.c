@@ -87,10 +87,10 @@ static int begin(struct record *r, const struct fan_server_option *extra, size_t
 
 static void finish(struct record *r, int fd)
 {
+    close(fd); /* else the server waits for an answer to its goodbye */
     fan_server_free(r->server);
     assert_int_equal(atomic_load(&r->closed), atomic_load(&r->opened));
     fan_websocket_unref(atomic_load(&r->ws));
-    close(fd);
 }
 
 static void expect_frame(int fd, int first, const char *text)
@@ -313,6 +313,7 @@ static void test_client_closes_without_a_code(void **state)
     struct record r;
     int fd = begin(&r, NULL, 0);
     send_frame(fd, WS_CLOSE, "", 0);
+    shutdown(fd, SHUT_WR); /* as a client does that has been answered */
     WAIT_FOR(atomic_load(&r.closed) == 1);
     assert_int_equal(atomic_load(&r.code), 1005);
     assert_string_equal(r.reason, "");
@@ -341,6 +342,7 @@ static void test_program_closes(void **state)
                  "\x0F\xA0"
                  "as you wish");
     send_frame(fd, WS_CLOSE, "\x0F\xA0", 2);
+    shutdown(fd, SHUT_WR);
     WAIT_FOR(atomic_load(&r.closed) == 1);
     assert_int_equal(atomic_load(&r.code), 4000);
     finish(&r, fd);
@@ -518,6 +520,7 @@ static void test_stopping_says_goodbye(void **state)
                  "\x03\xE9"
                  "server stops");
     send_frame(fd, WS_CLOSE, "\x03\xE9", 2);
+    shutdown(fd, SHUT_WR);
     pthread_join(stopper, NULL);
     assert_int_equal(atomic_load(&r.code), 1001);
     finish(&r, fd);
