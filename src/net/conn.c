@@ -111,8 +111,8 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
         q->event_bytes + length > NET_LIMIT(c->worker, queue))
         return FAN_E_LIMIT;
     if (kind == OUT_CONTROL && is_full(c, length)) {
-        conn_flush(
-            c); /* much was asked at once: the peer may well read, and was offered nothing yet */
+        /* Much was asked at once: the peer may well read, and was offered nothing yet. */
+        conn_flush(c);
         if (is_full(c, length))
             return control_overflow(c);
     }
