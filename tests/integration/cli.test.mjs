@@ -155,7 +155,7 @@ test('config --check names file, line and reason', async () => {
     assert.equal(bad.code, 1);
     assert.deepEqual(lines(bad.stderr), [
         'fanfare.yaml:2: unknown key "limit" (did you mean "limits"?)',
-        'fanfare.yaml:3: workers: expected a whole number from 0 to 256, got "many"',
+        'fanfare.yaml:3: workers: expected a whole number from 0 to 64, got "many"',
     ]);
     const json = await runProgram(['config', '--check', '--json'], { cwd });
     assert.equal(json.code, 1);
