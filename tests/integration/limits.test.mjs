@@ -1,7 +1,10 @@
 // Limits: each has a clear error, and never touches the neighbours.
 import assert from 'node:assert/strict';
+import net from 'node:net';
+import path from 'node:path';
 import {
-    expectRefused, ms, range, RawConnection, slowness, startServer, test, uniqueName, upgradeHead, waitFor,
+    expectRefused, flood, ms, range, RawConnection, slowness, startServer, temporaryDirectory, test, uniqueName, upgradeHead,
+    waitFor,
 } from './harness.mjs';
 
 const stream = () => `/api/build/stream/${uniqueName()}`;
@@ -175,4 +178,31 @@ test('publishing over HTTP is held back, too', async (t) => {
     assert.ok(answers.every(({ status }) => status === 200 || status === 429));
     await waitFor(async () => (await server.post('/api/v1/publish', { topic: 'session:b', type: 'tick', data: {} })).status === 200, 'a turn', ms(4000));
     assert.equal((await server.get('/api/v1/topics/session:b/history?limit=10000')).json.offset, accepted + 1, 'of what was refused nothing is published');
+});
+
+// Over a unix socket, whose buffers are small: what is not read waits in the server.
+test('a peer that answers no ping but takes what waits for it stays, until it takes no more', { timeout: 60000 }, async (t) => {
+    const directory = temporaryDirectory();
+    const socketPath = path.join(directory, 'fanfare.sock');
+    const server = await startServer({ t, directory, listen: `unix:${socketPath}`, args: ['--ping-interval', '1s'] });
+    const session = uniqueName();
+    await flood(server, `session:${session}`, 2000, 16384);
+    const { epoch } = await server.publish({ topic: `session:${session}`, type: 'tick', data: {} });
+    const raw = net.connect(socketPath);
+    t.after(() => raw.destroy());
+    let bytes = 0;
+    let closed = false;
+    raw.on('data', (chunk) => (bytes += chunk.length));
+    raw.on('close', () => (closed = true));
+    raw.write(upgradeHead(`/api/build/stream/${session}?epoch=${epoch}&since=0`, 80).replace('127.0.0.1:80', 'localhost'));
+    const steps = 40;
+    for (const _ of range(steps)) { // much longer than two pings
+        raw.resume();
+        await new Promise((resolve) => raw.once('data', resolve));
+        raw.pause();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        assert.ok(!closed, 'closed although it went on reading');
+    }
+    assert.ok(bytes < 30e6, 'all was read before the pings; the test is too gentle');
+    await waitFor(() => server.metric('fanfare_keepalive_closed_total'), 'it to be closed', ms(10000));
 });

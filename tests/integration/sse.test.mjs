@@ -163,6 +163,25 @@ test('a position that history lost is told first, then comes the live tail', asy
     assert.equal(tail.json.offset, failed.to + 1, 'what the range does not name is delivered');
 });
 
+test('a position that never was is told to be invalid, one of another server to be of another epoch', async (t) => {
+    const topic = `session:${uniqueName()}`;
+    await tick(topic, 1);
+    const { id } = await (await openEvents(t, server, `topic=${topic}&since=0`)).next();
+    const changed = (at) => {
+        const bytes = Buffer.from(id, 'base64url');
+        assert.equal(bytes.length, 16, 'a cursor is an epoch and a position');
+        bytes[at] ^= 0x40;
+        return bytes.toString('base64url');
+    };
+    for (const [at, reason] of [[8, 'invalid'], [0, 'epoch_changed']]) {
+        const stream = await openEvents(t, server, `topic=${topic}`, { 'Last-Event-ID': changed(at) });
+        const { type, reason: told } = (await stream.next()).json;
+        assert.deepEqual([type, told], ['resume_failed', reason]);
+        await tick(topic, 2);
+        assert.equal((await stream.next()).json.data.n, 2, 'then the live tail');
+    }
+});
+
 test('format=json is NDJSON', async () => {
     const topic = `session:${uniqueName()}`;
     const controller = new AbortController();
