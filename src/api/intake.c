@@ -12,6 +12,9 @@
 /* More topics than this are left out of a sum. */
 #define SUM_TOPICS_MAX 1000
 
+/* Events in one array. */
+#define ARRAY_MAX 10000
+
 /* The last place in one topic. */
 struct topic_sum {
     uint64_t offset, epoch;
@@ -113,10 +116,31 @@ void intake_add(struct intake *in, struct slice text)
     entry->many = parsed.many;
 }
 
+/* Its answer is one message, which has to stay within reason. */
+static bool too_many(struct json_value array, struct publish_failure *failure)
+{
+    struct json_iter it = json_elements(array);
+    struct json_value element;
+    unsigned count = 0;
+    while (count <= ARRAY_MAX && json_next_element(&it, &element))
+        count++;
+    if (count <= ARRAY_MAX)
+        return false;
+    *failure = (struct publish_failure){.status = 413, .code = "too_large"};
+    snprintf(failure->message, sizeof failure->message,
+             "an array may have at most %d events; send more in several messages", ARRAY_MAX);
+    return true;
+}
+
 static void add_array(struct intake *in, struct json_value array)
 {
     struct json_iter it = json_elements(array);
     struct json_value element, next;
+    struct publish_failure failure;
+    if (too_many(array, &failure)) {
+        intake_add_failure(in, &failure);
+        return;
+    }
     if (!json_next_element(&it, &element)) {
         intake_flush(in);
         if (in->ack == ACK_EACH)

@@ -31,7 +31,7 @@ struct listener {
     struct worker *worker;
     struct list link;
     int fd;
-    bool tls, shared, owned, paused;
+    bool tls, shared, paused;
 };
 
 static const char listener_mark;
@@ -148,7 +148,7 @@ int listener_open_unix(const char *path, struct buf *why)
     return FAN_E_ADDRESS;
 }
 
-int listener_add(struct worker *w, int fd, bool tls, bool shared, bool owned)
+int listener_add(struct worker *w, int fd, bool tls, bool shared)
 {
     struct listener *l = memory_zero(sizeof *l);
     l->mark = &listener_mark;
@@ -156,9 +156,9 @@ int listener_add(struct worker *w, int fd, bool tls, bool shared, bool owned)
     l->fd = fd;
     l->tls = tls;
     l->shared = shared;
-    l->owned = owned;
     if (poller_add(&w->poller, fd, POLLER_READ, shared, l) != 0) {
         memory_free(l);
+        close(fd);
         return FAN_E_IO;
     }
     list_append(&w->listeners, &l->link);
@@ -171,8 +171,7 @@ void listeners_close(struct worker *w)
         struct listener *l = CONTAINER(link, struct listener, link);
         if (!l->paused)
             poller_remove(&w->poller, l->fd);
-        if (l->owned)
-            close(l->fd);
+        close(l->fd);
         list_remove(&l->link);
         memory_free(l);
     }

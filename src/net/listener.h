@@ -23,8 +23,9 @@ int listener_open_tcp(const char *host, uint16_t *port, bool first, struct buf *
  * FAN_E_ADDRESS. */
 int listener_open_unix(const char *path, struct buf *why);
 
-/* Gives the descriptor to the worker, before it starts or on its thread. owned: closed by it. */
-int listener_add(struct worker *w, int fd, bool tls, bool shared, bool owned);
+/* Gives the descriptor to the worker, which closes it; before it starts or on its thread. shared:
+ * other workers have descriptors of the same socket. FAN_E_IO; the descriptor is then closed. */
+int listener_add(struct worker *w, int fd, bool tls, bool shared);
 
 /* Stops accepting. */
 void listeners_close(struct worker *w);

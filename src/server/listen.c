@@ -1,4 +1,6 @@
 /* Opening the addresses: TCP once per worker, unix sockets once for all. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,18 +15,27 @@ static void add_text(struct buf *list, const char *text)
     buf_append_char(list, '\0');
 }
 
+static int cannot_listen(const char *where, struct buf *why)
+{
+    buf_printf(why, "cannot listen on %s: %s", where, strerror(errno));
+    return FAN_E_IO;
+}
+
 static int listen_unix(struct server *s, const struct address *address, struct buf *why)
 {
     char url[ADDRESS_HOST_SIZE + 8];
     int fd = listener_open_unix(address->host, why);
     if (fd < 0)
         return fd;
-    for (unsigned i = 0; i < s->worker_count; i++)
-        if (listener_add(&s->workers[i], fd, false, true, i == 0) != 0)
-            return FAN_E_IO;
     add_text(&s->unix_paths, address->host);
     snprintf(url, sizeof url, "unix:%s", address->host);
     add_text(&s->urls, url);
+    /* Each worker has a descriptor of its own, which it may close while the others still accept. */
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        int own = i + 1 < s->worker_count ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : fd;
+        if (own < 0 || listener_add(&s->workers[i], own, false, true) != 0)
+            return cannot_listen(url, why);
+    }
     return 0;
 }
 
@@ -44,8 +55,8 @@ static int listen_tcp(struct server *s, const struct address *address, struct bu
         int fd = listener_open_tcp(address->host, &port, i == 0, why);
         if (fd < 0)
             return fd;
-        if (listener_add(&s->workers[i], fd, s->config->tls_cert[0] != '\0', false, true) != 0)
-            return FAN_E_IO;
+        if (listener_add(&s->workers[i], fd, s->config->tls_cert[0] != '\0', false) != 0)
+            return cannot_listen(address->host, why);
     }
     note_url(s, address, port);
     return 0;

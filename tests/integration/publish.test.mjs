@@ -319,6 +319,15 @@ test('an array of events is answered with an array', async () => {
     assert.deepEqual(await client.next(), []);
 });
 
+test('an array of more than 10,000 events is refused whole', async () => {
+    const topic = `session:${uniqueName()}`;
+    const client = await publisher();
+    client.send(range(10001).map(() => 0));
+    assert.match((await client.next()).error.message, /10000/);
+    client.send(tick(topic, 1));
+    assert.equal((await client.next()).offset, 1);
+});
+
 test('errors over the WebSocket leave it open', async () => {
     const topic = `session:${uniqueName()}`;
     const client = await publisher();
