@@ -44,6 +44,28 @@ static void add_own_url(struct access_rules *r, struct slice url)
         add(&r->hosts, slice_skip(url, (size_t)(scheme_end - url.ptr) + 3));
 }
 
+/* host, or host:PORT with any port. */
+static bool is_host(struct slice text, const char *host)
+{
+    size_t n = strlen(host);
+    if (text.len < n || strncasecmp(text.ptr, host, n) != 0)
+        return false;
+    struct slice port = slice_skip(text, n);
+    if (port.len == 0)
+        return true;
+    if (port.ptr[0] != ':' || port.len < 2)
+        return false;
+    for (size_t i = 1; i < port.len; i++)
+        if (port.ptr[i] < '0' || port.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+static bool is_this_machine(struct slice host)
+{
+    return is_host(host, "localhost") || is_host(host, "127.0.0.1") || is_host(host, "[::1]");
+}
+
 struct access_rules *access_rules_new(const struct access_options *options)
 {
     struct access_rules *r = memory_zero(sizeof *r);
@@ -57,6 +79,12 @@ struct access_rules *access_rules_new(const struct access_options *options)
         add(&r->origins, slice_from(origin));
         snprintf(origin, sizeof origin, "https://%s", options->bound[i]);
         add(&r->origins, slice_from(origin));
+        /* What is bound to loopback is also reached by its name. */
+        const char *port = strrchr(options->bound[i], ':');
+        if (port && is_this_machine(slice_from(options->bound[i]))) {
+            snprintf(origin, sizeof origin, "https://localhost%s", port);
+            add(&r->origins, slice_from(origin));
+        }
     }
     for (size_t i = 0; i < options->cors_count; i++)
         add(&r->cors, slice_from(options->cors[i]));
@@ -101,28 +129,6 @@ static bool in_list(const struct list_of_text *list, struct slice text)
         if (slice_is_nocase(text, list->items[i]))
             return true;
     return false;
-}
-
-/* host, or host:PORT with any port. */
-static bool is_host(struct slice text, const char *host)
-{
-    size_t n = strlen(host);
-    if (text.len < n || strncasecmp(text.ptr, host, n) != 0)
-        return false;
-    struct slice port = slice_skip(text, n);
-    if (port.len == 0)
-        return true;
-    if (port.ptr[0] != ':' || port.len < 2)
-        return false;
-    for (size_t i = 1; i < port.len; i++)
-        if (port.ptr[i] < '0' || port.ptr[i] > '9')
-            return false;
-    return true;
-}
-
-static bool is_this_machine(struct slice host)
-{
-    return is_host(host, "localhost") || is_host(host, "127.0.0.1") || is_host(host, "[::1]");
 }
 
 static bool origin_is_own(const struct access_rules *r, struct slice origin)

@@ -167,26 +167,35 @@ static bool is_got(const struct catch_up_topic *ct, const struct subscription *s
     return e->seq > sub->from && e->seq <= ct->got_until;
 }
 
+/* Whether the event comes through this subscription at all. */
+static bool comes_through(const struct catch_up *c, unsigned i, const struct subscription *sub,
+                          const struct event *e, unsigned place)
+{
+    return catch_up_replays(c) ? e->places[place].offset <= c->topics[i].replay_end
+                               : e->seq > sub->from;
+}
+
 /* Whether the event is for the subscriber, and under which of the event's topics it sees it: the
- * first one that it follows, which is its subscription *index. One that it got already, through
- * whatever topic, is not. */
+ * first one that it follows, which is its subscription *index. But a topic that was told to be
+ * trimmed beyond the event, while another still has it, shows it no more: that would be out of its
+ * order. One that it got already, through whatever topic, is not for it. */
 static bool sees(const struct subscriber *s, const struct event *e, unsigned *index,
                  unsigned *place)
 {
     const struct catch_up *c = s->catch_up;
-    bool found = false;
+    bool found = false, in_order = false;
     for (unsigned p = 0; p < e->place_count; p++)
         for (unsigned i = 0; i < s->count; i++) {
             const struct subscription *sub = subscriber_at(s, i);
-            bool replays = catch_up_replays(c);
             if (sub->group->local->topic != e->places[p].topic)
                 continue;
-            if (!replays && is_got(&c->topics[i], sub, e))
+            if (!catch_up_replays(c) && is_got(&c->topics[i], sub, e))
                 return false;
-            if (found ||
-                (replays ? e->places[p].offset > c->topics[i].replay_end : e->seq <= sub->from))
+            bool fits = e->place_count == 1 || e->places[p].offset >= c->topics[i].next_offset;
+            if (in_order || (found && !fits) || !comes_through(c, i, sub, e, p))
                 continue;
             found = true;
+            in_order = fits;
             *index = i;
             *place = p;
         }

@@ -244,6 +244,17 @@ test('TLS: a certificate renewed on disk is served after SIGHUP, open connection
     await client.ask({ type: 'ping' }, 'pong');
 });
 
+test('TLS: pages of the server itself may connect, by address and by name', withTls, async (t) => {
+    const { server } = await startTls(t);
+    const attempt = (host, origin) => openWs(server.ws('/api/build/stream/a'),
+        { ca: server.ca, headers: { Host: host, Origin: origin } }).then((client) => (client.terminate(), 101), ({ status }) => status);
+    for (const host of [`localhost:${server.port}`, `127.0.0.1:${server.port}`]) {
+        assert.equal(await attempt(host, `https://${host}`), 101, host);
+    }
+    assert.equal(await attempt(`localhost:${server.port}`, 'https://localhost:1'), 403, 'another server of this machine');
+    assert.equal(await attempt(`localhost:${server.port}`, 'https://localhost.example'), 403);
+});
+
 test('TLS: many reloads under traffic', withTls, async (t) => {
     const { server, ca } = await startTls(t);
     let reloads = 0;
