@@ -7,6 +7,7 @@
  */
 #include "auth/access.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -101,6 +102,12 @@ void access_rules_free(struct access_rules *r)
     memory_free(r);
 }
 
+/* Scheme and host are the same in small and capital letters (RFC 3986, 6.2.2.1). */
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 bool access_pattern_match(struct slice pattern, struct slice text)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, retry = 0;
@@ -108,7 +115,7 @@ bool access_pattern_match(struct slice pattern, struct slice text)
         if (p < pattern.len && pattern.ptr[p] == '*') {
             star = p++;
             retry = t;
-        } else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
+        } else if (p < pattern.len && same_letter(pattern.ptr[p], text.ptr[t])) {
             p++;
             t++;
         } else if (star != SIZE_MAX && text.ptr[retry] != '/') {

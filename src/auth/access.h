@@ -46,7 +46,8 @@ struct access_verdict {
 struct access_verdict access_judge(const struct access_rules *rules,
                                    const struct access_request *request);
 
-/* Whether text matches a pattern in which `*` stands for any characters but '/'. */
+/* Whether text matches a pattern in which `*` stands for any characters but '/'; case is ignored.
+ */
 bool access_pattern_match(struct slice pattern, struct slice text);
 
 #endif

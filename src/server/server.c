@@ -303,4 +303,7 @@ void server_log_start(const struct server *s)
              LOG_TEXT("version", FANFARE_VERSION), LOG_TEXT("engine", hub_engine_name(s->hub)),
              LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
              LOG_U64("pid", getpid()));
+    if (s->config->insecure && s->config->public_urls.count == 0)
+        log_warn("server", "requests that name this machine otherwise than localhost or by an "
+                           "address that is listened on get 403: say its names with --public-url");
 }

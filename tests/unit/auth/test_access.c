@@ -298,7 +298,8 @@ static void test_patterns(void **state)
         {"http://*", "http://a.example", true},
         {"http://*", "http://a.example/b", false},
         {"http*", "http://a", false},
-        {"A", "a", false},
+        {"A", "a", true},
+        {"https://*.Example", "https://app.example", true},
         {"a?", "ab", false},
         {"a.b", "axb", false},
     };
