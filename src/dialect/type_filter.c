@@ -20,6 +20,12 @@ static uint64_t error_bit(void)
     return 1ull << catalogue_index(catalogue_find(SLICE("error")));
 }
 
+static int no_memory(struct type_filter_error *error)
+{
+    snprintf(error->message, sizeof error->message, "not enough memory for this filter");
+    return FAN_E_NO_MEMORY;
+}
+
 static struct event_filter *new_filter(void)
 {
     struct event_filter *f = memory_try_alloc(sizeof *f);
@@ -47,7 +53,7 @@ static int add_custom(struct event_filter *f, struct slice name, struct type_fil
     }
     char **grown = memory_try_realloc(f->custom, (f->custom_count + 1) * sizeof *grown);
     if (!grown)
-        return FAN_E_NO_MEMORY;
+        return no_memory(error);
     f->custom = grown;
     f->custom[f->custom_count++] = memory_copy_string(name);
     return 0;
@@ -113,9 +119,11 @@ static int apply_list(struct event_filter *f, struct json_value list, bool add, 
         }
         buf_clear(&name);
         json_string_append(&name, element);
-        if (name.failed)
-            result = FAN_E_NO_MEMORY;
-        else if (slice_is(buf_slice(&name), "*"))
+        if (name.failed) {
+            result = no_memory(error);
+            break;
+        }
+        if (slice_is(buf_slice(&name), "*"))
             *star = true;
         else
             result = apply(f, buf_slice(&name), add, error);
@@ -144,7 +152,7 @@ int type_filter_parse(struct json_value list, struct event_filter **filter,
         return not_a_list(error);
     struct event_filter *f = new_filter();
     if (!f)
-        return FAN_E_NO_MEMORY;
+        return no_memory(error);
     int result = apply_list(f, list, true, &star, error);
     return finish(f, result, star, filter);
 }
@@ -158,7 +166,7 @@ int type_filter_parse_text(struct slice list, struct event_filter **filter,
     *filter = NULL;
     struct event_filter *f = new_filter();
     if (!f)
-        return FAN_E_NO_MEMORY;
+        return no_memory(error);
     while (!result && slice_split(&list, ',', &name)) {
         name = slice_trim(name);
         if (slice_is(name, "*"))
@@ -197,13 +205,13 @@ int type_filter_remove(const struct event_filter *current, struct json_value lis
         return not_a_list(error);
     struct event_filter *f = copy_filter(current);
     if (!f)
-        return FAN_E_NO_MEMORY;
+        return no_memory(error);
     int result = apply_list(f, list, false, &star, error);
     if (star && !result) { /* everything is taken away; errors remain */
         event_filter_free(f);
         f = new_filter();
         if (!f)
-            return FAN_E_NO_MEMORY;
+            return no_memory(error);
     }
     return finish(f, result, false, filter);
 }

@@ -16,7 +16,7 @@ struct type_filter_error {
 };
 
 /* Reads a JSON array of names. *filter is NULL afterwards when it says "*". `error` events always
- * pass. FAN_E_INVALID with the message, FAN_E_NO_MEMORY. */
+ * pass. FAN_E_INVALID, FAN_E_NO_MEMORY, both with the message. */
 int type_filter_parse(struct json_value list, struct event_filter **filter,
                       struct type_filter_error *error);
 
