@@ -275,7 +275,11 @@ static bool read_order(struct http_exchange *x, struct order *order)
         error = 0;
     else
         snprintf(why.message, sizeof why.message, "types has a malformed escape");
+    if (types.failed) /* a part of the list is another list */
+        error = FAN_E_NO_MEMORY;
     buf_fini(&types);
+    if (error == FAN_E_NO_MEMORY)
+        return refuse_with(x, order, 503, "out_of_memory", "not enough memory");
     if (error)
         return refuse(x, order, "invalid_types", why.message);
     return read_topics(x, order);
