@@ -265,22 +265,31 @@ static void refill(struct ws_conn *ws)
     ws->tokens = (int32_t)(tokens > (int64_t)burst ? (int64_t)burst : tokens);
 }
 
+/* A debt is looked at again this often: however large it is, the client is told in time. */
+#define DEBT_CHECK_MS 1000
+
 /* In debt: it is not read until the debt is paid. */
-static void throttle(struct ws_conn *ws)
+static void wait_for_debt(struct ws_conn *ws)
 {
     struct worker *w = ws->conn.worker;
     uint64_t rate = NET_LIMIT(w, messages);
-    NET_STAT(w, rate_limited, 1);
+    uint64_t debt_ms = 1 + (uint64_t)(-ws->tokens) * 1000 / (rate ? rate : 1);
     if (!ws->throttled_s)
         ws->throttled_s = w->now_s + 1;
     if (w->now_s + 1 - ws->throttled_s >= THROTTLE_WARN_S) {
         ws->ops->rate_limited(ws);
         ws->throttled_s = w->now_s + 1;
     }
-    if (!ws->close_sent) {
-        conn_pause(&ws->conn);
-        conn_timer(&ws->conn, 1 + (uint64_t)(-ws->tokens) * 1000 / (rate ? rate : 1));
-    }
+    if (ws->close_sent)
+        return;
+    conn_pause(&ws->conn);
+    conn_timer(&ws->conn, debt_ms < DEBT_CHECK_MS ? debt_ms : DEBT_CHECK_MS);
+}
+
+static void throttle(struct ws_conn *ws)
+{
+    NET_STAT(ws->conn.worker, rate_limited, 1);
+    wait_for_debt(ws);
 }
 
 /* ---- Receiving ---- */
@@ -382,6 +391,10 @@ static void on_timer(struct conn *c)
     }
     if (c->paused) {
         refill(ws);
+        if (ws->ops->limited && ws->tokens < 0) {
+            wait_for_debt(ws);
+            return;
+        }
         conn_timer(c, NET_LIMIT(c->worker, ping_interval_ms));
         conn_resume(c);
         return;
