@@ -58,12 +58,30 @@ struct net_shared {
     atomic_bool draining;
 };
 
-/* Written by the worker, read by anybody. */
+/* What a worker counts, written by it alone and read by anybody (/metrics). */
+#define NET_COUNTERS(X)    \
+    X(accepted)            \
+    X(refused_limit)       \
+    X(refused_address)     \
+    X(refused_descriptors) \
+    X(accept_pauses)       \
+    X(bytes_in)            \
+    X(bytes_out)           \
+    X(closed)              \
+    X(backlogged)          \
+    X(control_overflows)   \
+    X(no_memory)           \
+    X(handshake_timeouts)  \
+    X(rate_limited)        \
+    X(http_requests)       \
+    X(websocket_upgrades)  \
+    X(messages_in)         \
+    X(keepalive_closed)
+
 struct net_stats {
-    atomic_uint_least64_t accepted, refused_limit, refused_address, refused_descriptors;
-    atomic_uint_least64_t accept_pauses, bytes_in, bytes_out, closed, backlogged;
-    atomic_uint_least64_t control_overflows, no_memory, handshake_timeouts, rate_limited;
-    atomic_uint_least64_t http_requests, websocket_upgrades, messages_in, keepalive_closed;
+#define X(name) atomic_uint_least64_t name;
+    NET_COUNTERS(X)
+#undef X
 };
 
 struct worker_ops {
