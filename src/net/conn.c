@@ -169,15 +169,23 @@ bool conn_is_moving(const struct conn *c, uint64_t ms)
     return c->out && c->worker->now_s - c->last_sent < (ms + 999) / 1000;
 }
 
+static void add_to_batch(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
+                         bool answering)
+{
+    struct flush *flush = c->worker->flush;
+    c->batch = flush->batch;
+    c->answering = answering;
+    c->last_sent = c->worker->now_s;
+    flush->ops->send(flush, c, bytes, offset, length);
+}
+
 int conn_send_run(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
                   uint64_t first_seq)
 {
     struct flush *flush = c->worker->flush;
     if (c->out || c->tls || c->batch == flush->batch || c->state != CONN_OPEN)
         return conn_send(c, OUT_EVENTS, bytes, offset, length, first_seq);
-    c->batch = flush->batch;
-    c->last_sent = c->worker->now_s;
-    flush->ops->send(flush, c, bytes, offset, length);
+    add_to_batch(c, bytes, offset, length, false);
     return 0;
 }
 
@@ -267,30 +275,28 @@ static struct bytes *join(const struct out_queue *q)
 }
 
 /* Puts the queue into the batch as one send, if it can go as one and nothing of this connection
- * stands in the batch yet. Only events may be begun again from a copy, and the copy is all there
- * is, so the order of classes does not matter any more. */
+ * stands in the batch yet. */
 static bool batch_queue(struct conn *c)
 {
-    struct flush *flush = c->worker->flush;
     struct out_queue *q = c->out;
+    bool answering = false;
     /* An empty queue, all of it dropped, still has to be reported as drained. */
     if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun || q->count == 0)
         return false;
     for (uint32_t i = 0; i < q->count; i++)
-        if (out_queue_at(q, i)->kind == OUT_CONTROL)
-            return false;
+        answering = answering || out_queue_at(q, i)->kind == OUT_CONTROL;
     struct out_segment *s = out_queue_at(q, 0);
-    uint64_t length = q->event_bytes;
+    uint64_t length = q->bytes;
     struct bytes *joined = q->count == 1 ? bytes_ref(s->bytes) : join(q);
     if (!joined)
         return false;
     uint32_t offset = q->count == 1 ? s->offset : 0;
     out_queue_free(q);
     c->out = NULL;
-    c->batch = flush->batch;
-    c->last_sent = c->worker->now_s;
-    flush->ops->send(flush, c, joined, offset, (uint32_t)length);
+    add_to_batch(c, joined, offset, (uint32_t)length, answering);
     bytes_unref(joined);
+    if (answering && c->state == CONN_OPEN && !c->blocked && c->ops->drained)
+        c->ops->drained(c);
     return true;
 }
 
@@ -316,7 +322,12 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
         return;
     }
     uint32_t done = sent > 0 ? (uint32_t)sent : 0;
-    const struct out_segment rest = {bytes, offset + done, length - done, 0, OUT_EVENTS, true};
+    /* Events may be dropped and read again from history, answers may not. */
+    const struct out_segment rest = {.bytes = bytes,
+                                     .offset = offset + done,
+                                     .length = length - done,
+                                     .kind = c->answering ? OUT_CONTROL : OUT_EVENTS,
+                                     .counted = !c->answering};
     if (!c->out)
         c->out = out_queue_new();
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
@@ -352,6 +363,8 @@ void conn_finish(struct conn *c, const char *reason)
         c->close_reason = reason;
     conn_resume(c);
     conn_timer(c, CONN_FINISH_MS);
+    if (c->batch == c->worker->flush->batch)
+        c->worker->flush->ops->submit(c->worker->flush);
     if (c->out)
         worker_mark_dirty(c->worker, c);
     else

@@ -76,6 +76,7 @@ struct conn {
     bool ended;       /* the peer has sent its last byte */
     bool attached;    /* its descriptor is registered with the flush stage */
     uint8_t interest; /* registered with the poller */
+    bool answering;   /* what of it stands in the batch holds more than events */
 };
 
 #define OUT_CONTROL_MAX (64u * 1024)
