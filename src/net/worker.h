@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -108,6 +109,7 @@ struct worker {
     uint64_t now_ms; /* monotonic, taken once a turn */
     uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
+    struct buf sealed;                  /* TLS records that are about to be queued */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;
