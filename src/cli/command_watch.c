@@ -111,14 +111,17 @@ static int latest(const struct arguments *a)
 /* On the client's thread. */
 static void on_problem(void *arg, const struct fan_client_problem *problem)
 {
-    (void)arg;
+    const struct watch *w = arg;
+    struct buf reason = {0};
     if (problem->kind == FAN_CLIENT_EVENT_REFUSED)
-        command_error(&watch_command, "an event was refused: %s", problem->message);
+        buf_printf(&reason, "an event was refused: %s", problem->message);
+    else if (problem->kind == FAN_CLIENT_DENIED)
+        buf_printf(&reason, "the server refuses the connection: %s", problem->message);
     else
-        command_error(&watch_command, "%s: %s; trying again",
-                      problem->kind == FAN_CLIENT_DENIED ? "the server refuses the connection"
-                                                         : "no connection",
-                      problem->message);
+        remote_append_reason(&reason, &w->remote, slice_from(problem->message));
+    command_error(&watch_command, "%s%s", buf_text(&reason),
+                  problem->kind == FAN_CLIENT_EVENT_REFUSED ? "" : "; trying again");
+    buf_fini(&reason);
 }
 
 /* On the watcher's thread: waits while the spool is full, so that the watcher reports what the
@@ -217,6 +220,7 @@ static int watch(const struct arguments *a, struct buf *topic)
         .ca_file = w.remote.ca_file,
         .source = "watch",
         .on_problem = on_problem,
+        .arg = &w,
     };
     if (fan_client_new(&options, &w.client, why, sizeof why))
         return command_error(&watch_command, "%s", why);
