@@ -221,7 +221,7 @@ const struct command bench_command = {
     .options =
         (const struct command_option[]){
             {"quick", NULL, NULL, "Shorter runs, and fewer connections."},
-            {"scenario", "fanout-1|fanout-64|topics|latency|publish|connections", NULL,
+            {"scenario", "fanout-1|fanout-64|topics|latency|publish|connections,…", NULL,
              "Only this one, or several separated by commas."},
             {"connections", "N", NULL, "Readers, or idle connections. [what the scenario says]"},
             {"messages", "N", NULL, "Publish so many, instead of for a time."},
