@@ -9,7 +9,7 @@
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "codec/http.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "config/config.h"
 #include "fanfare/client.h"
 #include "fanfare/watcher.h"
@@ -22,6 +22,7 @@ struct watch {
     const char *topic;
     struct slice session;
     int interrupt;
+    bool json; /* show what is published */
     atomic_bool ending;
 };
 
@@ -124,11 +125,26 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
     buf_fini(&reason);
 }
 
+static void print_event(const struct watch *w, const char *type, struct slice data)
+{
+    struct buf out = {0};
+    json_begin(&out, NULL, '{');
+    json_put_text(&out, "topic", w->topic);
+    json_put_text(&out, "type", type);
+    json_put_raw(&out, "data", data);
+    json_end(&out, '}');
+    BUF_LITERAL(&out, "\n");
+    terminal_write(stdout, &out);
+    buf_fini(&out);
+}
+
 /* On the watcher's thread: waits while the spool is full, so that the watcher reports what the
  * files have become by then instead of every step in between. */
 static void on_event(void *arg, const char *type, const char *data, size_t len)
 {
     struct watch *w = arg;
+    if (w->json)
+        print_event(w, type, slice_of(data, len));
     const struct fan_client_event event = {.topic = w->topic, .type = type, .data = data};
     int error;
     while ((error = fan_client_publish_event(w->client, &event)) == FAN_E_LIMIT &&
@@ -208,7 +224,9 @@ static int watch_until_end(struct watch *w, const struct arguments *a)
 
 static int watch(const struct arguments *a, struct buf *topic)
 {
-    struct watch w = {.topic = buf_text(topic), .session = slice_skip(buf_slice(topic), 8)};
+    struct watch w = {.topic = buf_text(topic),
+                      .session = slice_skip(buf_slice(topic), 8),
+                      .json = arguments_has(a, "json")};
     char why[256];
     int code = remote_init(&w.remote, a, -1);
     if (code)
@@ -281,7 +299,8 @@ const struct command watch_command = {
              "Look at intervals, for file systems that do not report changes (network)."},
             {"list", NULL, NULL, "Only list the checkpoint and context files, newest first."},
             {"latest", NULL, NULL, "Only print the path of the newest checkpoint."},
-            {"json", NULL, NULL, "Print JSON; with --list and --latest."},
+            {"json", NULL, NULL,
+             "Print JSON; while watching, each event that is published, on one line."},
             REMOTE_OPTIONS,
             {0},
         },
