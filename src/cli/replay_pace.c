@@ -14,9 +14,9 @@ bool replay_speed_parse(const char *text, double *speed)
         *speed = 0;
         return true;
     }
-    if (strspn(text, "0123456789.") == 0) /* no sign, no space, no "nan" */
-        return false;
     *speed = strtod(text, &end);
+    if (strspn(text, "0123456789.") != (size_t)(end - text)) /* no sign, no exponent, no "nan" */
+        return false;
     if (*end == 'x')
         end++;
     return *end == '\0' && *speed >= SPEED_MIN && *speed <= SPEED_MAX;
