@@ -9,7 +9,7 @@
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "codec/http.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "config/config.h"
 #include "fanfare/client.h"
 #include "fanfare/watcher.h"
@@ -22,6 +22,7 @@ struct watch {
     const char *topic;
     struct slice session;
     int interrupt;
+    bool json; /* show what is published */
     atomic_bool ending;
 };
 
@@ -111,14 +112,30 @@ static int latest(const struct arguments *a)
 /* On the client's thread. */
 static void on_problem(void *arg, const struct fan_client_problem *problem)
 {
-    (void)arg;
+    const struct watch *w = arg;
+    struct buf reason = {0};
     if (problem->kind == FAN_CLIENT_EVENT_REFUSED)
-        command_error(&watch_command, "an event was refused: %s", problem->message);
+        buf_printf(&reason, "an event was refused: %s", problem->message);
+    else if (problem->kind == FAN_CLIENT_DENIED)
+        buf_printf(&reason, "the server refuses the connection: %s", problem->message);
     else
-        command_error(&watch_command, "%s: %s; trying again",
-                      problem->kind == FAN_CLIENT_DENIED ? "the server refuses the connection"
-                                                         : "no connection",
-                      problem->message);
+        remote_append_reason(&reason, &w->remote, slice_from(problem->message));
+    command_error(&watch_command, "%s%s", buf_text(&reason),
+                  problem->kind == FAN_CLIENT_EVENT_REFUSED ? "" : "; trying again");
+    buf_fini(&reason);
+}
+
+static void print_event(const struct watch *w, const char *type, struct slice data)
+{
+    struct buf out = {0};
+    json_begin(&out, NULL, '{');
+    json_put_text(&out, "topic", w->topic);
+    json_put_text(&out, "type", type);
+    json_put_raw(&out, "data", data);
+    json_end(&out, '}');
+    BUF_LITERAL(&out, "\n");
+    terminal_write(stdout, &out);
+    buf_fini(&out);
 }
 
 /* On the watcher's thread: waits while the spool is full, so that the watcher reports what the
@@ -126,6 +143,8 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
 static void on_event(void *arg, const char *type, const char *data, size_t len)
 {
     struct watch *w = arg;
+    if (w->json)
+        print_event(w, type, slice_of(data, len));
     const struct fan_client_event event = {.topic = w->topic, .type = type, .data = data};
     int error;
     while ((error = fan_client_publish_event(w->client, &event)) == FAN_E_LIMIT &&
@@ -205,7 +224,9 @@ static int watch_until_end(struct watch *w, const struct arguments *a)
 
 static int watch(const struct arguments *a, struct buf *topic)
 {
-    struct watch w = {.topic = buf_text(topic), .session = slice_skip(buf_slice(topic), 8)};
+    struct watch w = {.topic = buf_text(topic),
+                      .session = slice_skip(buf_slice(topic), 8),
+                      .json = arguments_has(a, "json")};
     char why[256];
     int code = remote_init(&w.remote, a, -1);
     if (code)
@@ -217,6 +238,7 @@ static int watch(const struct arguments *a, struct buf *topic)
         .ca_file = w.remote.ca_file,
         .source = "watch",
         .on_problem = on_problem,
+        .arg = &w,
     };
     if (fan_client_new(&options, &w.client, why, sizeof why))
         return command_error(&watch_command, "%s", why);
@@ -277,7 +299,8 @@ const struct command watch_command = {
              "Look at intervals, for file systems that do not report changes (network)."},
             {"list", NULL, NULL, "Only list the checkpoint and context files, newest first."},
             {"latest", NULL, NULL, "Only print the path of the newest checkpoint."},
-            {"json", NULL, NULL, "Print JSON; with --list and --latest."},
+            {"json", NULL, NULL,
+             "Print JSON; while watching, each event that is published, on one line."},
             REMOTE_OPTIONS,
             {0},
         },
