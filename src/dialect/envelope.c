@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "codec/json_writer.h"
 #include "hub/topic.h"
 
 struct slice envelope_topic_id(const struct event *e, unsigned place)
@@ -36,12 +37,9 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
     char epoch_text[EPOCH_TEXT_SIZE], cursor[CURSOR_TEXT_SIZE];
     epoch_format(epoch, epoch_text);
     cursor_format((struct cursor){node_epoch, seq}, cursor);
-    BUF_LITERAL(out, ",\"epoch\":");
-    envelope_quoted(out, slice_from(epoch_text));
-    BUF_LITERAL(out, ",\"offset\":");
-    buf_append_u64(out, offset);
-    BUF_LITERAL(out, ",\"cursor\":");
-    envelope_quoted(out, slice_from(cursor));
+    json_put_text(out, "epoch", epoch_text);
+    json_put_u64(out, "offset", offset);
+    json_put_text(out, "cursor", cursor);
 }
 
 static bool is_space(char c)

@@ -163,14 +163,6 @@ struct order {
     unsigned topics;
 };
 
-static bool query_equals(struct slice query, const char *name, const char *value)
-{
-    struct buf text = {0};
-    bool is = http_query_get(query, name, &text) == 0 && slice_is(buf_slice(&text), value);
-    buf_fini(&text);
-    return is;
-}
-
 static int read_start(const struct http_request *r, struct start_point *start)
 {
     struct buf since = {0};
@@ -261,9 +253,9 @@ static bool read_order(struct http_exchange *x, struct order *order)
     struct buf types = {0};
     struct type_filter_error why;
     *order = (struct order){.encoding = &sse_encoding};
-    if (query_equals(query, "format", "json"))
+    if (http_query_is(query, "format", "json"))
         order->encoding = &json_encoding;
-    else if (query_equals(query, "named", "1"))
+    else if (http_query_is(query, "named", "1"))
         order->encoding = &named_encoding;
     if (read_start(x->request, &order->start) != 0)
         return refuse(x, order, "invalid_cursor",

@@ -218,9 +218,9 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     unsigned index, place;
     if (!sees(s, e, &index, &place) || !event_filter_wants(s->filter, e))
         return false;
-    subscriber_at(s, index)->group->encoding->append(s->fanout->encode_context, &s->fanout->scratch,
-                                                     e, place);
-    STAT_ADD(s->fanout->stats.encoded, 1);
+    const struct encoding *encoding = subscriber_at(s, index)->group->encoding;
+    encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
+    STAT_ADD(s->fanout->stats.encoded[encoding->dialect], 1);
     return true;
 }
 

@@ -283,7 +283,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     g->run->len += (uint32_t)n;
     if (at == 0)
         g->run_first_seq = first_seq(e);
-    STAT_ADD(f->stats.encoded, 1);
+    STAT_ADD(f->stats.encoded[g->encoding->dialect], 1);
     STAT_ADD(f->stats.encoded_bytes, n);
     STAT_ADD(f->stats.deliveries, g->solo_count);
     if (g->picky_count) {

@@ -65,8 +65,7 @@ struct fanout_sink {
 
 /* Counters, written by the worker, read by anybody. */
 #define FANOUT_COUNTERS(X)                                                 \
-    X(encoded) /* frames built, once per group and event */                \
-    X(encoded_bytes)                                                       \
+    X(encoded_bytes) /* of all frames built */                             \
     X(deliveries)    /* frames times connections */                        \
     X(dropped_bytes) /* queued for slow readers, then read from history */ \
     X(dropped_superseded)                                                  \
@@ -77,6 +76,7 @@ struct fanout_sink {
     X(history_reads)
 
 struct fanout_stats {
+    atomic_uint_least64_t encoded[HUB_MAX_DIALECTS]; /* frames built, once per group and event */
 #define X(name) atomic_uint_least64_t name;
     FANOUT_COUNTERS(X)
 #undef X

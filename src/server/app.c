@@ -201,13 +201,14 @@ struct allowed {
 static bool try_dialects(struct http_exchange *x, struct slice path, struct allowed *allowed)
 {
     struct slice values[API_MAX_VALUES];
-    for (unsigned i = 0; i < dialect_count; i++) {
-        if (!route_match(dialects[i]->path, path, values, API_MAX_VALUES))
+    for (unsigned i = 0; i < dialect_count(); i++) {
+        const struct dialect *dialect = dialect_at(i);
+        if (!route_match(dialect->path, path, values, API_MAX_VALUES))
             continue;
         allowed->get = true;
         if (x->request->method != HTTP_GET)
             continue;
-        call_dialect(x, dialects[i], values);
+        call_dialect(x, dialect, values);
         return true;
     }
     return false;
