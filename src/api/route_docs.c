@@ -140,6 +140,7 @@ static const struct route_answer health_answers[] = {
 
 static const struct route_answer metrics_answers[] = {
     {200, TEXT, NULL, "Prometheus text."},
+    {403, JSON, "Error", "From another machine, without a token of an admin."},
 };
 
 static const struct route_answer document_answers[] = {
@@ -193,11 +194,11 @@ static const struct route_doc table[] = {
      ANSWERS(health_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",
      "Open on this machine only, unless the configuration says otherwise.",
-     ANSWERS(metrics_answers)},
+     ANSWERS(metrics_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/openapi.json", "openapi", "Server", "This interface as OpenAPI", NULL,
-     ANSWERS(document_answers)},
+     ANSWERS(document_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/asyncapi.json", "asyncapi", "Server", "The messages as AsyncAPI", NULL,
-     ANSWERS(document_answers)},
+     ANSWERS(document_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/docs", "docs", "Pages", "The interactive page of this interface", NULL,
      ANSWERS(page_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/docs/{file}", "docs_file", "Pages", "Its style and script", NULL,

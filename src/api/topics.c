@@ -1,5 +1,6 @@
 /* Topics: the list, history, presence. */
 #include "api/api.h"
+#include "auth/permit.h"
 #include "base/memory.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
@@ -12,10 +13,19 @@
 
 /* ---- The list ---- */
 
+/* A list, and who asks for it. */
+struct topic_list {
+    const struct identity *who;
+    struct buf out;
+};
+
 static bool append_topic(void *arg, const struct topic_info *info)
 {
-    struct buf *out = arg;
+    struct topic_list *list = arg;
+    struct buf *out = &list->out;
     char epoch[EPOCH_TEXT_SIZE];
+    if (!identity_may_read(list->who, info->name).allowed)
+        return true;
     epoch_format(info->epoch, epoch);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');
@@ -31,20 +41,20 @@ static bool append_topic(void *arg, const struct topic_info *info)
 
 void api_topics(struct api_request *r)
 {
-    struct buf out = {0};
-    BUF_LITERAL(&out, "{\"topics\":[");
-    hub_each_topic(r->api->hub, append_topic, &out);
-    BUF_LITERAL(&out, "]}\n");
-    http_reply_json(r->exchange, 200, &out);
+    struct topic_list list = {.who = permit_identity(r->exchange)};
+    BUF_LITERAL(&list.out, "{\"topics\":[");
+    hub_each_topic(r->api->hub, append_topic, &list);
+    BUF_LITERAL(&list.out, "]}\n");
+    http_reply_json(r->exchange, 200, &list.out);
 }
 
-/* A topic as path parameter; answers 400 for something else. */
+/* A topic as path parameter, which may be read; answers 400, 401 or 403 else. */
 static bool check_topic(struct api_request *r)
 {
     struct topic_name parsed;
     const char *why;
     if (topic_name_parse(r->values[0], &parsed, &why) == 0)
-        return true;
+        return permit_read(r->exchange, r->values[0]);
     http_reply_error(r->exchange, 400, "invalid_topic", "topic \"%.*s\": %s",
                      r->values[0].len > 60 ? 60 : (int)r->values[0].len, r->values[0].ptr, why);
     return false;

@@ -126,6 +126,9 @@ bool http_identifier_valid(struct slice id);
 void http_forwarded_each(const struct http_request *r,
                          bool (*each)(void *arg, struct slice address), void *arg);
 
+/* Whether a header says that the request came through a proxy. */
+bool http_is_forwarded(const struct http_request *r);
+
 /* "Not Found" for 404. */
 const char *http_status_text(int status);
 

@@ -109,6 +109,19 @@ static void on_ping(struct client *c, struct json_value message)
     message_send(c, out, false);
 }
 
+static void on_refresh_token(struct client *c, struct json_value message)
+{
+    client_refresh_token(c, message, message_member(message, "token"));
+}
+
+static void token_refreshed(struct client *c, struct json_value message, const char *expires)
+{
+    (void)message;
+    struct buf *out = session_begin(c, "token_refreshed");
+    json_put_text(out, "expires", expires);
+    session_send(c, out);
+}
+
 static const struct message_handler handlers[] = {
     {"ping", on_ping},
     {"subscribe", session_on_subscribe},
@@ -116,6 +129,7 @@ static const struct message_handler handlers[] = {
     {"request_status", session_on_state},
     {"get_status", session_on_state},
     {"resume", session_on_resume},
+    {"refresh_token", on_refresh_token},
     {NULL, NULL},
 };
 
@@ -135,5 +149,6 @@ const struct dialect build_dialect = {
     .shutdown = websocket_client_shutdown,
     .handlers = handlers,
     .error = send_error,
+    .token_refreshed = token_refreshed,
     .session = &words,
 };

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "auth/identity.h"
 #include "dialect/dialect.h"
 #include "hub/fanout.h"
 #include "net/worker.h"
@@ -77,6 +78,18 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
 /* The connection of the exchange becomes a client of the dialect (after ws_accept, or
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
+
+/* Who the client is; never NULL. Borrowed, until its token is renewed. */
+struct identity *client_identity(const struct client *c);
+
+/* Whether it may read the topic; else the reason is appended to `why`. For topics that it asks for
+ * by message; accept functions ask permit_read (auth/permit.h). */
+bool client_may_read(const struct client *c, struct slice topic, struct buf *why);
+
+/* For the message `refresh_token`: a good token of the same user takes the old one's place, which
+ * dialect.token_refreshed answers; another one is refused through dialect.error. token: the
+ * member of that name. */
+void client_refresh_token(struct client *c, struct json_value message, struct json_value token);
 
 /* Says goodbye to a client because the server goes. */
 void client_shutdown(struct client *c);

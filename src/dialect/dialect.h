@@ -53,6 +53,9 @@ struct dialect {
      * "rate_limited", or one of the dialect's own. message: the message, as far as it was read;
      * JSON_NULL without one. */
     void (*error)(struct client *c, struct json_value message, const char *code, struct slice text);
+    /* A fresh token came and was good; expires: RFC 3339, NULL when it does not expire. NULL: none
+     * can come, so that the connection ends with its token. */
+    void (*token_refreshed)(struct client *c, struct json_value message, const char *expires);
 
     /* For dialects with one session per connection (session.h), else NULL. */
     const struct session_words *session;

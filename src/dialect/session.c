@@ -1,6 +1,7 @@
 /* One session per connection; see session.h. */
 #include "dialect/session.h"
 
+#include "auth/permit.h"
 #include "base/clock.h"
 #include "dialect/envelope.h"
 #include "dialect/resume.h"
@@ -194,18 +195,19 @@ static void send_greeting(struct client *c, const struct join_result *r)
     session_send(c, out);
 }
 
-static int join(struct client *c, struct slice id, const struct start_point *start,
+static int join(struct client *c, struct slice topic, const struct start_point *start,
                 struct join_result *r)
 {
     const struct session_words *words = c->dialect->session;
-    struct buf topic = {0};
-    buf_reserve(&topic, sizeof "session:" + id.len);
-    BUF_LITERAL(&topic, "session:");
-    buf_append_slice(&topic, id);
-    int error = subscriber_join(&c->subscriber, buf_slice(&topic),
-                                c->ws.deflate ? words->compressed : words->plain, start, r);
-    buf_fini(&topic);
-    return error;
+    return subscriber_join(&c->subscriber, topic, c->ws.deflate ? words->compressed : words->plain,
+                           start, r);
+}
+
+/* Answers the handshake for who may read the topic. */
+static struct client *accept_reader(struct http_exchange *x, const struct dialect *dialect,
+                                    struct slice topic)
+{
+    return permit_read(x, topic) ? websocket_client_accept(x, dialect) : NULL;
 }
 
 struct client *session_accept(struct http_exchange *x, const struct dialect *dialect,
@@ -213,12 +215,15 @@ struct client *session_accept(struct http_exchange *x, const struct dialect *dia
 {
     struct start_point start;
     struct join_result r;
+    struct buf topic = {0};
     bool invalid = resume_from_query(x->request->query, &start) != 0;
     bool want_state = http_query_is(x->request->query, "state", "1");
-    struct client *c = websocket_client_accept(x, dialect);
+    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
+    struct client *c = accept_reader(x, dialect, buf_slice(&topic));
+    int error = c ? join(c, buf_slice(&topic), &start, &r) : 0;
+    buf_fini(&topic);
     if (!c)
         return NULL;
-    int error = join(c, id, &start, &r);
     if (error) {
         websocket_client_refuse_join(c, error);
         return c;

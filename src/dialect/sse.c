@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "auth/permit.h"
 #include "base/clock.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
@@ -202,6 +203,11 @@ struct topic_check {
     char topic[64];
 };
 
+static int check_right(void *arg, struct slice topic)
+{
+    return permit_read(arg, topic) ? 0 : FAN_E_DENIED;
+}
+
 static int check_topic(void *arg, struct slice topic)
 {
     struct topic_check *check = arg;
@@ -244,7 +250,10 @@ static bool read_topics(struct http_exchange *x, struct order *order)
         return refuse_with(x, order, 429, "too_many_topics",
                            "more topics than one connection may follow (limits.subscriptions)");
     order->topics = check.count;
-    return true;
+    if (each_topic(x->request->query, check_right, x) == 0)
+        return true;
+    event_filter_free(order->filter); /* it has been answered */
+    return false;
 }
 
 static bool read_order(struct http_exchange *x, struct order *order)
@@ -376,6 +385,21 @@ static void overflow(struct client *c, const char *cursor)
     conn_finish(&c->ws.conn, "slow reader");
 }
 
+/* The end of a token; nothing else is answered to who only reads. */
+static void send_error(struct client *c, struct json_value message, const char *code,
+                       struct slice text)
+{
+    struct buf json = {0};
+    (void)message;
+    BUF_LITERAL(&json, "{\"type\":");
+    envelope_quoted(&json, slice_from(code));
+    BUF_LITERAL(&json, ",\"message\":");
+    json_append_string(&json, text);
+    buf_append_char(&json, '}');
+    send_message(c, buf_slice(&json));
+    buf_fini(&json);
+}
+
 static void say_goodbye(struct client *c)
 {
     conn_finish(&c->ws.conn, "server stops");
@@ -390,4 +414,5 @@ const struct dialect sse_dialect = {
     .gap = gap,
     .overflow = overflow,
     .shutdown = say_goodbye,
+    .error = send_error,
 };

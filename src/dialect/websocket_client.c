@@ -134,9 +134,6 @@ struct client *websocket_client_accept(struct http_exchange *x, const struct dia
         .ops = &client_ws_ops,
         .deflate = d->options->deflate[dialect->index],
         .deflate_wishes = WS_DEFLATE_CLIENT_ANEW,
-        .protocol = http_header_has_token(x->request, "Sec-WebSocket-Protocol", "fanfare")
-                        ? "fanfare"
-                        : NULL,
     };
     return ws_accept(x, &options) ? client_open(x, dialect) : NULL;
 }

@@ -24,10 +24,9 @@ static void append_client(struct buf *out, struct client *c)
     clock_format(c->since_ms, since);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');
-    buf_printf(out,
-               "{\"connection_id\":\"%s\",\"user_id\":\"anonymous\",\"dialect\":\"%s\","
-               "\"since\":\"%s\"}",
-               id, c->dialect->name, since);
+    buf_printf(out, "{\"connection_id\":\"%s\",\"user_id\":", id);
+    json_append_lossy(out, slice_from(client_identity(c)->principal.name));
+    buf_printf(out, ",\"dialect\":\"%s\",\"since\":\"%s\"}", c->dialect->name, since);
 }
 
 static void finish(struct worker *w, void *arg)

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "auth/access.h"
+#include "auth/authenticator.h"
 #include "config/config.h"
 #include "dialect/client.h"
 #include "hub/hub.h"
@@ -26,6 +27,7 @@ struct server {
     const struct config *config; /* as of the start, for what cannot be reloaded */
     _Atomic(struct server_settings *) settings;
     struct server_settings *retired; /* the one before, which a worker may still be reading */
+    struct authenticator *authenticator;
     struct hub *hub;
     struct net_shared shared;
     struct delivery_options delivery_options;
@@ -74,6 +76,9 @@ struct server_event {
 int server_publish(struct server *s, const struct server_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
+
+/* Whether every request needs a token. */
+bool server_is_keyed(const struct config *config);
 void server_apply_hub(const struct config *config, struct hub_config *out);
 
 /* Takes the configuration over as the one in force (owned: free it with the settings). Addresses
