@@ -25,7 +25,7 @@ bool authenticator_is_keyed(const struct keyring_options *keys);
 struct authenticator *authenticator_new(const struct authenticator_options *options,
                                         struct buf *why);
 
-/* Not before all of its identities are gone. NULL is allowed. */
+/* Identities may outlive it, but not be renewed then. NULL is allowed. */
 void authenticator_free(struct authenticator *a);
 
 /* Takes other keys and rules over, for whoever comes from now on; those who are there keep what

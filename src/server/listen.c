@@ -77,7 +77,7 @@ int server_listen(struct server *s, struct buf *why)
             buf_printf(why, "%s is no address", text);
             return FAN_E_ADDRESS;
         }
-        if (!is_local(&address) && !s->config->insecure && !server_is_keyed(s->config)) {
+        if (!is_local(&address) && !s->config->insecure && !token_is_needed(s->config)) {
             buf_printf(why,
                        "refusing to listen on %s: it can be reached from other machines, and "
                        "without a key everybody there could read and publish everything. Listen "

@@ -11,6 +11,7 @@
 #include "net/worker.h"
 #include "server/endpoint.h"
 #include "server/server.h"
+#include "server/token_options.h"
 
 struct server_watch;
 
@@ -76,9 +77,6 @@ struct server_event {
 int server_publish(struct server *s, const struct server_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
-
-/* Whether every request needs a token. */
-bool server_is_keyed(const struct config *config);
 void server_apply_hub(const struct config *config, struct hub_config *out);
 
 /* Takes the configuration over as the one in force (owned: free it with the settings). Addresses

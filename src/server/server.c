@@ -286,7 +286,7 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
 
 static const char *mode_text(const struct config *config)
 {
-    if (server_is_keyed(config))
+    if (token_is_needed(config))
         return "every request needs a token";
     return config->insecure
                ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
@@ -299,7 +299,7 @@ void server_log_start(struct server *s)
              LOG_TEXT("engine", hub_engine_name(s->hub)),
              LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
              LOG_U64("pid", getpid()));
-    if (s->config->insecure && !server_is_keyed(s->config) && s->config->public_urls.count == 0)
+    if (s->config->insecure && !token_is_needed(s->config) && s->config->public_urls.count == 0)
         log_warn("server", "requests that name this machine otherwise than localhost or by an "
                            "address that is listened on get 403: say its names with --public-url");
     if (authenticator_is_weak(s->authenticator))

@@ -1,5 +1,4 @@
 /* From the configuration to what the server's parts read. */
-#include "auth/development_key.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -74,7 +73,7 @@ static struct access_rules *make_access(const struct server *s, const struct con
             bound[count++] = host + 3;
     }
     const struct access_options options = {
-        .keyed = server_is_keyed(c),
+        .keyed = token_is_needed(c),
         .insecure = c->insecure,
         .own_urls = (const char *const *)c->public_urls.items,
         .own_url_count = c->public_urls.count,
@@ -86,44 +85,10 @@ static struct access_rules *make_access(const struct server *s, const struct con
     return access_rules_new(&options);
 }
 
-/* ---- Tokens ---- */
-
-static struct keyring_options key_options(const struct config *c, const char *development_key)
-{
-    return (struct keyring_options){
-        .secret = c->jwt.key,
-        .public_key_file = c->jwt.public_key,
-        .jwks_file = c->jwt.jwks,
-        .development_key = development_key,
-        .algorithms = c->jwt.algorithm,
-    };
-}
-
-bool server_is_keyed(const struct config *c)
-{
-    const struct keyring_options options = key_options(c, "");
-    return authenticator_is_keyed(&options);
-}
-
 static int apply_tokens(struct server *s, const struct config *c, struct buf *why)
 {
     struct buf path = {0};
-    development_key_path(&path, c->data);
-    const struct authenticator_options options = {
-        .keys = key_options(c, buf_text(&path)),
-        .policy =
-            {
-                .strict = c->access.initial == CONFIG_ACCESS_STRICT,
-                .anonymous = (const char *const *)c->access.anonymous.items,
-                .anonymous_count = c->access.anonymous.count,
-                .publish = (const char *const *)c->access.publish.items,
-                .publish_count = c->access.publish.count,
-                .execute = c->access.execute,
-                .ai = c->access.ai,
-                .issuer = c->jwt.issuer,
-                .audience = c->jwt.audience,
-            },
-    };
+    const struct authenticator_options options = token_options(c, &path);
     int error = 0;
     if (s->authenticator)
         error = authenticator_configure(s->authenticator, &options, why);
@@ -142,7 +107,7 @@ static int check_change(const struct server *s, const struct config *config, str
         BUF_LITERAL(why, "TLS cannot be turned on or off while the server runs (tls.cert)");
         return FAN_E_INVALID;
     }
-    if (server_is_keyed(config) != server_is_keyed(s->config)) {
+    if (token_is_needed(config) != token_is_needed(s->config)) {
         BUF_LITERAL(why, "the open mode cannot be entered or left while the server runs (jwt.key, "
                          "jwt.public_key, jwt.jwks)");
         return FAN_E_INVALID;
