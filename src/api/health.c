@@ -21,8 +21,9 @@ void api_health(struct api_request *r)
 static bool may_see_metrics(const struct api_request *r)
 {
     const struct http_exchange *x = r->exchange;
+    const struct identity *who = permit_identity(x);
     return r->api->metrics_public || (x->conn->peer->local && !http_is_forwarded(x->request)) ||
-           identity_may_administer(permit_identity(x)).allowed;
+           (who && who->admin);
 }
 
 void api_metrics(struct api_request *r)
