@@ -29,6 +29,24 @@ static void put_range(struct buf *out, const struct event_field *field)
         buf_printf(out, ", at most %g", field->maximum);
 }
 
+/* What is in an object, or in each object of a list. */
+static void put_members(struct buf *out, const struct event_field *field)
+{
+    if (field->member_count)
+        buf_append_text(out, field->kind == EVENT_LIST ? " of objects: " : ": ");
+    for (unsigned i = 0; i < field->member_count; i++) {
+        const struct event_field *member = &field->members[i];
+        buf_printf(out, "%s`%s`%s %s", i ? ", " : "", member->name.ptr,
+                   member->flags & EVENT_REQUIRED ? " (required)" : "", kind_names[member->kind]);
+        if (member->choices || member->member_count)
+            BUF_LITERAL(out, " (");
+        put_choices(out, member);
+        put_members(out, member);
+        if (member->choices || member->member_count)
+            BUF_LITERAL(out, ")");
+    }
+}
+
 static void put_fields(struct buf *out, const struct event_field *fields, unsigned count)
 {
     if (count == 0)
@@ -42,6 +60,7 @@ static void put_fields(struct buf *out, const struct event_field *fields, unsign
             BUF_LITERAL(out, ", not empty");
         put_range(out, field);
         put_choices(out, field);
+        put_members(out, field);
         buf_printf(out, " | %s |\n", field->meaning);
     }
 }
