@@ -45,9 +45,10 @@ static void encode_compressed(void *context, struct buf *out, const struct event
     frame_append_event_compressed(context, out, e, place, append_event);
 }
 
-static const struct encoding plain_encoding = {"build", DIALECT_BUILD, encode};
-static const struct encoding compressed_encoding = {"build+deflate", DIALECT_BUILD,
-                                                    encode_compressed};
+static const struct encoding plain_encoding = {
+    .name = "build", .dialect = DIALECT_BUILD, .append = encode};
+static const struct encoding compressed_encoding = {
+    .name = "build+deflate", .dialect = DIALECT_BUILD, .append = encode_compressed};
 
 /* ---- Messages ---- */
 

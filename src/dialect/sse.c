@@ -78,9 +78,12 @@ static void encode_json(void *context, struct buf *out, const struct event *e, u
     BUF_LITERAL(out, "}\n");
 }
 
-static const struct encoding sse_encoding = {"sse", DIALECT_SSE, encode};
-static const struct encoding named_encoding = {"sse+named", DIALECT_SSE, encode_named};
-static const struct encoding json_encoding = {"sse+json", DIALECT_SSE, encode_json};
+static const struct encoding sse_encoding = {
+    .name = "sse", .dialect = DIALECT_SSE, .append = encode};
+static const struct encoding named_encoding = {
+    .name = "sse+named", .dialect = DIALECT_SSE, .append = encode_named};
+static const struct encoding json_encoding = {
+    .name = "sse+json", .dialect = DIALECT_SSE, .append = encode_json};
 
 /* ---- Messages of the dialect itself ---- */
 

@@ -219,7 +219,8 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     if (!sees(s, e, &index, &place) || !event_filter_wants(s->filter, e))
         return false;
     const struct encoding *encoding = subscriber_at(s, index)->group->encoding;
-    encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
+    if (!fanout_append_own(s->fanout, s, encoding, e, place))
+        encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
     STAT_ADD(s->fanout->stats.encoded[encoding->dialect], 1);
     return true;
 }

@@ -26,6 +26,7 @@ struct event *event_try_new(const struct event_spec *spec)
         .ephemeral = spec->ephemeral,
         .nested = spec->nested,
         .type_index = spec->type_index,
+        .audience = spec->audience,
         .type_info = spec->type_info,
         .size = (uint32_t)size,
         .time_ms = spec->time_ms,

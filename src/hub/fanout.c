@@ -51,7 +51,7 @@ static bool filter_lists(const struct event_filter *f, struct slice type)
 
 bool event_filter_wants(const struct event_filter *f, const struct event *e)
 {
-    if (!f)
+    if (!f || e->audience)
         return true;
     if (e->type_index != EVENT_TYPE_CUSTOM)
         return f->mask >> e->type_index & 1;
@@ -249,8 +249,33 @@ static void lag_at_event(struct fanout *f, struct group *g, const struct event *
     lag_group(f, g, first_seq(e));
 }
 
+bool fanout_append_own(struct fanout *f, const struct subscriber *s,
+                       const struct encoding *encoding, const struct event *e, unsigned place)
+{
+    return s->source && encoding->append_own && slice_is(e->source, s->source) &&
+           encoding->append_own(f->encode_context, &f->scratch, e, place);
+}
+
+/* A frame that only this subscriber gets; false: it gets what everybody gets. */
+static bool deliver_own(struct fanout *f, struct subscriber *s, const struct encoding *encoding,
+                        const struct event *e, unsigned place)
+{
+    buf_clear(&f->scratch);
+    if (!fanout_append_own(f, s, encoding, e, place))
+        return false;
+    struct bytes *own = f->scratch.failed ? NULL : bytes_try_copy(buf_slice(&f->scratch));
+    if (!own) {
+        fanout_lag(s, first_seq(e), 0);
+        return true;
+    }
+    const struct frames frames = {own, 0, own->len, first_seq(e), false};
+    f->sink->deliver_one(f->arg, s, &frames);
+    bytes_unref(own);
+    return true;
+}
+
 static void deliver_to_picky(struct fanout *f, struct group *g, const struct event *e,
-                             const struct frames *frames)
+                             unsigned place, const struct frames *frames)
 {
     uint64_t delivered = 0;
     for (uint32_t i = 0; i < g->picky_count; i++) {
@@ -258,7 +283,8 @@ static void deliver_to_picky(struct fanout *f, struct group *g, const struct eve
         if (s->catch_up || s->last_serial == f->serial || !event_filter_wants(s->filter, e))
             continue;
         s->last_serial = f->serial;
-        f->sink->deliver_one(f->arg, s, frames);
+        if (!s->source || !deliver_own(f, s, g->encoding, e, place))
+            f->sink->deliver_one(f->arg, s, frames);
         delivered++;
     }
     STAT_ADD(f->stats.deliveries, delivered);
@@ -269,7 +295,8 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     uint32_t behind = g->members - g->solo_count - g->picky_count;
     if (e->ephemeral && behind)
         STAT_ADD(f->stats.dropped_ephemeral, behind);
-    if (!wanted(g, e))
+    bool elsewhere = e->audience && e->audience != g->encoding->dialect + 1;
+    if (elsewhere || !wanted(g, e))
         return;
     buf_clear(&f->scratch);
     g->encoding->append(f->encode_context, &f->scratch, e, place);
@@ -288,7 +315,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     STAT_ADD(f->stats.deliveries, g->solo_count);
     if (g->picky_count) {
         const struct frames frames = {g->run, at, (uint32_t)n, first_seq(e), false};
-        deliver_to_picky(f, g, e, &frames);
+        deliver_to_picky(f, g, e, place, &frames);
     }
 }
 

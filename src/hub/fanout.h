@@ -33,6 +33,9 @@ struct encoding {
     /* Appends the frame; place says under which of its topics the event is shown. Failure shows
      * in out->failed. context: fanout.encode_context. */
     void (*append)(void *context, struct buf *out, const struct event *e, unsigned place);
+    /* The same for the subscriber that is the event's source (subscriber_speak_as). Returns false,
+     * and appends nothing, where it looks as for everybody. NULL: it always does. */
+    bool (*append_own)(void *context, struct buf *out, const struct event *e, unsigned place);
 };
 
 /* Frames of one delivery: data[offset .. offset+length) of a shared buffer. */
@@ -110,6 +113,7 @@ struct subscriber {
     struct subscription **more; /* all of them, `first` not used, once there were two */
     uint32_t count, more_cap;
     struct event_filter *filter; /* owned; NULL: everything */
+    char *source;                /* owned; events of this source are its own; NULL: none are */
     uint64_t last_serial;        /* fanout.serial of what it got last, so that it gets it once */
     struct catch_up *catch_up;   /* NULL: live */
 };
@@ -189,6 +193,10 @@ bool subscriber_follows(const struct subscriber *s, struct slice topic);
 
 /* Replaces the filter (owned from here on; NULL: everything). */
 void subscriber_filter(struct subscriber *s, struct event_filter *filter);
+
+/* From here on, events with this `source` are the subscriber's own, and may look different to it.
+ * FAN_E_NO_MEMORY. */
+int subscriber_speak_as(struct subscriber *s, struct slice source);
 
 /* Everything that was published before this call is handed to the sink before it returns, unless
  * the subscriber catches up. For answers that must come behind it. */

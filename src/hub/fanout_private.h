@@ -53,6 +53,10 @@ void group_flush(struct fanout *f, struct group *g);
 int group_reserve(struct group *g, bool picky);
 void group_add(struct group *g, struct subscription *sub, bool picky);
 void group_remove(struct subscription *sub);
+/* Appends the event as its own source sees it to the scratch buffer; false: it is not that one, or
+ * sees nothing special. */
+bool fanout_append_own(struct fanout *f, const struct subscriber *s,
+                       const struct encoding *encoding, const struct event *e, unsigned place);
 void fanout_take(struct fanout *f, struct inbox_batch *batch);
 
 /* catch_up.c */

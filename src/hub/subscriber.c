@@ -17,7 +17,7 @@ void subscriber_init(struct subscriber *s, struct fanout *f)
 
 static bool is_picky(const struct subscriber *s)
 {
-    return s->count > 1 || s->filter;
+    return s->count > 1 || s->filter || s->source;
 }
 
 void subscriber_unlink(struct subscriber *s)
@@ -150,6 +150,7 @@ void subscriber_fini(struct subscriber *s)
         remove_subscription(s, s->count - 1);
     memory_free(s->more);
     event_filter_free(s->filter);
+    memory_free(s->source);
     *s = (struct subscriber){.fanout = s->fanout};
 }
 
@@ -221,6 +222,20 @@ void subscriber_filter(struct subscriber *s, struct event_filter *filter)
     s->filter = filter;
     if (!s->catch_up && subscriber_link(s) != 0)
         s->fanout->sink->overflow_close(s->fanout->arg, s, s->fanout->seq);
+}
+
+int subscriber_speak_as(struct subscriber *s, struct slice source)
+{
+    if (s->source && slice_is(source, s->source))
+        return 0;
+    char *copy = memory_try_alloc(source.len + 1);
+    if (!copy)
+        return FAN_E_NO_MEMORY;
+    memcpy(copy, source.ptr, source.len);
+    copy[source.len] = '\0';
+    memory_free(s->source);
+    s->source = copy;
+    return s->catch_up ? 0 : subscriber_link(s);
 }
 
 void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch)
