@@ -52,7 +52,8 @@ static void test_empty(void **unused)
         "\"failed\":0,\"completion_percentage\":0},"
         "\"overall_progress\":{\"tasks_completed\":0,\"files_created\":0,"
         "\"completion_percentage\":0,\"status\":\"pending\"},\"last_checkpoint\":null,"
-        "\"terminal_tail\":\"\",\"errors\":[],\"connections\":2,\"started\":null,"
+        "\"terminal_tail\":\"\",\"errors\":[],\"executions\":{},\"chat\":[],\"files\":{},"
+        "\"updates\":[],\"connections\":2,\"started\":null,"
         "\"updated\":null}";
     struct session_state *state = session_state_try_new();
     struct buf out = {0};
