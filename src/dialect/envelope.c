@@ -31,15 +31,21 @@ void envelope_time(struct buf *out, int64_t time_ms)
     envelope_quoted(out, slice_of(text, CLOCK_TEXT_SIZE - 1));
 }
 
+void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq)
+{
+    char cursor[CURSOR_TEXT_SIZE];
+    cursor_format((struct cursor){node_epoch, seq}, cursor);
+    json_put_text(out, "cursor", cursor);
+}
+
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
                        uint64_t seq)
 {
-    char epoch_text[EPOCH_TEXT_SIZE], cursor[CURSOR_TEXT_SIZE];
+    char epoch_text[EPOCH_TEXT_SIZE];
     epoch_format(epoch, epoch_text);
-    cursor_format((struct cursor){node_epoch, seq}, cursor);
     json_put_text(out, "epoch", epoch_text);
     json_put_u64(out, "offset", offset);
-    json_put_text(out, "cursor", cursor);
+    envelope_cursor(out, node_epoch, seq);
 }
 
 static bool is_space(char c)

@@ -21,4 +21,7 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
 /* The members of a JSON object without its braces, with a comma before them if there are any. */
 void envelope_spliced(struct buf *out, struct slice object);
 
+/* The last of them alone. */
+void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq);
+
 #endif

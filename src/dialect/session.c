@@ -161,7 +161,7 @@ void session_on_resume(struct client *c, struct json_value message)
     struct delivery *d = client_delivery(c);
     struct start_point start;
     struct join_result r = {0};
-    if (resume_from_message(c->dialect->session->fields(message), &start) != 0) {
+    if (resume_from_message(c->dialect->session->fields(message), "offset", &start) != 0) {
         r.reason = RESUME_INVALID;
         r.available_from = hub_first_offset(d->hub, session_topic(c));
     } else {

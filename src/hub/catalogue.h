@@ -87,6 +87,7 @@ struct event_type {
     unsigned field_count;
     event_finish_fn *finish; /* NULL: none */
     bool any_names; /* data may have members of an envelope's names: flat envelopes nest it then */
+    const char *section; /* where documents put it; NULL: build sessions */
     const char *meaning;
     const char *example; /* a valid data, JSON */
 };

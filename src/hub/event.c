@@ -50,3 +50,11 @@ void event_unref(struct event *e)
         topic_unref(e->places[i].topic);
     memory_free(e);
 }
+
+unsigned event_place_in(const struct event *e, struct slice topic)
+{
+    for (unsigned i = 0; i < e->place_count; i++)
+        if (slice_equal(topic_name_slice(e->places[i].topic), topic))
+            return i;
+    return 0;
+}

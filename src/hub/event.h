@@ -71,4 +71,7 @@ static inline struct event *event_ref(struct event *e)
 /* Any thread. */
 void event_unref(struct event *e);
 
+/* Which of its places is in the topic of that name; 0 when none is. */
+unsigned event_place_in(const struct event *e, struct slice topic);
+
 #endif

@@ -1,6 +1,8 @@
 /* The rows of the event catalogue; see catalogue.h. */
 #include "hub/event_table.h"
 
+#define IDE            "Web IDE sessions"
+#define CHANNELS       "Channels"
 #define ON_SESSION     (TOPIC_BIT(TOPIC_SESSION))
 #define ON_CHANNEL     (TOPIC_BIT(TOPIC_CHANNEL))
 #define ID             (EVENT_REQUIRED | EVENT_NOT_EMPTY)
@@ -339,6 +341,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(execution_start),
      .any_names = true,
+     .section = IDE,
      .meaning = "Code began to run.",
      .example = "{\"execution_id\":\"exec-1\",\"language\":\"python\","
                 "\"code_preview\":\"print('hello')\"}"},
@@ -347,6 +350,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(execution_output),
      .any_names = true,
+     .section = IDE,
      .meaning = "Running code wrote something.",
      .example = "{\"execution_id\":\"exec-1\",\"output\":\"hello\\n\",\"stream\":\"stdout\"}"},
     {NAME("execution_complete"),
@@ -354,6 +358,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(execution_complete),
      .any_names = true,
+     .section = IDE,
      .meaning = "Code ran to its end.",
      .example = "{\"execution_id\":\"exec-1\",\"result\":{\"stdout\":\"hello\\n\",\"stderr\":\"\","
                 "\"exit_code\":0,\"execution_time\":0.03,\"signal\":null,\"timed_out\":false,"
@@ -363,6 +368,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(execution_error),
      .any_names = true,
+     .section = IDE,
      .meaning = "Code could not run, or not to its end.",
      .example = "{\"execution_id\":\"exec-1\",\"error\":\"took longer than 10 s\","
                 "\"error_type\":\"timeout\"}"},
@@ -371,6 +377,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(ai_typing),
      .any_names = true,
+     .section = IDE,
      .meaning = "An answer is coming, or no longer. Best published as ephemeral.",
      .example = "{\"is_typing\":true}"},
     {NAME("ai_response"),
@@ -378,6 +385,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(ai_response),
      .any_names = true,
+     .section = IDE,
      .meaning = "An answer, whole.",
      .example = "{\"message\":{\"id\":\"m1\",\"content\":\"Line 3 lacks a colon.\","
                 "\"sender\":\"ghost\",\"timestamp\":\"2026-01-31T12:00:00.123Z\"}}"},
@@ -386,6 +394,7 @@ const struct event_type event_table[] = {
      ON_SESSION | ON_CHANNEL,
      FIELDS(ai_chunk),
      .any_names = true,
+     .section = IDE,
      .meaning = "A part of an answer, as it is written.",
      .example = "{\"id\":\"m1\",\"chunk\":\"Line 3 \",\"index\":0,\"finished\":false}"},
     {NAME("ai_error"),
@@ -393,6 +402,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(ai_error),
      .any_names = true,
+     .section = IDE,
      .meaning = "There will be no answer.",
      .example = "{\"error\":\"the model does not answer\",\"error_type\":\"timeout\"}"},
     {NAME("hook_triggered"),
@@ -400,12 +410,14 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(hook_triggered),
      .any_names = true,
+     .section = IDE,
      .meaning = "A hook's occasion came.",
      .example = "{\"hook_type\":\"on_save\",\"context\":{\"file_name\":\"main.py\"}}"},
     {NAME("session_update"),
      {0},
      ON_SESSION,
      .any_names = true,
+     .section = IDE,
      .meaning = "Something of the session changed; data says what, in words of the clients' own.",
      .example = "{\"active_file\":\"main.py\"}"},
     {NAME("file_saved"),
@@ -413,6 +425,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(file_saved),
      .any_names = true,
+     .section = IDE,
      .meaning = "A file was saved.",
      .example = "{\"file_id\":\"f1\",\"file_name\":\"main.py\",\"language\":\"python\"}"},
 };
@@ -427,6 +440,7 @@ const struct event_type channel_table[] = {
      FIELDS(files_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "Files of the workspace change.",
      .example = "{\"file\":\"src/main.ts\",\"event\":\"change\","
                 "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
@@ -436,6 +450,7 @@ const struct event_type channel_table[] = {
      FIELDS(diagnostics_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "Compilers and language servers find fault. A slow reader gets the newest of each "
                 "`key` that the publisher gives, the file's name for instance.",
      .example = "{\"diagnostics\":[{\"file\":\"src/main.ts\",\"line\":3,\"column\":7,"
@@ -447,6 +462,7 @@ const struct event_type channel_table[] = {
      FIELDS(ai_response_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "A model answers, part by part.",
      .example = "{\"id\":\"m1\",\"chunk\":\"Line 3 \",\"index\":0,\"finished\":false,"
                 "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
@@ -457,6 +473,7 @@ const struct event_type channel_table[] = {
      FIELDS(search_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "A search goes on.",
      .example = "{\"query\":\"todo\",\"completed\":1,\"total\":null,\"results\":[{\"file\":"
                 "\"src/main.ts\",\"line\":3,\"column\":7,\"match\":\"TODO\"}],"
@@ -467,6 +484,7 @@ const struct event_type channel_table[] = {
      FIELDS(validation_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "A linter, type checker or formatter has run.",
      .example = "{\"validation\":{\"type\":\"lint\",\"passed\":false,\"errors\":[{\"file\":"
                 "\"src/main.ts\",\"line\":3,\"column\":7,\"message\":\"unused variable\","
@@ -477,6 +495,7 @@ const struct event_type channel_table[] = {
      FIELDS(git_channel),
      .finish = event_finish_timestamp,
      .any_names = true,
+     .section = CHANNELS,
      .meaning = "The repository changes.",
      .example = "{\"type\":\"commit\",\"message\":\"Fix the build\",\"status\":{\"branch\":"
                 "\"main\",\"ahead\":1,\"behind\":0},"
