@@ -108,12 +108,11 @@ static void append_zsh(struct buf *out)
     BUF_LITERAL(out, "    esac\n}\n_fanfare \"$@\"\n");
 }
 
-static void fish_option(struct buf *out, const char *command, const char *flag, bool value,
-                        const char *help)
+/* A description in fish's single quotes. */
+static void fish_description(struct buf *out, const char *text)
 {
-    buf_printf(out, "complete -c fanfare -n '__fish_seen_subcommand_from %s' -l %s%s -d '", command,
-               flag + 2, value ? " -r" : "");
-    for (const char *c = help; *c; c++)
+    BUF_LITERAL(out, " -d '");
+    for (const char *c = text; *c; c++)
         if (*c == '\'' || *c == '\\')
             buf_printf(out, "\\%c", *c);
         else if (*c != '`')
@@ -121,12 +120,21 @@ static void fish_option(struct buf *out, const char *command, const char *flag, 
     BUF_LITERAL(out, "'\n");
 }
 
+static void fish_option(struct buf *out, const char *command, const char *flag, bool value,
+                        const char *help)
+{
+    buf_printf(out, "complete -c fanfare -n '__fish_seen_subcommand_from %s' -l %s%s", command,
+               flag + 2, value ? " -r" : "");
+    fish_description(out, help);
+}
+
 static void append_fish(struct buf *out)
 {
     BUF_LITERAL(out, "# fish completion for fanfare: ~/.config/fish/completions/fanfare.fish\n");
-    for (const struct command *const *c = commands; *c; c++)
-        buf_printf(out, "complete -c fanfare -n __fish_use_subcommand -f -a %s -d '%s'\n",
-                   (*c)->name, (*c)->summary);
+    for (const struct command *const *c = commands; *c; c++) {
+        buf_printf(out, "complete -c fanfare -n __fish_use_subcommand -f -a %s", (*c)->name);
+        fish_description(out, (*c)->summary);
+    }
     for (const struct command *const *c = commands; *c; c++)
         each_option(*c, out, fish_option);
 }
