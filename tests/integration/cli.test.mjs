@@ -11,7 +11,7 @@ import { WebSocketServer } from 'ws';
 import { binary, projectRoot, range, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor }
     from './harness.mjs';
 
-const commands = ['serve', 'pub', 'sub', 'watch', 'checkpoint', 'config', 'version', 'help'];
+const commands = ['serve', 'pub', 'sub', 'run', 'watch', 'checkpoint', 'config', 'version', 'help'];
 const lines = (text) => text.split('\n').filter((line) => line !== '');
 const has = (program) => {
     try {
