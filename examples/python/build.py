@@ -1,7 +1,7 @@
 """A build that tells how far it is: three components, compiled at the same time.
 
     fanfare serve &
-    python3 examples/python/build.py     # then open http://127.0.0.1:8000/?session=example
+    python3 examples/python/build.py     # and open http://127.0.0.1:8000/
 """
 import asyncio
 import random

@@ -13,6 +13,7 @@ import math
 import pathlib
 import re
 import uuid
+from traceback import format_exception
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from .errors import EventRefused
@@ -201,12 +202,15 @@ def file_change(session_id: str, file_path: Union[str, pathlib.PurePath], change
     return _session_event("file_change", session_id, data)
 
 
-def error(session_id: str, error_message: str, error_type: Optional[str] = None,
-          traceback: Optional[str] = None) -> Event:
-    """Something failed. error_message may be an exception."""
+def error(session_id: str, error_message: Union[str, BaseException],
+          error_type: Optional[str] = None, traceback: Optional[str] = None) -> Event:
+    """Something failed. error_message may be an exception, which brings its type and traceback."""
     if isinstance(error_message, BaseException):
-        error_type = type(error_message).__name__ if error_type is None else error_type
-        error_message = str(error_message)
+        caught = error_message
+        error_message = str(caught)
+        error_type = type(caught).__name__ if error_type is None else error_type
+        if traceback is None and caught.__traceback__:
+            traceback = "".join(format_exception(type(caught), caught, caught.__traceback__))
     return _session_event("error", session_id, {
         "error_message": _text("error_message", error_message),
         "error_type": _optional_text("error_type", error_type),
