@@ -2,6 +2,7 @@
 
     python3 examples/python/run_command.py SESSION COMMAND [ARGUMENT...]
 """
+import os
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ def main(session: str, command: "list[str]") -> int:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert process.stdout
         with fanfare.TerminalStream(p, session) as terminal:
-            while piece := process.stdout.read1(65536):
+            while piece := os.read(process.stdout.fileno(), 65536):
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
                 terminal.write(piece)

@@ -12,7 +12,7 @@ class TerminalStream:
     program writes them: a character that is cut in two waits for its second half.
 
         with fanfare.TerminalStream(p, "build_123", source="make") as terminal:
-            for piece in iter(lambda: process.stdout.read1(65536), b""):
+            while piece := os.read(process.stdout.fileno(), 65536):
                 terminal.write(piece)
     """
 
