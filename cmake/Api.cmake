@@ -1,5 +1,6 @@
 # What the api layer embeds, and the generator of docs/events.md (`make docs`).
 include(cmake/Embed.cmake)
+include(cmake/Web.cmake)
 file(GLOB examples CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.html)
 set(example_entries)
 foreach(example ${examples})
@@ -7,7 +8,7 @@ foreach(example ${examples})
     list(APPEND example_entries /examples/${name}=${example})
 endforeach()
 fanfare_embed(fanfare_api embedded_pages
-    /index.html=${CMAKE_SOURCE_DIR}/web/index.html
+    ${web_pages}
     /docs=${CMAKE_SOURCE_DIR}/src/api/docs.html
     /docs/docs.css=${CMAKE_SOURCE_DIR}/src/api/docs.css
     /docs/docs.js=${CMAKE_SOURCE_DIR}/src/api/docs.js

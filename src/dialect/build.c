@@ -384,7 +384,9 @@ static void join(struct client *c, struct slice id, struct start_point start, bo
 {
     struct buf topic = {0};
     struct join_result r;
-    buf_printf(&topic, "session:%.*s", SLICE_ARG(id));
+    buf_reserve(&topic, sizeof "session:" + id.len);
+    BUF_LITERAL(&topic, "session:");
+    buf_append_slice(&topic, id);
     const struct encoding *encoding = c->ws.deflate ? &deflate_encoding : &plain_encoding;
     int error = subscriber_join(&c->subscriber, buf_slice(&topic), encoding, &start, &r);
     buf_fini(&topic);

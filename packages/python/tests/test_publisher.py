@@ -441,7 +441,8 @@ class TestEnd(PublisherCase):
     def program(self, text, *arguments):
         return subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", text, *arguments],
-            capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "PYTHONPATH": str(PACKAGE / "src")})
+            capture_output=True, text=True, timeout=PATIENCE,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE / "src")})
 
     def test_a_program_that_ends_takes_nothing_with_it(self):
         server = self.server()
