@@ -105,6 +105,9 @@ static const struct route_answer presence_answers[] = {
 static const struct route_parameter stream_parameters[] = {
     {"session_id", IN_PATH, "string", true, false,
      "The session: 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, a slash as %2F."},
+    {"types", IN_QUERY, "string", false, false, "Only these event types, with commas between."},
+    {"events", IN_QUERY, "string", false, false,
+     "`full`: events look as in event streams, each with its cursor."},
     {"state", IN_QUERY, "string", false, false, "`1`: build_status follows the greeting."},
     {"epoch", IN_QUERY, "string", false, false, "With since: the life of the numbering."},
     {"since", IN_QUERY, "integer", false, false, "Resumes behind this offset."},
