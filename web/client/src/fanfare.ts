@@ -2,7 +2,8 @@
 import { Backoff } from './backoff.ts';
 import { errorFrom, errorFromResponse, FanfareError } from './errors.ts';
 import type { EventData } from './events.ts';
-import { Stream, type StreamContext } from './stream.ts';
+import { freshToken } from './link.ts';
+import { Stream, type StreamServer } from './stream.ts';
 import type {
     EventType, FanfareOptions, History, Published, PublishOptions, SessionOptions, SessionState, SessionSummary, SubscribeOptions,
 } from './types.ts';
@@ -28,45 +29,45 @@ export class Fanfare {
     readonly url: string;
     readonly #options: FanfareOptions;
     readonly #fetch: typeof fetch;
-    readonly #context: StreamContext;
+    readonly #server: StreamServer;
 
     /** url: the server's, with its base path; default: where this module came from. */
     constructor(url?: string | URL, options: FanfareOptions = {}) {
         this.url = url ? new URL(String(url).replace(/\/*$/, '/')).href : new URL('.', ownAddress()).href;
         this.#options = options;
         this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
-        this.#context = {
+        this.#server = {
             base: this.url,
             options,
             fetch: this.#fetch,
-            token: async () => (typeof options.token === 'function' ? options.token() : options.token),
+            token: () => freshToken(options.token),
             state: (session) => this.state(session),
         };
     }
 
     /** Follows a session: over a WebSocket, or over Server-Sent Events where that does not work. */
     session(id: string, options: SessionOptions = {}): Stream {
-        return new Stream(this.#context, [`session:${id}`], options, id);
+        return new Stream(this.#server, [`session:${id}`], options, id);
     }
 
     /** Follows any topics, over Server-Sent Events. */
     subscribe(topics: string | string[], options: SubscribeOptions = {}): Stream {
-        return new Stream(this.#context, [topics].flat(), options);
+        return new Stream(this.#server, [topics].flat(), options);
     }
 
     /** Publishes one event. Tries again when the network or the server fails; the server takes it once. */
     async publish<Type extends EventType>(
         topic: string, type: Type, data: Type extends keyof EventData ? EventData[Type] : object,
-        { retries = 5, signal, id = makeId(), ...more }: PublishOptions = {},
+        { retries = 5, id = makeId(), ...more }: PublishOptions = {},
     ): Promise<Published> {
         const backoff = new Backoff(this.#options.backoff);
         const body = JSON.stringify({ topic, type, data, id, ...more });
         for (;;) {
             try {
-                return await this.#request('api/v1/publish', { method: 'POST', body, ...(signal && { signal }) });
+                return await this.#request('api/v1/publish', { method: 'POST', body });
             } catch (cause) {
                 const error = errorFrom(cause);
-                if (retries-- <= 0 || !error.temporary || signal?.aborted) throw error;
+                if (retries-- <= 0 || !error.temporary) throw error;
                 await new Promise((resolve) => setTimeout(resolve, backoff.next(error.retryAfter)));
             }
         }
@@ -90,7 +91,7 @@ export class Fanfare {
     }
 
     async #request(path: string, init: RequestInit = {}): Promise<any> {
-        const token = await this.#context.token();
+        const token = await this.#server.token();
         const response = await this.#fetch(new URL(path, this.url), {
             signal: AbortSignal.timeout(REQUEST_LIMIT),
             ...init,

@@ -2,19 +2,6 @@
 import { errorFrom, errorFromResponse, FanfareError } from './errors.ts';
 import { deliver, type Dial, type Listener, type Transport } from './transport.ts';
 
-/** Resolves with the answer's head when it is a stream; rejects with a FanfareError. */
-export async function requestEvents(dial: Dial, signal: AbortSignal): Promise<Response> {
-    const query = new URLSearchParams(dial.query);
-    for (const topic of dial.topics) query.append('topic', topic);
-    const response = await dial.fetch(new URL(`events?${query}`, dial.base), {
-        headers: dial.token ? { Authorization: `Bearer ${dial.token}` } : {},
-        cache: 'no-store',
-        signal,
-    });
-    if (!response.ok) throw await errorFromResponse(response);
-    return response;
-}
-
 /** Takes in pieces of a stream and hands on its blocks; one reader for one stream. */
 export function eventReader(listener: Listener): (piece: string) => void {
     let rest = '';
@@ -42,8 +29,15 @@ export function eventReader(listener: Listener): (piece: string) => void {
 
 export function openEventStream(dial: Dial, listener: Listener): Transport {
     const abort = new AbortController();
+    const query = new URLSearchParams(dial.query);
+    for (const topic of dial.topics) query.append('topic', topic);
     const run = async (): Promise<void> => {
-        const response = await requestEvents(dial, abort.signal);
+        const response = await dial.fetch(new URL(`events?${query}`, dial.base), {
+            headers: dial.token ? { Authorization: `Bearer ${dial.token}` } : {},
+            cache: 'no-store',
+            signal: abort.signal,
+        });
+        if (!response.ok) throw await errorFromResponse(response);
         const bytes = response.body!.getReader();
         const text = new TextDecoder();
         const read = eventReader(listener);

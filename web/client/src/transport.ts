@@ -17,7 +17,7 @@ export interface Dial {
 export interface Listener {
     /** A sign of life: any bytes. */
     heard(): void;
-    /** A message, and the text that it was; none when the transport made it up. */
+    /** A message, and the text that it was; none when the transport made the message up. */
     message(message: any, text?: string): void;
     /** A message that is not JSON. */
     malformed(text: string): void;

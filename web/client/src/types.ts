@@ -17,8 +17,8 @@ export interface FanfareOptions {
     /** `auto`: WebSocket for sessions where it works, else Server-Sent Events. */
     transport?: 'auto' | 'websocket' | 'sse';
     backoff?: BackoffOptions;
-    /** After so many silent milliseconds a connection is asked for a sign of life; after twice as many it
-     * is given up. Default 20 000: the server says something every 15 s on event streams. */
+    /** After so many silent milliseconds a WebSocket is asked for a sign of life; after twice as many a
+     * connection is given up. Default 20 000; event streams say something every 15 s. */
     heartbeat?: number;
     /** Instead of the global one, for Node.js before 22: the one of `ws`. */
     WebSocket?: WebSocketConstructor;
@@ -163,7 +163,6 @@ export interface PublishOptions {
     source?: string;
     /** How often it is tried again when the network or the server fails. Default 5. */
     retries?: number;
-    signal?: AbortSignal;
 }
 
 export interface Published {
