@@ -3,7 +3,8 @@ import { client } from './server.ts';
 import type { Session } from './session.ts';
 import { SessionState } from './state.ts';
 import { Story } from './story.ts';
-import type { Transcript } from './transcripts.ts';
+import { writeTo } from './transcripts.ts';
+import { Transcript } from '../terminal/index.ts';
 
 /*
  * Reads a session's history from its beginning, in pages and in short pieces of work, until it
@@ -55,7 +56,7 @@ export class Backfill {
             return;
         }
         this.#tell();
-        this.#transcript = session.transcripts.prepare();
+        this.#transcript = new Transcript();
         for (let failures = 0; !this.#stopped;) {
             try {
                 if (await this.#readPage()) return;
@@ -82,7 +83,10 @@ export class Backfill {
         const page = await client.peek().history(`session:${session.id}`, { since: this.#at, limit: this.#limit });
         if (this.#stopped) return true;
         this.#first ??= page.first_offset;
-        this.#at = Math.max(this.#at, this.#first - 1);
+        if (this.#at < this.#first - 1) {
+            this.#at = this.#first - 1;
+            this.#transcript?.addNotice('Earlier output is no longer kept by the server.');
+        }
         let units = 0;
         let due = performance.now() + pieceMs;
         for (const event of page.events as unknown as BuildEvent[]) {
@@ -111,7 +115,7 @@ export class Backfill {
         this.#at = event.offset!;
         this.#state.fold(event);
         this.#story.fold(event, this.#state);
-        this.#transcript?.write(event);
+        if (this.#transcript) writeTo(this.#transcript, event);
     }
 
     /** From here to the end nothing waits: the live tail stands still meanwhile. */
@@ -120,7 +124,7 @@ export class Backfill {
         for (const event of rest) this.#take(event);
         if (this.#at !== session.offset) return false;
         const whole = (this.#first ?? 1) <= 1;
-        session.transcripts.adopt(this.#transcript);
+        void session.transcripts.adopt(this.#transcript!);
         this.#transcript = null;
         session.adopt(this.#state, this.#story, whole);
         session.history.value = { phase: whole ? 'whole' : 'trimmed', read: this.#at, of: this.#at };

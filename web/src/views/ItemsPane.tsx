@@ -4,7 +4,7 @@ import { arrange, groupNames, type Order } from '../store/arrange.ts';
 import { now } from '../store/clock.ts';
 import { type Item, percentOf } from '../store/items.ts';
 import type { Session } from '../store/session.ts';
-import { agoText, countText, fullTimeText, percentText } from '../text/format.ts';
+import { agoText, clockText, countText, fullTimeText, percentText } from '../text/format.ts';
 import { Bar } from './Bar.tsx';
 import { Icon } from './Icon.tsx';
 import { StatusIcon, statusWord, toneOf } from './StatusIcon.tsx';
@@ -104,6 +104,11 @@ function StatusFilter({ counts, status }: { counts: Record<string, number>; stat
     );
 }
 
+/** Where a bar would say nothing: what is done, and what has not begun. */
+function isSettled({ status, progress }: Item): boolean {
+    return status === 'completed' || (status === 'pending' && progress === 0);
+}
+
 interface ItemRowProps {
     item: Item;
     open: boolean;
@@ -118,10 +123,10 @@ function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
             <button type="button" class="item-button" onClick={onOpen} aria-expanded={open}>
                 <StatusIcon status={item.status} label={statusWord(item.status)} />
                 <span class="item-name" title={item.id}>{item.id}</span>
-                {item.status === 'completed'
-                    ? <span class="item-done" />
-                    : <Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />}
-                <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span>
+                {isSettled(item)
+                    ? <span class="item-time num">{item.status === 'completed' && clockText(Date.parse(item.updated))}</span>
+                    : <><Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />
+                        <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span></>}
             </button>
         </div>
     );

@@ -33,7 +33,7 @@ export function SessionHead({ session }: { session: Session }) {
     const elapsed = elapsedOf(session);
     const isUnknown = running && percentage === 0 && state.leading.size === 0 && state.total === 0;
     return (
-        <section class={`head is-${status}`} aria-label="Progress">
+        <section class="head" aria-label="Progress">
             <div class="head-line">
                 <span class={`badge is-${status}`} data-status={status}><StatusIcon status={status} />{known ? statusWord(status) : 'Connecting'}</span>
                 <h1 class="head-name" title={session.id}>{session.id}</h1>

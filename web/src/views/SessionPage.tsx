@@ -57,7 +57,7 @@ export function SessionPage({ id }: { id: string }) {
             <main id="main" class={`session ${wide && hasItems.value ? 'with-side' : ''}`}>
                 <SessionHead session={session} />
                 <Notices session={session} />
-                <ErrorStrip session={session} />
+                {chosen !== 'errors' && <ErrorStrip session={session} />}
                 <Body session={session} wide={wide} hasItems={hasItems.value} chosen={chosen} onChoose={choose} />
             </main>
         </>
@@ -91,7 +91,7 @@ function Body({ session, wide, hasItems, chosen, onChoose }: BodyProps) {
             <section class="pane main-pane" aria-label="Views of the session">
                 <SessionTabs session={session} wide={wide} hasItems={hasItems} chosen={chosen} onChoose={onChoose} />
                 {terminalSeen.value && (
-                    <Panel view="terminal" hidden={chosen !== 'terminal'}><TerminalPane session={session} shown={chosen === 'terminal'} /></Panel>
+                    <Panel view="terminal" hidden={chosen !== 'terminal'}><TerminalPane session={session} /></Panel>
                 )}
                 {chosen !== 'terminal' && <Panel view={chosen}>{contentOf(chosen, session)}</Panel>}
             </section>
