@@ -7,8 +7,11 @@
  * names all that is used. package.json holds the version exactly; tests/web/emulator.test.mjs
  * compares the result with the public interface and fails when a new version differs.
  */
-import type { Terminal as HeadlessTerminal, ITerminalInitOnlyOptions, ITerminalOptions } from '@xterm/headless';
+import type {
+    Terminal as HeadlessTerminal, ITerminalInitOnlyOptions, ITerminalOptions, IUnicodeVersionProvider,
+} from '@xterm/headless';
 import { TRUE_COLOR, type Color, type Style, type StyleTable, type Underline } from './style.ts';
+import { withEmoji } from './widths.ts';
 
 interface Core {
     writeSync(data: string): void;
@@ -16,6 +19,7 @@ interface Core {
     reset(): void;
     readonly buffers: { readonly normal: ScreenBuffer; readonly alt: ScreenBuffer; readonly active: ScreenBuffer };
     readonly coreService: { readonly isCursorHidden: boolean };
+    readonly unicodeService: { readonly _activeProvider: IUnicodeVersionProvider };
     readonly _oscLinkService: { getLinkData(id: number): { uri: string } | undefined };
 }
 
@@ -54,6 +58,7 @@ interface Row {
 
 interface Cell {
     readonly fg: number;
+    readonly bg: number;
     readonly extended: { readonly urlId: number; readonly underlineStyle: number };
     isFgDefault(): boolean;
     isFgRGB(): boolean;
@@ -135,6 +140,8 @@ const SCROLLBACK = CHUNK + LONGEST_LINE_ROWS;
 /** REP (CSI b) repeats a character: more than fits a chunk is nobody's picture. */
 const MOST_REPEATED = 1024;
 const MOST_LINKS = 1024;
+/** Pairs of words whose style is remembered: true colours must not fill the memory. */
+const MOST_KNOWN = 4096;
 
 const section = /^section_(start|end):\d*:([^\s[\]:]+)(\[[^\]]*\])?/;
 
@@ -159,6 +166,8 @@ export class Emulator {
             cols: columns, rows, convertEol, scrollback: SCROLLBACK, allowProposedApi: true, logLevel: 'off',
         });
         this.#core = (this.#terminal as unknown as { _core: Core })._core;
+        this.#terminal.unicode.register(withEmoji(this.#core.unicodeService._activeProvider));
+        this.#terminal.unicode.activeVersion = 'emoji';
         // The public interface gives a cell of our own; the core's would be its scratch.
         const cell = this.#terminal.buffer.active.getNullCell() as unknown as Cell;
         this.#blank = { fg: 0, bg: 0, extended: cell.extended };
@@ -370,13 +379,14 @@ class RowReader {
     readonly #cell: Cell;
     /** Styles of cells without extended attributes, by their two words. */
     readonly #known = new Map<number, Map<number, number>>();
-    #lastExtended: { of: object | undefined; foreground: number; background: number; style: number } =
-        { of: undefined, foreground: 0, background: 0, style: 0 };
+    readonly #knownWide = new Map<number, Map<number, number>>();
+    #lastExtended = { extended: undefined as object | undefined, foreground: 0, background: 0, width: 1, style: 0 };
     #units = new Uint16Array(1024);
     #length = 0;
     #style = 0;
     #foreground = 0;
     #background = 0;
+    #width = 1;
 
     constructor(styles: StyleTable, core: Core, cell: Cell) {
         this.#styles = styles;
@@ -396,6 +406,7 @@ class RowReader {
         this.#length = this.line.width = 0;
         this.line.runs = [];
         this.#style = this.#foreground = this.#background = 0;
+        this.#width = 1;
         for (let y = from; y < to; y++) this.#readRow(rows.get(y)!, y + 1 < to ? rows.get(y + 1) : undefined);
         this.line.text = this.#string();
     }
@@ -408,46 +419,54 @@ class RowReader {
             if (width === 0) continue; // the right half of a wide character
             const foreground = row.getFg(x);
             const background = row.getBg(x);
-            if (foreground !== this.#foreground || background !== this.#background || background & HAS_EXTENDED)
-                this.#restyle(row, x, foreground, background);
+            if (foreground !== this.#foreground || background !== this.#background || width !== this.#width ||
+                background & HAS_EXTENDED)
+                this.#restyle(row, x, foreground, background, width);
             this.line.width += width;
             if (row.isCombined(x)) this.#put(row.getString(x));
             else this.#putCode(row.getCodePoint(x) || 0x20);
         }
     }
 
-    #restyle(row: Row, x: number, foreground: number, background: number): void {
+    #restyle(row: Row, x: number, foreground: number, background: number, width: number): void {
         this.#foreground = foreground;
         this.#background = background;
-        const style = this.#styleOf(row, x, foreground, background);
+        this.#width = width;
+        const style = this.#styleOf(row, x, foreground, background, width);
         if (style === this.#style) return;
         this.#style = style;
         this.line.runs.push(this.#length, style);
     }
 
-    #styleOf(row: Row, x: number, foreground: number, background: number): number {
-        if (background & HAS_EXTENDED) return this.#extendedStyle(row.loadCell(x, this.#cell), foreground, background);
-        let ofForeground = this.#known.get(foreground);
-        const known = ofForeground?.get(background);
-        if (known !== undefined) return known;
-        const style = this.#styles.intern(this.#describe(row.loadCell(x, this.#cell)));
-        if (this.#known.size > 4096) this.#known.clear();
-        if (!ofForeground || !this.#known.has(foreground)) this.#known.set(foreground, (ofForeground = new Map()));
-        if (ofForeground.size > 4096) ofForeground.clear();
+    #styleOf(row: Row, x: number, foreground: number, background: number, width: number): number {
+        const load = (): Cell => row.loadCell(x, this.#cell);
+        if (background & HAS_EXTENDED) return this.#extendedStyle(load(), foreground, background, width);
+        const known = width === 2 ? this.#knownWide : this.#known;
+        let ofForeground = known.get(foreground);
+        const found = ofForeground?.get(background);
+        if (found !== undefined) return found;
+        const style = this.#styles.intern(this.#describe(load(), width));
+        if (known.size > MOST_KNOWN) known.clear();
+        if (!ofForeground || !known.has(foreground)) known.set(foreground, (ofForeground = new Map()));
+        if (ofForeground.size > MOST_KNOWN) ofForeground.clear();
         ofForeground.set(background, style);
         return style;
     }
 
     /* Neighbours share the object that holds their extended attributes. */
-    #extendedStyle(cell: Cell, foreground: number, background: number): number {
+    #extendedStyle(cell: Cell, foreground: number, background: number, width: number): number {
+        const { extended } = cell;
         const last = this.#lastExtended;
-        if (last.of !== cell.extended || last.foreground !== foreground || last.background !== background)
-            this.#lastExtended = { of: cell.extended, foreground, background, style: this.#styles.intern(this.#describe(cell)) };
+        if (last.extended !== extended || last.foreground !== foreground || last.background !== background || last.width !== width) {
+            const style = this.#styles.intern(this.#describe(cell, width));
+            this.#lastExtended = { extended, foreground, background, width, style };
+        }
         return this.#lastExtended.style;
     }
 
-    #describe(cell: Cell): Style {
+    #describe(cell: Cell, width: number): Style {
         const style: { -readonly [key in keyof Style]: Style[key] } = {};
+        if (width === 2) style.wide = true;
         const foreground = color(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor());
         const background = color(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor());
         if (foreground !== undefined) style.foreground = foreground;
@@ -459,12 +478,14 @@ class RowReader {
         if (cell.isInvisible()) style.invisible = true;
         if (cell.isStrikethrough()) style.strike = true;
         if (cell.isOverline()) style.overline = true;
-        const link = this.#core._oscLinkService.getLinkData(cell.extended.urlId)?.uri;
+        // Without the flag, `extended` is what the cell read before had.
+        const extended = cell.bg & HAS_EXTENDED ? cell.extended : undefined;
+        const link = extended && this.#core._oscLinkService.getLinkData(extended.urlId)?.uri;
         if (link) style.link = link;
         // Links always claim a dashed underline; whether the program asked for one says the flag.
-        if (cell.extended.urlId ? cell.fg & UNDERLINE : cell.isUnderline()) {
-            style.underline = link ? 'solid' : underlines[cell.extended.underlineStyle] ?? 'solid';
-            if (!cell.isUnderlineColorDefault())
+        if (extended?.urlId ? cell.fg & UNDERLINE : cell.isUnderline()) {
+            style.underline = link ? 'solid' : underlines[extended?.underlineStyle ?? 1] ?? 'solid';
+            if (extended && !cell.isUnderlineColorDefault())
                 style.underlineColor = color(false, cell.isUnderlineColorRGB(), cell.getUnderlineColor());
         }
         return style;

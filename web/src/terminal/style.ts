@@ -20,6 +20,8 @@ export interface Style {
     readonly invisible?: boolean;
     readonly strike?: boolean;
     readonly overline?: boolean;
+    /** Its characters take two cells each. */
+    readonly wide?: boolean;
     /** Where an OSC 8 hyperlink leads, as the program wrote it: check it before use. */
     readonly link?: string;
 }
@@ -71,7 +73,7 @@ export class StyleTable {
 function keyOf(style: Style): string {
     return [
         style.foreground, style.background, style.bold, style.dim, style.italic, style.underline,
-        style.underlineColor, style.inverse, style.invisible, style.strike, style.overline, style.link,
+        style.underlineColor, style.inverse, style.invisible, style.strike, style.overline, style.wide, style.link,
     ].map((each) => (each === undefined || each === false ? '' : String(each))).join('|');
 }
 
