@@ -1,12 +1,11 @@
-import { test } from 'node:test';
 import { startServer } from '../integration/harness.mjs';
-import { openPage, keepScreenshot, phone } from './browser.mjs';
+import { pageTest, keepScreenshot, phone } from './browser.mjs';
 import { busyServer, publishAll } from './builds.mjs';
-test('shots', { timeout: 120000 }, async (t) => {
+pageTest('shots', async ({ t, open }) => {
     const server = await startServer({ t });
     await busyServer(server);
     for (const [colorScheme] of [['light'], ['dark']]) {
-        const page = await openPage(t, server.url + '/', { colorScheme });
+        const page = await open(server.url + '/', { colorScheme });
         await page.waitForSelector('.session-row');
         await keepScreenshot(page, `list-${colorScheme}`);
         await page.goto(server.url + '/?session=harbour/main');
@@ -26,7 +25,7 @@ test('shots', { timeout: 120000 }, async (t) => {
         console.log(page.problems);
         page.problems = [];
     }
-    const p = await openPage(t, server.url + '/', { size: phone });
+    const p = await open(server.url + '/', { size: phone });
     await p.waitForSelector('.session-row');
     await keepScreenshot(p, 'phone-list');
     await p.goto(server.url + '/?session=harbour/pull-481');

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
-import { ms, projectRoot } from '../integration/harness.mjs';
+import { ms, projectRoot, test } from '../integration/harness.mjs';
 
 const executable = ['chromium', 'chromium-browser', 'google-chrome'].map((name) => {
     try {
@@ -15,8 +15,6 @@ const executable = ['chromium', 'chromium-browser', 'google-chrome'].map((name) 
     }
 }).find(Boolean);
 
-/** For node:test: the tests are skipped where there is no browser, and may take long. */
-export const options = { skip: executable ? false : 'no Chromium is installed', timeout: 90000 };
 
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
@@ -32,34 +30,48 @@ after(async () => (await launched)?.close());
 export const desktop = { width: 1440, height: 900 };
 export const phone = { width: 360, height: 740 };
 
-/** What a page may not write to its console: anything. Failed requests of a server that is away may. */
-const expectedWhileAway = /net::ERR_|WebSocket connection to|Failed to load resource/;
+/** What the browser itself writes to the console when the server does not answer. */
+export const whileAway = /net::ERR_|WebSocket connection to|Failed to load resource/;
 
-/**
- * Opens a page of the server. options: size, colorScheme, and what playwright's newContext takes.
- * page.problems has what the console and the content security policy complained of; at the end of the
- * test there must be none, unless page.mayComplain is set to a pattern for those that are expected.
- */
-export async function openPage(t, url, { size = desktop, colorScheme = 'light', ...context } = {}) {
-    const opened = await (await browser()).newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...context });
-    const page = await opened.newPage();
+/** A page, and what its console and its content security policy complained of. */
+async function openPage(url, { size = desktop, colorScheme = 'light', ...options } = {}) {
+    const context = await (await browser()).newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...options });
+    const page = await context.newPage();
     page.setDefaultTimeout(ms(10000));
     page.problems = [];
-    page.mayComplain = undefined;
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && page.problems.push(message.text()));
     page.on('pageerror', (error) => page.problems.push(`an exception: ${error.stack}`));
     await page.addInitScript(() => {
         addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
     });
-    t.after(async () => {
-        await opened.close();
-        assert.deepEqual(page.problems.filter((problem) => !page.mayComplain?.test(problem)), [], 'the page has nothing to complain of');
-    });
     await page.goto(url);
     return page;
 }
 
-export const whileAway = expectedWhileAway;
+/**
+ * A test with a browser: fn({ t, open }); open(url, options) gives a page. options: size, colorScheme,
+ * mayComplain (a pattern), and what playwright's newContext takes. At the end no page may have complained
+ * of anything else, and all are closed before the servers are.
+ */
+export function pageTest(name, fn) {
+    const options = { skip: executable ? false : 'no Chromium is installed', timeout: 90000 };
+    test(name, options, async (t) => {
+        const pages = [];
+        const open = async (url, { mayComplain, ...rest } = {}) => {
+            const page = await openPage(url, rest);
+            pages.push({ page, mayComplain });
+            return page;
+        };
+        try {
+            await fn({ t, open });
+            for (const { page, mayComplain } of pages) {
+                assert.deepEqual(page.problems.filter((problem) => !mayComplain?.test(problem)), [], 'the page has nothing to complain of');
+            }
+        } finally {
+            await Promise.all(pages.map(({ page }) => page.context().close()));
+        }
+    });
+}
 
 const screenshots = path.join(projectRoot, 'build/screenshots');
 

@@ -126,7 +126,7 @@ export class Backfill {
         const whole = (this.#first ?? 1) <= 1;
         void session.transcripts.adopt(this.#transcript!);
         this.#transcript = null;
-        session.adopt(this.#state, this.#story, whole);
+        session.adopt(whole ? this.#state : null, this.#story);
         session.history.value = { phase: whole ? 'whole' : 'trimmed', read: this.#at, of: this.#at };
         return true;
     }

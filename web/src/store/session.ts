@@ -192,9 +192,8 @@ export class Session {
     }
 
     /** The history has been read up to where the live tail is: it is the better of the two. */
-    adopt(state: SessionState, story: Story, whole: boolean): void {
-        if (whole) this.state = state;
-        else this.state.makeCertain(state);
+    adopt(state: SessionState | null, story: Story): void {
+        if (state) this.state = state;
         this.story = story;
         this.#changed = { head: true, items: true, story: true, messages: this.#changed.messages };
         this.#refresh.soon();

@@ -38,6 +38,8 @@ export interface StateJson {
     overall_progress: { tasks_completed: number; files_created: number; completion_percentage: number; status: KnownStatus };
     last_checkpoint: CheckpointJson | null;
     errors: ErrorJson[];
+    unresolved_error: boolean;
+    run: Run;
     started: string | null;
     updated: string | null;
 }
@@ -61,8 +63,6 @@ export class SessionState {
     run: Run = null;
     /** An error, not yet followed by a new checkpoint or run. */
     unresolved = false;
-    /** Whether an event that was folded has decided `unresolved`. */
-    #decided = false;
     #progressKnown = false;
     #tasks = 0;
     #files = 0;
@@ -83,7 +83,7 @@ export class SessionState {
         build_progress: ({ data }) => this.#setBuildProgress(data),
         error: (event) => this.#foldError(event),
         run_started: () => {
-            this.#resolve();
+            this.unresolved = false;
             this.run = 'running';
         },
         run_finished: ({ data }) => {
@@ -92,17 +92,6 @@ export class SessionState {
             this.run = badExit || killed ? 'failed' : 'succeeded';
         },
     };
-
-    #resolve(): void {
-        this.unresolved = false;
-        this.#decided = true;
-    }
-
-    /** Takes over what only the events tell and a snapshot does not: from their fold, as far as it knows. */
-    makeCertain(folded: SessionState): void {
-        if (folded.run !== null) this.run = folded.run;
-        if (folded.#decided) this.unresolved = folded.unresolved;
-    }
 
     /** What the picture of the whole is drawn from: the components where there are any. */
     get leading(): Items {
@@ -138,7 +127,7 @@ export class SessionState {
 
     #foldError({ data, time }: BuildEvent): void {
         const bounded = (value: unknown, most: number) => (typeof value === 'string' ? cut(value, most) : null);
-        this.unresolved = this.#decided = true;
+        this.unresolved = true;
         this.errors.push({
             error_message: bounded(data.error_message, 4096),
             error_type: bounded(data.error_type, 256),
@@ -149,7 +138,7 @@ export class SessionState {
     }
 
     #foldCheckpoint({ data, time }: BuildEvent): void {
-        this.#resolve();
+        this.unresolved = false;
         const id = text(data.checkpoint_id);
         if (id === null) return;
         let whole = fits(id, idBytesMost);
@@ -178,7 +167,7 @@ export class SessionState {
         if (!whole) this.checkpoint.truncated = true;
     }
 
-    /** From what the server says; see deduce() for what it does not say. */
+    /** From what the server says. */
     static load(snapshot: Record<string, unknown>): SessionState {
         const state = new SessionState();
         state.components.load(snapshot.components);
@@ -191,27 +180,10 @@ export class SessionState {
         const overall = object(snapshot.overall_progress) ?? {};
         state.#tasks = number(overall.tasks_completed) ?? 0;
         state.#files = number(overall.files_created) ?? 0;
-        state.#deduce(snapshot);
+        const { run } = snapshot;
+        if (run === 'running' || run === 'succeeded' || run === 'failed') state.run = run;
+        state.unresolved = snapshot.unresolved_error === true;
         return state;
-    }
-
-    /**
-     * The last run's outcome and whether the last error still stands. A server that does not say so
-     * leaves them to be concluded from the status; the history, once read, makes them certain.
-     */
-    #deduce(snapshot: Record<string, unknown>): void {
-        const run = snapshot.run;
-        if (run === 'running' || run === 'succeeded' || run === 'failed') this.run = run;
-        if (typeof snapshot.unresolved_error === 'boolean') {
-            this.unresolved = snapshot.unresolved_error;
-            return;
-        }
-        if (snapshot.status === this.status) return;
-        const lastError = this.errors.at(-1)?.timestamp ?? '';
-        if (snapshot.status === 'failed' && lastError > (this.checkpoint?.timestamp ?? '')) this.unresolved = true;
-        else if (snapshot.status === 'failed') this.run = 'failed';
-        else if (snapshot.status === 'in_progress') this.run = 'running';
-        else if (snapshot.status === 'completed') this.run = 'succeeded';
     }
 
     /** As the server shows it, without what the page keeps elsewhere. */
@@ -232,6 +204,8 @@ export class SessionState {
             },
             last_checkpoint: this.checkpoint,
             errors: this.errors,
+            unresolved_error: this.unresolved,
+            run: this.run,
             started: this.started,
             updated: this.updated,
         };

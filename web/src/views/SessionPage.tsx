@@ -25,11 +25,19 @@ import { TopBar } from './TopBar.tsx';
 import { useIsWide } from './useIsWide.ts';
 import { useShortcuts } from './useShortcuts.ts';
 
+declare global {
+    /** For the browser's console, and for tests: the session that is shown. */
+    var fanfareSession: Session | undefined;
+}
+
 const viewKeys: Record<string, View> = { 1: 'terminal', 2: 'timeline', 3: 'errors', 4: 'runs', 5: 'messages', 0: 'components' };
 
 export function SessionPage({ id }: { id: string }) {
     const session = useMemo(() => new Session(id), [id]);
-    useEffect(() => () => session.close(), [session]);
+    useEffect(() => {
+        globalThis.fanfareSession = session;
+        return () => session.close();
+    }, [session]);
     useEffect(() => followPresence(id), [id]);
     useEffect(() => followOutcome(session), [session]);
     const wide = useIsWide();
