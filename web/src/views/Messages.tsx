@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { announce } from '../store/announce.ts';
-import { filterMessages, type RawMessage } from '../store/messages.ts';
+import { filterMessages, type RawMessage } from '../store/messageFilter.ts';
 import type { Session } from '../store/session.ts';
 import { bytesText, clockText, countText } from '../text/format.ts';
 import { CopyButton } from './CopyButton.tsx';
