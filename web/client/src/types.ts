@@ -109,6 +109,10 @@ export interface SessionState {
     last_checkpoint: Record<string, unknown> | null;
     terminal_tail: string;
     errors: Record<string, unknown>[];
+    /** An error that no checkpoint or run has followed. */
+    unresolved_error: boolean;
+    /** What the last run came to. */
+    run: 'running' | 'succeeded' | 'failed' | null;
     connections: number;
     started: string | null;
     updated: string | null;
