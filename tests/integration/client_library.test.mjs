@@ -35,6 +35,12 @@ const offsets = (events) => events.map((event) => event.offset);
 const upTo = (count) => range(count).map((n) => n + 1);
 const phases = (seen) => seen.connection.map(({ phase }) => phase);
 
+test('pages of any origin may load the module', async () => {
+    const allowed = async (origin) => (await server.get('/fanfare.js', { Origin: origin })).headers['access-control-allow-origin'];
+    assert.equal(await allowed('https://elsewhere.example'), '*');
+    assert.equal(await allowed('http://localhost:5173'), 'http://localhost:5173');
+});
+
 // ---- Following ----
 
 for (const transport of transports) {
