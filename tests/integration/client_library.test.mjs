@@ -312,6 +312,7 @@ test('closing ends a loop, reconnecting begins again', async (t) => {
     const fanfare = connect(server.url);
     const stream = fanfare.session(session, { since: '0' });
     await fanfare.publish(`session:${session}`, 'tick', {});
+    assert.equal(stream.connection.attempt, 0, 'it begins when somebody listens');
     const got = [];
     for await (const event of stream) {
         got.push(event.offset);
