@@ -51,7 +51,8 @@ static const char *find_number(struct bench_load *l, struct slice payload)
 static int wrong_message(struct bench_connection *c, uint64_t number)
 {
     buf_printf(c->load->why,
-               "a reader of topic %u got message %llu where %llu had to come: this is a bug",
+               "a reader of topic %u got message %llu where %llu had to come: a delivery was lost, "
+               "doubled or misplaced",
                c->topic, (unsigned long long)number, (unsigned long long)c->next);
     return FAN_E_PROTOCOL;
 }

@@ -111,10 +111,15 @@ static const struct command_option *find_option(const struct command *command, s
     return NULL;
 }
 
-/* Of the server's configuration, for the commands that take those, too. */
+/* `config` shows what `serve` would do with its options, and its help refers to that of serve. */
+static bool takes_config_options(const struct command *command)
+{
+    return command->config_options || command == &config_command;
+}
+
 static const struct option *find_config_option(const struct command *command, struct slice name)
 {
-    const struct option *o = command->config_options ? option_find(name) : NULL;
+    const struct option *o = takes_config_options(command) ? option_find(name) : NULL;
     return o && !o->secret ? o : NULL;
 }
 
@@ -150,7 +155,7 @@ static void offer_options(struct line *l)
         buf_printf(&flag, "--%s", o->name);
         offer(l, buf_slice(&flag), o->help);
     }
-    for (size_t i = 0; l->command->config_options && i < option_count; i++) {
+    for (size_t i = 0; takes_config_options(l->command) && i < option_count; i++) {
         buf_clear(&flag);
         option_append_flag(&flag, &options[i]);
         if (!options[i].secret && !find_option(l->command, slice_skip(buf_slice(&flag), 2)))
