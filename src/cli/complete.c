@@ -86,7 +86,7 @@ static bool names(struct slice argument, const char *what)
 static void offer_argument(struct line *l, struct slice argument)
 {
     skip_list(l, &argument);
-    if (names(argument, "FILE"))
+    if (names(argument, "FILE") || names(argument, "ARGUMENT"))
         BUF_LITERAL(l->out, ":files\n");
     else if (names(argument, "DIR") || names(argument, "PATH"))
         BUF_LITERAL(l->out, ":directories\n");
@@ -97,7 +97,7 @@ static void offer_argument(struct line *l, struct slice argument)
     else if (names(argument, "COMMAND") && l->command == &help_command)
         offer_commands(l);
     else if (names(argument, "COMMAND"))
-        buf_append_text(l->out, l->place ? ":files\n" : ":commands\n");
+        BUF_LITERAL(l->out, ":commands\n");
     offer_literals(l, argument);
 }
 
@@ -167,18 +167,18 @@ static void offer_options(struct line *l)
 
 /* ---- Arguments that are no options, by the synopsis ---- */
 
-/* "[TOPIC]", "TOPIC…" → TOPIC; *repeats: there may be several. */
+/* "[TOPIC]", "TOPIC…", "[TOPIC]…" → TOPIC; *repeats: there may be several. */
 static struct slice bare(struct slice token, bool *repeats)
 {
     static const char dots[] = "…";
     const size_t n = sizeof dots - 1;
+    *repeats = token.len > n && memcmp(token.ptr + token.len - n, dots, n) == 0;
+    if (*repeats)
+        token.len -= n;
     while (token.len && token.ptr[0] == '[')
         token = slice_skip(token, 1);
     while (token.len && token.ptr[token.len - 1] == ']')
         token.len--;
-    *repeats = token.len > n && memcmp(token.ptr + token.len - n, dots, n) == 0;
-    if (*repeats)
-        token.len -= n;
     return token;
 }
 
@@ -237,6 +237,7 @@ static struct slice walk(struct line *l, char *const *words, int count)
                 option = name;
         } else {
             l->place++;
+            l->only_arguments |= l->command->runs_another; /* the other command's from here on */
         }
     }
     return option;

@@ -13,51 +13,24 @@
 /* Everything that is counted, of all workers together. */
 struct totals {
     struct hub_stats hub;
-    uint64_t accepted, refused_limit, refused_address, refused_descriptors, accept_pauses;
-    uint64_t bytes_in, bytes_out, closed, backlogged, control_overflows, no_memory;
-    uint64_t handshake_timeouts, rate_limited, http_requests, websocket_upgrades, messages_in;
-    uint64_t keepalive_closed;
-    uint64_t encoded, encoded_bytes, deliveries, dropped_bytes, dropped_superseded;
-    uint64_t dropped_ephemeral, lagged, gaps, overflow_closed, history_reads, compressed;
-    uint64_t connections, unusual, uptime_s;
+#define X(name) uint64_t name;
+    NET_COUNTERS(X)
+    FANOUT_COUNTERS(X)
+#undef X
+    uint64_t compressed, connections, unusual, uptime_s;
 };
 
-#define LOAD(from, field)    atomic_load_explicit(&(from)->field, memory_order_relaxed)
-#define ADD(to, from, field) (to)->field += LOAD(from, field)
+#define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
 
-static void add_net(struct totals *t, const struct net_stats *n)
+static void add_worker(struct totals *t, const struct net_stats *net,
+                       const struct fanout_stats *fanout)
 {
-    ADD(t, n, accepted);
-    ADD(t, n, refused_limit);
-    ADD(t, n, refused_address);
-    ADD(t, n, refused_descriptors);
-    ADD(t, n, accept_pauses);
-    ADD(t, n, bytes_in);
-    ADD(t, n, bytes_out);
-    ADD(t, n, closed);
-    ADD(t, n, backlogged);
-    ADD(t, n, control_overflows);
-    ADD(t, n, no_memory);
-    ADD(t, n, handshake_timeouts);
-    ADD(t, n, rate_limited);
-    ADD(t, n, http_requests);
-    ADD(t, n, websocket_upgrades);
-    ADD(t, n, messages_in);
-    ADD(t, n, keepalive_closed);
-}
-
-static void add_fanout(struct totals *t, const struct fanout_stats *f)
-{
-    ADD(t, f, encoded);
-    ADD(t, f, encoded_bytes);
-    ADD(t, f, deliveries);
-    ADD(t, f, dropped_bytes);
-    ADD(t, f, dropped_superseded);
-    ADD(t, f, dropped_ephemeral);
-    ADD(t, f, lagged);
-    ADD(t, f, gaps);
-    ADD(t, f, overflow_closed);
-    ADD(t, f, history_reads);
+#define X(name) t->name += LOAD(net, name);
+    NET_COUNTERS(X)
+#undef X
+#define X(name) t->name += LOAD(fanout, name);
+    FANOUT_COUNTERS(X)
+#undef X
 }
 
 static void collect(struct server *s, struct totals *t)
@@ -66,8 +39,7 @@ static void collect(struct server *s, struct totals *t)
     hub_stats(s->hub, &t->hub);
     for (unsigned i = 0; i < s->worker_count; i++) {
         const struct delivery *d = s->workers[i].context;
-        add_net(t, &s->workers[i].stats);
-        add_fanout(t, &d->fanout.stats);
+        add_worker(t, &s->workers[i].stats, &d->fanout.stats);
         t->compressed += LOAD(d, compressed);
     }
     t->connections = LOAD(&s->shared, connections);

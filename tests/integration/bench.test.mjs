@@ -134,7 +134,7 @@ const wrongServers = {
     doubled: [(text, n, readers) => readers.forEach((r) => (r.send(text), n === 20 && r.send(text))), /got message \d+ where \d+ had to come/],
     refused: [(text, n, readers, socket) => n >= 20 ? socket.send('{"error":{"message":"no more"}}') : readers.forEach((r) => r.send(text)),
         /the server refused an event: no more/],
-    'closed on the way': [(text, n, readers) => n === 20 ? readers[0].close(1013, 'slow reader') : readers.forEach((r) => r.send(text)),
+    'closed on the way': [(text, n, readers) => n >= 20 ? readers[0].close(1013, 'slow reader') : readers.forEach((r) => r.send(text)),
         /the server closed a connection: 1013 slow reader/],
 };
 
