@@ -137,7 +137,7 @@ static const struct {
 static void read_series(struct top_figures *f, struct slice line)
 {
     char number[64];
-    struct slice value = line, name;
+    struct slice value = line, name = {0};
     slice_split(&value, ' ', &name);
     const char *brace = memchr(name.ptr, '{', name.len);
     if (brace)
