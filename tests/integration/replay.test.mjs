@@ -100,6 +100,12 @@ test('what history no longer has is said', async (t) => {
     const offsets = events(stdout).map((e) => e.offset);
     assert.equal(offsets.at(-1), 25);
     assert.equal(stderr, `fanfare replay: #4 to #${offsets[0] - 1} are no longer kept: going on with #${offsets[0]}\n`);
+    // A cursor from before all of it: of the same epoch, at the beginning of the order.
+    const { id } = await (await openEvents(t, server, `topic=${topic}&since=0`)).next((block) => block.id !== undefined);
+    const bytes = Buffer.from(id, 'base64url').fill(0, 8);
+    const old = await replay(server, ['--speed', 'max', '--json', '--since', bytes.toString('base64url'), topic]);
+    assert.equal(events(old.stdout)[0].offset, offsets[0]);
+    assert.match(old.stderr, new RegExp(`^fanfare replay: #1 to #${offsets[0] - 1} are no longer kept`));
 });
 
 // ---- Time ----
