@@ -19,6 +19,7 @@ set(web_pages
     /icon.svg=${web_output}/icon.svg
     /assets/page.js=${web_output}/assets/page.js
     /assets/page.css=${web_output}/assets/page.css
+    /assets/emulator.js=${web_output}/assets/emulator.js
     /fanfare.js=${web_output}/fanfare.js)
 set(web_files)
 foreach(entry ${web_pages})

@@ -9,7 +9,7 @@
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "codec/http.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "config/config.h"
 #include "fanfare/client.h"
 #include "fanfare/watcher.h"
@@ -112,14 +112,17 @@ static int latest(const struct arguments *a)
 /* On the client's thread. */
 static void on_problem(void *arg, const struct fan_client_problem *problem)
 {
-    (void)arg;
+    const struct watch *w = arg;
+    struct buf reason = {0};
     if (problem->kind == FAN_CLIENT_EVENT_REFUSED)
-        command_error(&watch_command, "an event was refused: %s", problem->message);
+        buf_printf(&reason, "an event was refused: %s", problem->message);
+    else if (problem->kind == FAN_CLIENT_DENIED)
+        buf_printf(&reason, "the server refuses the connection: %s", problem->message);
     else
-        command_error(&watch_command, "%s: %s; trying again",
-                      problem->kind == FAN_CLIENT_DENIED ? "the server refuses the connection"
-                                                         : "no connection",
-                      problem->message);
+        remote_append_reason(&reason, &w->remote, slice_from(problem->message));
+    command_error(&watch_command, "%s%s", buf_text(&reason),
+                  problem->kind == FAN_CLIENT_EVENT_REFUSED ? "" : "; trying again");
+    buf_fini(&reason);
 }
 
 /* One event as a line that `fanfare pub -` takes. A reader that has gone ends the command, see
@@ -127,11 +130,12 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
 static void print_event(const struct watch *w, const char *type, struct slice data)
 {
     struct buf out = {0};
-    BUF_LITERAL(&out, "{\"topic\":");
-    json_append_string(&out, slice_from(w->topic));
-    buf_printf(&out, ",\"type\":\"%s\",\"data\":", type);
-    buf_append_slice(&out, data);
-    BUF_LITERAL(&out, "}\n");
+    json_begin(&out, NULL, '{');
+    json_put_text(&out, "topic", w->topic);
+    json_put_text(&out, "type", type);
+    json_put_raw(&out, "data", data);
+    json_end(&out, '}');
+    BUF_LITERAL(&out, "\n");
     terminal_write(stdout, &out);
     buf_fini(&out);
 }
@@ -239,6 +243,7 @@ static int connect_client(struct watch *w)
         .ca_file = w->remote.ca_file,
         .source = "watch",
         .on_problem = on_problem,
+        .arg = w,
     };
     if (fan_client_new(&options, &w->client, why, sizeof why))
         return command_error(&watch_command, "%s", why);
@@ -320,8 +325,7 @@ const struct command watch_command = {
             {"list", NULL, NULL, "Only list the checkpoint and context files, newest first."},
             {"latest", NULL, NULL, "Only print the path of the newest checkpoint."},
             {"json", NULL, NULL,
-             "Print each event too, a line of JSON each, as `fanfare pub -` takes it; ends when "
-             "the "
+             "Print each event, too, a line of JSON as `fanfare pub -` takes it; ends when the "
              "reader has gone. With --list and --latest: print those as JSON."},
             {"no-publish", NULL, NULL, "With --json: only print the events, and need no server."},
             REMOTE_OPTIONS,
