@@ -12,12 +12,14 @@ add_custom_command(OUTPUT ${web_modules}
     DEPENDS ${web}/package-lock.json
     WORKING_DIRECTORY ${web}
     COMMENT "Installing the page's npm packages into web/node_modules" VERBATIM)
+add_custom_target(web_modules DEPENDS ${web_modules})
 
 set(web_pages
     /index.html=${web_output}/index.html
     /icon.svg=${web_output}/icon.svg
     /assets/page.js=${web_output}/assets/page.js
     /assets/page.css=${web_output}/assets/page.css
+    /assets/emulator.js=${web_output}/assets/emulator.js
     /fanfare.js=${web_output}/fanfare.js)
 set(web_files)
 foreach(entry ${web_pages})
