@@ -52,26 +52,9 @@ interface Metrics {
     readonly height: number;
 }
 
-export function TerminalView(props: TerminalViewProps): JSX.Element {
-    const { transcript, label = 'Terminal' } = props;
-    // A different transcript gets a view of its own, with nothing left of the one before.
-    const keys = useRef(new WeakMap<Transcript, number>());
-    const count = useRef(0);
-    if (!keys.current.has(transcript)) keys.current.set(transcript, ++count.current);
-    return <View key={keys.current.get(transcript)} {...props} label={label} />;
-}
-
-function View({ transcript, selected, onSelect, href, name = 'terminal', label }: TerminalViewProps): JSX.Element {
+export function TerminalView({ transcript, selected, onSelect, href, name = 'terminal', label = 'Terminal' }: TerminalViewProps): JSX.Element {
     const [, redraw] = useReducer((drawn: number) => drawn + 1, 0);
     const draw = (): void => redraw(undefined);
-    const model = useMemo(() => {
-        const layout = new Layout(transcript);
-        return {
-            layout, viewport: new Viewport(layout, transcript), selection: new Selection(transcript),
-            search: new Search(transcript, () => redraw(undefined)),
-        };
-    }, [transcript]);
-    const { layout, viewport, selection, search } = model;
     const [switches, setSwitches] = useState<Switches>({ problems: false, wrap: false, times: false });
     const [query, setQuery] = useState<Query | undefined>();
     const [showLines, setShowLines] = useState(false);
@@ -83,9 +66,21 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     const input = useRef<HTMLInputElement>(null);
     /** Values that outlive a drawing without causing one. */
     const state = useRef({
-        scrollTop: 0, scrollLeft: 0, current: -1, wanted: undefined as number | 'last' | undefined, shown: undefined as string | undefined, widest: 0,
+        scrollTop: 0, scrollLeft: 0, fromEnd: undefined as number | undefined, current: -1, wanted: undefined as number | 'last' | undefined, shown: undefined as string | undefined, widest: 0,
     }).current;
 
+    // Another transcript of the same session, one that goes back further, say, ends alike: the view
+    // stays as far from its end.
+    const { layout, viewport, selection, search } = useMemo(() => {
+        const layout = new Layout(transcript);
+        const viewport = new Viewport(layout, transcript);
+        const search = new Search(transcript, draw);
+        layout.update();
+        if (state.fromEnd !== undefined) viewport.stay(Math.max(transcript.first, transcript.lines - state.fromEnd));
+        if (query) search.start(query);
+        state.current = -1;
+        return { layout, viewport, search, selection: new Selection(transcript) };
+    }, [transcript]);
     useEffect(() => transcript.subscribe(draw), [transcript]);
     useMetrics(scroller, probe, setMetrics);
 
@@ -129,6 +124,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     }
     const placement = viewport.place();
     const rows = layout.slice(placement.from, placement.to);
+    state.fromEnd = viewport.following ? undefined : transcript.lines - viewport.firstLine;
 
     useLayoutEffect(() => {
         const element = scroller.current;
