@@ -28,18 +28,16 @@ function ownAddress(): string {
 export class Fanfare {
     readonly url: string;
     readonly #options: FanfareOptions;
-    readonly #fetch: typeof fetch;
     readonly #server: StreamServer;
 
     /** url: the server's, with its base path; default: where this module came from. */
     constructor(url?: string | URL, options: FanfareOptions = {}) {
         this.url = url ? new URL(String(url).replace(/\/*$/, '/')).href : new URL('.', ownAddress()).href;
         this.#options = options;
-        this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
         this.#server = {
             base: this.url,
             options,
-            fetch: this.#fetch,
+            fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
             token: () => freshToken(options.token),
             state: (session) => this.state(session),
         };
@@ -66,7 +64,7 @@ export class Fanfare {
             try {
                 return await this.#request('api/v1/publish', { method: 'POST', body });
             } catch (cause) {
-                const error = errorFrom(cause);
+                const error = cause as FanfareError;
                 if (retries-- <= 0 || !error.temporary) throw error;
                 await new Promise((resolve) => setTimeout(resolve, backoff.next(error.retryAfter)));
             }
@@ -91,17 +89,21 @@ export class Fanfare {
     }
 
     async #request(path: string, init: RequestInit = {}): Promise<any> {
-        const token = await this.#server.token();
-        const response = await this.#fetch(new URL(path, this.url), {
-            signal: AbortSignal.timeout(REQUEST_LIMIT),
-            ...init,
-            headers: {
-                ...(init.body ? { 'Content-Type': 'application/json' } : {}),
-                ...(token && { Authorization: `Bearer ${token}` }),
-            },
-        });
-        if (!response.ok) throw await errorFromResponse(response);
-        return response.json();
+        try {
+            const token = await this.#server.token();
+            const response = await this.#server.fetch(new URL(path, this.url), {
+                signal: AbortSignal.timeout(REQUEST_LIMIT),
+                ...init,
+                headers: {
+                    ...(init.body ? { 'Content-Type': 'application/json' } : {}),
+                    ...(token && { Authorization: `Bearer ${token}` }),
+                },
+            });
+            if (!response.ok) throw await errorFromResponse(response);
+            return await response.json();
+        } catch (error) {
+            throw errorFrom(error);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ import type {
     Connection, Cursor, EventType, FanfareEvent, SessionOptions, SessionState, StreamEvents,
 } from './types.ts';
 
-/** What a stream needs of its Fanfare. */
+/** What a stream needs of its Fanfare. @internal */
 export interface StreamServer extends Server {
     state(session: string): Promise<SessionState | undefined>;
     token(): Promise<string | undefined>;
@@ -35,10 +35,10 @@ export class Stream implements AsyncIterable<FanfareEvent> {
     #stateIsDue: boolean;
     #replaying = false;
     /** Where this connection's live tail begins, in case that it cannot resume. */
-    #tail: Cursor | undefined;
+    #tail: { cursor: Cursor; offset?: number } | undefined;
     #pings: Ping[] = [];
 
-    /** session: its id, when topics is just that session. Made by Fanfare. */
+    /** session: its id, when topics is just that session. @internal */
     constructor(server: StreamServer, topics: string[], { types, since, state = false }: SessionOptions, session?: string) {
         this.#server = server;
         this.#session = session;
@@ -139,7 +139,7 @@ export class Stream implements AsyncIterable<FanfareEvent> {
 
     #receive(message: any): void {
         switch (message.type) {
-            case 'connection': return this.#greeted(message.cursor);
+            case 'connection': return this.#greeted(message);
             case 'resumed': this.#replaying = false; return;
             case 'resume_failed': return this.#resumeFailed(message);
             case 'gap': return this.#gap(message, message.reason === 'trimmed');
@@ -151,10 +151,10 @@ export class Stream implements AsyncIterable<FanfareEvent> {
     }
 
     /** An event stream's cursor is where it will go on; a WebSocket's is where its live tail begins. */
-    #greeted(cursor: Cursor): void {
-        this.#tail = cursor;
+    #greeted(position: { cursor: Cursor; offset?: number }): void {
+        this.#tail = position;
         if (!this.#link.opened()) return;
-        if (this.cursor === undefined || !this.#link.takesMessages) this.cursor = cursor;
+        if (this.cursor === undefined || !this.#link.takesMessages) this.cursor = position.cursor;
         this.#fetchDueState();
     }
 
@@ -167,13 +167,17 @@ export class Stream implements AsyncIterable<FanfareEvent> {
         this.#emit('event', event);
     }
 
-    /** What is left of a beginning is still sent; otherwise the live tail follows. */
+    /** What is left of a beginning is still sent; otherwise the live tail follows, and all before it is
+     * missed: event streams say so, the build dialect tells only what is trimmed. */
     #resumeFailed(message: any): void {
         if (this.cursor !== '0') {
             this.#replaying = false;
-            if (this.#link.takesMessages) this.cursor = this.#tail;
+            if (this.#link.takesMessages) {
+                this.cursor = this.#tail!.cursor;
+                message.to = this.#tail!.offset;
+            }
         }
-        this.#gap(message, true);
+        this.#gap({ ...message, from: message.from || 1 }, true);
     }
 
     #gap({ topic = `session:${this.#session}`, reason, from, to, available_from: availableFrom }: any, eventsAreLost: boolean): void {
