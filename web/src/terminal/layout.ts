@@ -159,14 +159,15 @@ export class Layout {
     #rowsOf(line: number): number {
         const transcript = this.#transcript;
         const { wrapAt, problems } = this.#options;
-        if (transcript.flags(line) & LineFlag.hidden) return 0;
+        const flags = transcript.flags(line);
+        if (flags & LineFlag.hidden) return 0;
         if (problems) {
             if (!this.#shown[line]) return 0;
         } else {
             const group = transcript.group(line);
             if (group >= 0 && !this.#inside[group]) return 0;
         }
-        return wrapAt > 0 ? Math.max(1, Math.ceil(transcript.width(line) / wrapAt)) : 1;
+        return wrapAt > 0 && !(flags & (LineFlag.header | LineFlag.notice)) ? Math.max(1, Math.ceil(transcript.width(line) / wrapAt)) : 1;
     }
 
     /** All rows. */

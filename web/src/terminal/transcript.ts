@@ -349,7 +349,7 @@ export class Transcript {
             time: origin?.event.time ?? NaN,
             flags: (origin?.stderr ? LineFlag.stderr : 0) |
                 (severity === 'error' ? LineFlag.error : severity === 'warning' ? LineFlag.warning : 0) |
-                (role.hidden ? LineFlag.hidden : 0) | (line.continued ? LineFlag.continued : 0),
+                (role.hidden ? LineFlag.hidden : 0) | (role.opens !== undefined ? LineFlag.header : 0) | (line.continued ? LineFlag.continued : 0),
             group: role.group,
             width: line.width,
         } };
@@ -371,14 +371,14 @@ export class Transcript {
         const time = timeOf(meta.time);
         const group = this.#outline.current;
         this.#newest = Math.max(this.#newest, meta.offset);
-        this.#outline.startRun(this.#archive.end, {
+        const headed = this.#outline.startRun(this.#archive.end, {
             command, started: time, finished: false,
             cwd: typeof data.cwd === 'string' ? data.cwd : undefined,
             pid: typeof data.pid === 'number' ? data.pid : undefined,
             source: meta.source,
         });
         this.#append(`$ ${command}`, [], {
-            offset: meta.offset, number: 0, time, flags: LineFlag.run, group, width: command.length + 2,
+            offset: meta.offset, number: 0, time, flags: LineFlag.run | (headed ? LineFlag.header : 0), group, width: command.length + 2,
         });
     }
 
@@ -454,6 +454,12 @@ export class Transcript {
     get groups(): readonly Group[] {
         this.#liveLines();
         return this.#outline.groups;
+    }
+
+    /** The group of which this line is the header. */
+    headedBy(index: number): Group | undefined {
+        this.#liveLines();
+        return this.#outline.headedBy(index);
     }
 
     #countLive(flag: number): number {
