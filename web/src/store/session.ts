@@ -6,7 +6,7 @@ import type { BuildEvent } from './event.ts';
 import { Messages } from './messages.ts';
 import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
-import { client } from './server.ts';
+import { client, wantToken } from './server.ts';
 import { SessionState } from './state.ts';
 import { Story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
@@ -210,6 +210,7 @@ export class Session {
         this.connection.value = connection;
         if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed') this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
+        if (connection.phase === 'closed' && connection.error?.status === 401) wantToken();
     }
 
     #takeMessage(direction: 'in' | 'out', text: string, time: number): void {

@@ -63,12 +63,9 @@ export function ItemsPane({ session }: { session: Session }) {
                         onKeyDown={(event) => event.key === 'Escape' && ((search.value = ''), event.currentTarget.blur())} />
                     <kbd aria-hidden="true">/</kbd>
                 </label>
-                <label class="select">
-                    <span class="visually-hidden">Order</span>
-                    <select value={order.value} onChange={(event) => (order.value = event.currentTarget.value as Order)}>
-                        {orders.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
-                    </select>
-                </label>
+                <select class="select" aria-label="Order" value={order.value} onChange={(event) => (order.value = event.currentTarget.value as Order)}>
+                    {orders.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+                </select>
             </div>
             {shownRows.length === 0
                 ? <p class="nothing">{items.size ? 'None fits the filter.' : 'No components have been reported.'}</p>
