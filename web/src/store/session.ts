@@ -122,7 +122,7 @@ export class Session {
     limitTo(types: readonly string[] | null): void {
         const limited = this.types.peek() !== null;
         this.types.value = types;
-        this.#stream.setTypes(types ? [...types] : ['*']);
+        this.#stream.setTypes(types ? [...types] : undefined);
         if (types === null && limited) {
             this.#beginsAnew = true;
             this.#stream.requestState();
@@ -201,8 +201,9 @@ export class Session {
 
     #takeGap(gap: Gap): void {
         this.tell('bad', gapText(gap));
+        // A failed resume is followed by the state; elsewhere it has to be asked for.
         if (gap.reason !== 'superseded') this.#beginsAnew = true;
-        else this.#stream.requestState();
+        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open') this.#stream.requestState();
     }
 
     #takeConnection(connection: Connection): void {
