@@ -123,7 +123,7 @@ export function Piece({ segment, styles }: { segment: Segment; styles: StyleTabl
         const { color: _, backgroundColor: __, ...rest } = style; // marks have colours of their own
         style = rest;
     }
-    const classes = [match && `is-${match}`, selected && 'is-selected'].filter(Boolean).join(' ') || undefined;
+    const classes = [match && `is-${match}`, selected && 'is-selected', style?.backgroundColor && 'terminal-filled'].filter(Boolean).join(' ') || undefined;
     if (href !== undefined)
         return <a class={classes} style={style} href={href} target="_blank" rel="noopener noreferrer" tabIndex={-1}>{content}</a>;
     if (match) return <mark class={classes} style={style}>{content}</mark>;

@@ -101,6 +101,10 @@ interface LiveLine {
 /** Above this, `write` asks for a pause; below a quarter of it, `drained` ends the pause. */
 const HIGH_WATER = 8 * 1024 * 1024;
 
+/** With more characters waiting than this, changes are told less often: after so many milliseconds. */
+const FLOOD = 512 * 1024;
+const FLOOD_PAUSE = 90;
+
 const defaults = {
     columns: 240, rows: 50, maxLines: 1_000_000, maxCharacters: 256 * 1024 * 1024, maxPending: 64 * 1024 * 1024,
 };
@@ -416,10 +420,13 @@ export class Transcript {
         this.#version++;
         if (this.#announced) return;
         this.#announced = true;
-        onFrame(() => {
+        const announce = (): void => {
             this.#announced = false;
             for (const each of [...this.#listeners]) each();
-        });
+        };
+        // In a flood nobody can read 60 pictures a second, and each takes time from the next lines.
+        if (this.#pending > FLOOD) setTimeout(() => onFrame(announce), FLOOD_PAUSE);
+        else onFrame(announce);
     }
 
     /** Grows with every change. */

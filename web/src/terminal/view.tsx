@@ -67,7 +67,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     const model = useMemo(() => {
         const layout = new Layout(transcript);
         return {
-            layout, viewport: new Viewport(layout), selection: new Selection(transcript),
+            layout, viewport: new Viewport(layout, transcript), selection: new Selection(transcript),
             search: new Search(transcript, () => redraw(undefined)),
         };
     }, [transcript]);
@@ -83,7 +83,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     const input = useRef<HTMLInputElement>(null);
     /** Values that outlive a drawing without causing one. */
     const state = useRef({
-        scrollTop: 0, scrollLeft: 0, heldLines: 0, current: -1, wantedFrom: -1, shown: undefined as string | undefined, widest: 0,
+        scrollTop: 0, scrollLeft: 0, current: -1, wanted: undefined as number | 'last' | undefined, shown: undefined as string | undefined, widest: 0,
     }).current;
 
     useEffect(() => transcript.subscribe(draw), [transcript]);
@@ -106,7 +106,6 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         layout.reveal(line);
         layout.update();
         viewport.show(line);
-        if (!viewport.following) state.heldLines = transcript.lines;
         draw();
     };
 
@@ -117,19 +116,16 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
             layout.reveal(marks.first);
             layout.update();
             viewport.show(marks.first);
-            state.heldLines = transcript.lines;
         }
     }
-    if (state.wantedFrom >= 0 && search.count > 0) {
-        const next = search.firstFrom(state.wantedFrom);
-        if (next < search.count || search.complete) {
-            state.current = next < search.count ? next : 0;
-            state.wantedFrom = -1;
-            const line = search.at(state.current)!.line;
-            layout.reveal(line);
-            layout.update();
-            if (layout.isShown(line)) viewport.show(line);
-        }
+    const first = state.wanted === undefined ? undefined : firstMatch(search, state.wanted);
+    if (first !== undefined) {
+        state.current = first;
+        state.wanted = undefined;
+        const { line } = search.at(first)!;
+        layout.reveal(line);
+        layout.update();
+        if (layout.isShown(line)) viewport.show(line);
     }
     const placement = viewport.place();
     const rows = layout.slice(placement.from, placement.to);
@@ -145,10 +141,8 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         const sideways = element.scrollLeft !== state.scrollLeft;
         state.scrollLeft = element.scrollLeft;
         if (Math.abs(element.scrollTop - state.scrollTop) > 0.5) {
-            const followed = viewport.following;
             state.scrollTop = element.scrollTop;
             viewport.scrolled(element.scrollTop);
-            if (followed && !viewport.following) state.heldLines = transcript.lines;
         } else if (!sideways) return;
         draw();
     };
@@ -172,7 +166,9 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         setQuery(next);
         search.start(next ?? { text: '', matchCase: false, regex: false });
         state.current = -1;
-        state.wantedFrom = next?.text ? viewport.firstLine : -1;
+        // Who follows the end looks for the newest.
+        if (next?.text) state.wanted = viewport.following ? 'last' : viewport.firstLine;
+        else state.wanted = undefined;
         if (!next) scroller.current?.focus({ preventScroll: true });
         draw();
     };
@@ -210,7 +206,6 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         if (line < transcript.first || line >= transcript.lines) return;
         mark(extend && marks ? { first: Math.min(marks.first, line), last: Math.max(marks.last, line) } : { first: line, last: line });
         viewport.show(line);
-        state.heldLines = transcript.lines;
         draw();
     };
 
@@ -287,7 +282,6 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     };
     const drag = usePointer(selection, placeAt, (pixels) => {
         viewport.scrollBy(pixels);
-        if (!viewport.following) state.heldLines = transcript.lines;
         draw();
     }, draw);
 
@@ -302,7 +296,6 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     };
 
     const { screen } = transcript;
-    const hidden = transcript.lines - state.heldLines;
     return (
         <section class="terminal" aria-label={label} ref={root} onKeyDown={key} onCopy={copied}>
             <Toolbar transcript={transcript} switches={switches} onSwitch={switchTo} onFind={find} said={said}
@@ -326,9 +319,9 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
                             columns={Math.ceil(metrics.width / metrics.cellWidth) + 2 * DRAWN_COLUMNS} onFold={fold} state={state} />
                         {layout.rows === 0 && <p class="terminal-empty">{emptyText(transcript, switches)}</p>}
                     </div>
-                    {!viewport.following && (
+                    {!viewport.showsEnd && (
                         <button type="button" class="terminal-jump" onClick={follow}>
-                            Jump to the end{hidden > 0 && ` · ${plural(hidden, 'new line')}`}
+                            Jump to the end{viewport.newLines > 0 && ` · ${plural(viewport.newLines, 'new line')}`}
                         </button>
                     )}
                 </div>
@@ -420,6 +413,14 @@ function emptyText(transcript: Transcript, switches: Switches): string {
     return switches.problems && transcript.lines > 0 ? 'No errors, no warnings, nothing on stderr.' : 'Nothing was written yet.';
 }
 
+/* The match to show first, once it is known: from a line on, else from the start. */
+function firstMatch(search: Search, from: number | 'last'): number | undefined {
+    if (from === 'last') return search.complete && search.count > 0 ? search.count - 1 : undefined;
+    const next = search.firstFrom(from);
+    if (next < search.count) return next;
+    return search.complete && search.count > 0 ? 0 : undefined;
+}
+
 function nextError(transcript: Transcript, from: number, forward: boolean): number | undefined {
     const by = forward ? 1 : -1;
     for (let line = from + by; line >= transcript.first && line < transcript.lines; line += by)
@@ -471,7 +472,7 @@ function useMetrics(
 /* Selecting with the mouse, which scrolls when it leaves the view. */
 function usePointer(
     selection: Selection, placeAt: (x: number, y: number) => Place | undefined, scrollBy: (pixels: number) => void, draw: () => void,
-): Pick<JSX.HTMLAttributes<HTMLDivElement>, 'onPointerDown' | 'onPointerMove' | 'onPointerUp' | 'onPointerCancel'> {
+): Pick<JSX.HTMLAttributes<HTMLDivElement>, 'onPointerDown' | 'onMouseDown' | 'onPointerMove' | 'onPointerUp' | 'onPointerCancel'> {
     const dragging = useRef<{ x: number; y: number; frame: number } | undefined>();
     const latest = useRef({ placeAt, scrollBy, draw });
     latest.current = { placeAt, scrollBy, draw };
@@ -496,27 +497,38 @@ function usePointer(
         dragging.current = undefined;
     };
     useEffect(() => end, []);
+    const pointer = useRef<PointerEvent>();
     return {
         onPointerDown: (event) => {
-            if (event.button !== 0 || event.pointerType === 'touch' || (event.target as Element).closest('a, button')) return;
+            pointer.current = event;
+        },
+        // Unlike a pointer's, a mouse's event counts clicks.
+        onMouseDown: (event) => {
             const element = event.currentTarget;
-            const box = element.getBoundingClientRect();
-            if (event.clientX - box.left >= element.clientWidth || event.clientY - box.top >= element.clientHeight) return; // a scrollbar
+            if (event.button !== 0 || pointer.current?.pointerType === 'touch' || !isText(event, element)) return;
             const place = placeAt(event.clientX, event.clientY);
             if (!place) return;
             if (event.shiftKey) selection.extend(place);
             else selection.start(place, event.detail);
             dragging.current = { x: event.clientX, y: event.clientY, frame: 0 };
-            element.setPointerCapture(event.pointerId);
             scrollOn(element);
             draw();
         },
         onPointerMove: (event) => {
             if (!dragging.current) return;
+            // Not before it moves: a click must reach what is under it.
+            event.currentTarget.setPointerCapture(event.pointerId);
             Object.assign(dragging.current, { x: event.clientX, y: event.clientY });
             extend();
         },
         onPointerUp: end,
         onPointerCancel: end,
     };
+}
+
+/* Whether the mouse is neither over something that acts nor over a scrollbar. */
+function isText(event: MouseEvent, element: HTMLElement): boolean {
+    const box = element.getBoundingClientRect();
+    const inside = event.clientX - box.left < element.clientWidth && event.clientY - box.top < element.clientHeight;
+    return inside && !(event.target as Element).closest('a, button');
 }

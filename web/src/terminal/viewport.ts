@@ -5,6 +5,7 @@
  * Browsers end their pages at some 17 million pixels; a longer transcript scrolls in proportion.
  */
 import type { Layout } from './layout.ts';
+import type { Transcript } from './transcript.ts';
 
 const TALLEST = 15_000_000;
 /** Rows drawn beyond each edge, so that scrolling does not run into white. */
@@ -29,16 +30,38 @@ export interface Placement {
 
 export class Viewport {
     readonly #layout: Layout;
+    readonly #transcript: Pick<Transcript, 'lines'>;
     rowHeight = 20;
     height = 600;
-    following = true;
+    #following = true;
+    #linesThen = 0;
     #anchor: Anchor = { line: 0, part: 0, pixels: 0 };
     #top = 0;
     #most = 0;
     #ratio = 1;
 
-    constructor(layout: Layout) {
+    constructor(layout: Layout, transcript: Pick<Transcript, 'lines'>) {
         this.#layout = layout;
+        this.#transcript = transcript;
+    }
+
+    get following(): boolean {
+        return this.#following;
+    }
+
+    /** Whether the end is in view, followed or not. */
+    get showsEnd(): boolean {
+        return this.#following || this.#top >= this.#most - 2;
+    }
+
+    #setFollowing(on: boolean): void {
+        if (this.#following && !on) this.#linesThen = this.#transcript.lines;
+        this.#following = on;
+    }
+
+    /** Lines that came since the reader stopped following. */
+    get newLines(): number {
+        return this.#following ? 0 : Math.max(0, this.#transcript.lines - this.#linesThen);
     }
 
     /** How far scrolled, in pixels of rows. */
@@ -51,7 +74,7 @@ export class Viewport {
         const total = this.#layout.rows * this.rowHeight;
         this.#most = Math.max(0, total - this.height);
         const { line, part, pixels } = this.#anchor;
-        const wanted = this.following ? this.#most : (this.#layout.rowOf(line) + part) * this.rowHeight + pixels;
+        const wanted = this.#following ? this.#most : (this.#layout.rowOf(line) + part) * this.rowHeight + pixels;
         this.#top = Math.max(0, Math.min(wanted, this.#most));
         const height = Math.min(total, TALLEST);
         this.#ratio = total > TALLEST ? this.#most / (height - this.height) : 1;
@@ -64,7 +87,7 @@ export class Viewport {
     /** The reader scrolled the element to here. */
     scrolled(scrollTop: number): void {
         const top = scrollTop * this.#ratio;
-        this.following = top >= this.#most - 2;
+        this.#setFollowing(top >= this.#most - 2);
         this.#hold(top);
     }
 
@@ -76,19 +99,19 @@ export class Viewport {
 
     /** Stops following, where it is. */
     hold(): void {
-        if (!this.following) return;
-        this.following = false;
+        if (!this.#following) return;
+        this.#setFollowing(false);
         this.#hold(this.#top);
     }
 
     follow(): void {
-        this.following = true;
+        this.#setFollowing(true);
     }
 
     /** Scrolls by so many pixels. */
     scrollBy(pixels: number): void {
         const top = Math.max(0, Math.min(this.#top + pixels, this.#most));
-        this.following = pixels > 0 && top >= this.#most - 2;
+        this.#setFollowing(pixels > 0 && top >= this.#most - 2);
         this.#hold(top);
         this.#top = top;
     }
