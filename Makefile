@@ -67,7 +67,7 @@ packages-build packages-test packages-lint:
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf build tests/node_modules
+	rm -rf build tests/node_modules packages/typescript/node_modules packages/typescript/dist
 
 .PHONY: help
 help: ## This list

@@ -12,6 +12,7 @@ add_custom_command(OUTPUT ${web_modules}
     DEPENDS ${web}/package-lock.json
     WORKING_DIRECTORY ${web}
     COMMENT "Installing the page's npm packages into web/node_modules" VERBATIM)
+add_custom_target(web_modules DEPENDS ${web_modules})
 
 set(web_pages
     /index.html=${web_output}/index.html

@@ -82,6 +82,8 @@ static const struct route_answer topics_answers[] = {
 static const struct route_parameter history_parameters[] = {
     {"topic", IN_PATH, "string", true, false, "A topic, session:build_123 for instance."},
     {"since", IN_QUERY, "integer", false, false, "Only events with offsets above this."},
+    {"cursor", IN_QUERY, "string", false, false,
+     "Only events behind this cursor, instead of `since`."},
     {"limit", IN_QUERY, "integer", false, false, "At most so many."},
 };
 
@@ -89,6 +91,7 @@ static const struct route_answer history_answers[] = {
     {200, JSON, "History", "The events, oldest first."},
     BAD_REQUEST,
     NO_SUCH("topic"),
+    {410, JSON, "Error", "The cursor is of an order that was lost."},
     {422, JSON, "Error", "A parameter is no whole number, or out of its range."},
 };
 

@@ -418,7 +418,9 @@ static void join(struct client *c, struct slice id, const struct wishes *wishes)
 {
     struct buf topic = {0};
     struct join_result r;
-    buf_printf(&topic, "session:%.*s", SLICE_ARG(id));
+    buf_reserve(&topic, sizeof "session:" + id.len);
+    BUF_LITERAL(&topic, "session:");
+    buf_append_slice(&topic, id);
     const struct encoding *encoding = &encodings[wishes->full][c->ws.deflate];
     int error = subscriber_join(&c->subscriber, buf_slice(&topic), encoding, &wishes->start, &r);
     buf_fini(&topic);

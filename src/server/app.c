@@ -24,7 +24,7 @@ struct proxy_walk {
 bool server_is_trusted(const struct config *config, struct slice address)
 {
     struct in6_addr parsed;
-    if (network_address_parse(address, &parsed) != 0)
+    if (config->trusted_proxies.count == 0 || network_address_parse(address, &parsed) != 0)
         return false;
     for (size_t i = 0; i < config->trusted_proxies.count; i++) {
         struct network network;
