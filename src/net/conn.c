@@ -360,9 +360,14 @@ static bool batch_queue(struct conn *c)
         return false;
     if (c->tls && (q->count > 1 || out_queue_at(q, 0)->kind != OUT_SEALED))
         return false;
-    for (uint32_t i = 0; i < q->count; i++)
-        if (out_queue_at(q, i)->kind != OUT_HISTORY && kind == OUT_EVENTS)
-            kind = out_queue_at(q, i)->kind;
+    for (uint32_t i = 0; i < q->count; i++) {
+        const struct out_segment *each = out_queue_at(q, i);
+        /* What comes back of the batch is counted, and a large answer is not to be. */
+        if (each->kind == OUT_CONTROL && !each->counted)
+            return false;
+        if (each->kind != OUT_HISTORY && kind == OUT_EVENTS)
+            kind = each->kind;
+    }
     struct out_segment *s = out_queue_at(q, 0);
     uint64_t length = q->bytes;
     struct bytes *joined = q->count == 1 ? bytes_ref(s->bytes) : join(q);
@@ -407,7 +412,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
                                      .offset = offset + done,
                                      .length = length - done,
                                      .kind = c->in_batch,
-                                     .counted = c->in_batch == OUT_EVENTS};
+                                     .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
         c->out = out_queue_new();
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {

@@ -62,10 +62,11 @@ export class Stream implements AsyncIterable<FanfareEvent> {
         return this.#link.connection;
     }
 
-    /** Calls the handler each time; returns what ends that. */
+    /** Calls the handler each time; returns what ends that. The stream begins when somebody listens. */
     on<Name extends keyof StreamEvents>(name: Name, handler: (detail: StreamEvents[Name]) => void): () => void {
         const handlers = this.#handlers.get(name) ?? new Set();
         this.#handlers.set(name, handlers.add(handler));
+        this.#link.start();
         return () => void handlers.delete(handler);
     }
 
