@@ -40,6 +40,10 @@ fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
 bench: packages-build all ## Measure fan-out, latency and memory on this machine
 	@build/release/fanfare bench
 
+.PHONY: instructions
+instructions: packages-test all ## Count instructions per delivery, handshake, publish; compare with the record
+	@node bench/instructions.mjs
+
 .PHONY: lint
 lint: packages-lint build/debug/build.ninja ## Format, static analysis, layers, scripts
 	@scripts/lint
