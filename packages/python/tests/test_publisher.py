@@ -125,6 +125,23 @@ class TestThere(PublisherCase):
         self.assertEqual(self.problems, [])
 
 
+class TestTls(PublisherCase):
+    def test_https_asks_for_a_certificate_that_is_trusted(self):
+        key, cert = (os.path.join(self.directory, name) for name in ("key.pem", "cert.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", key,
+                        "-out", cert], check=True, capture_output=True)
+        server = self.server("--tls-cert", cert, "--tls-key", key)
+        self.assertTrue(server.http_url.startswith("https:"))
+        p = self.publisher(server.http_url, ca_file=cert, confirm=True, confirm_timeout=PATIENCE)
+        self.assertEqual(p.publish("session:a", "tick").offset, 1)
+        distrustful = self.publisher(server.http_url, confirm=True, confirm_timeout=PATIENCE)
+        self.assertIsNone(distrustful.publish("session:a", "tick"))
+        wait_for(lambda: self.problems)
+        self.assertIn("certificate verify failed", self.problems[0].message)
+
+
 class TestRefused(PublisherCase):
     def test_mistakes_show_where_they_are_made(self):
         p = self.publisher(f"unix:{self.directory}/nobody")

@@ -521,11 +521,12 @@ class Publisher(Typed):
             thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join(timeout)
+        with self._lock:
+            self._closed = True
         self._link.end()
         with self._lock:
             left = self._spool.all()
             self._spool.clear()
-            self._closed = True
             self._lost = self._lost or bool(left)
             self._counts["dropped"] += len(left)
             self._changed.notify_all()
