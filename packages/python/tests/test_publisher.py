@@ -162,6 +162,7 @@ class TestRefused(PublisherCase):
             (lambda: p.file_change("s", "f", "touched"), "change_type", "created"),
             (lambda: p.publish("session:a", "tick", [1]), "data", "mapping"),
             (lambda: p.publish("session:a", 7), "type", "a string"),
+            (lambda: p.publish(None, "tick"), "topic", "session:build_123"),
         ]:
             with self.subTest(field=field):
                 with self.assertRaises(fanfare.EventRefused) as caught:
@@ -435,6 +436,20 @@ class TestAway(PublisherCase):
                 refused += 1
         numbers, stats = self.finish(server, p)
         self.assertEqual((len(numbers), stats.dropped), (200 - refused, refused))
+
+    def test_close_waits_as_long_as_a_server_asks_if_there_is_time(self):
+        wire = self.wire(self.server())
+        text = ('{"error":{"status":429,"code":"rate_limited","message":"later",'
+                '"retry_after":60},"line":1}\n{"published":0,"failed":1,"topics":{}}\n')
+        wire.answer = (f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n"
+                       f"Connection: close\r\n\r\n{text}").encode()
+        p = self.publisher(wire.url)
+        p.publish("session:a", "tick")
+        wait_for(lambda: p.stats.resent)
+        begun = time.process_time()
+        self.assertFalse(p.close(0.3))
+        self.assertLess(time.process_time() - begun, 0.2, "it waits, and does not spin")
+        self.assertLessEqual(p.stats.resent, 3)
 
     def test_an_event_that_could_never_fit(self):
         p = self.publisher(f"unix:{self.directory}/nobody", spool_bytes=2000)
