@@ -18,6 +18,8 @@ export const LineFlag = {
     hidden: 32,
     /** It goes on where the line before it, too long for one, was cut. */
     continued: 64,
+    /** It is the header of a group. */
+    header: 128,
 } as const;
 
 /** What is known of a line beside its text. */

@@ -47,6 +47,8 @@ export interface LineRole {
     group: number;
     /** It only closes a group: there is nothing to show. */
     hidden: boolean;
+    /** The group of which it is the header. */
+    opens: number | undefined;
 }
 
 /* Logs that were downloaded from GitHub have a time before each line. */
@@ -100,18 +102,18 @@ export class Outline {
         if (!found) return this.#ordinary();
         if ((found[1] ?? found[2]) === 'group') {
             const role = this.#ordinary();
-            this.#start('group', index, found[3]!.trim() || 'Group', undefined, false);
+            role.opens = this.#start('group', index, found[3]!.trim() || 'Group', undefined, false);
             return role;
         }
         const group = this.#innermost((each) => each.kind === 'group');
         if (group === undefined) return this.#ordinary();
-        const role = { group, hidden: true };
+        const role = { group, hidden: true, opens: undefined };
         this.#close(group, index + 1);
         return role;
     }
 
     #ordinary(): LineRole {
-        return { group: this.current, hidden: false };
+        return { group: this.current, hidden: false, opens: undefined };
     }
 
     #sections(index: number, text: string, sections: readonly SectionMark[]): LineRole {
@@ -119,21 +121,35 @@ export class Outline {
         for (const mark of sections) {
             if (mark.start) {
                 role = this.#ordinary();
-                this.#start('section', index, text.trim() || mark.name, mark.name, mark.collapsed);
+                role.opens = this.#start('section', index, text.trim() || mark.name, mark.name, mark.collapsed);
                 continue;
             }
             const group = this.#innermost((each) => each.kind === 'section' && each.name === mark.name);
             if (group === undefined) continue;
             const alone = text.trim() === '';
             this.#close(group, alone ? index + 1 : index);
-            role = alone ? { group, hidden: true } : this.#ordinary();
+            role = alone ? { group, hidden: true, opens: undefined } : this.#ordinary();
         }
         return role;
     }
 
-    startRun(index: number, run: Run): void {
+    /** Returns whether the run has a group. */
+    startRun(index: number, run: Run): boolean {
         const id = this.#start('run', index, run.command, undefined, false, run);
-        if (id >= 0) this.#unfinished.push(this.groups[id]!);
+        if (id !== undefined) this.#unfinished.push(this.groups[id]!);
+        return id !== undefined;
+    }
+
+    /** The group with this header. */
+    headedBy(index: number): Group | undefined {
+        let [low, high] = [0, this.groups.length];
+        while (low < high) {
+            const middle = (low + high) >>> 1;
+            if (this.groups[middle]!.header <= index) low = middle + 1;
+            else high = middle;
+        }
+        const group = this.groups[low - 1];
+        return group?.header === index ? group : undefined;
     }
 
     /**
@@ -165,8 +181,8 @@ export class Outline {
 
     #start(
         kind: GroupKind, header: number, title: string, name: string | undefined, collapsed: boolean, run?: Run,
-    ): number {
-        if (this.groups.length >= MOST_GROUPS || this.#open.length >= DEEPEST) return -1;
+    ): number | undefined {
+        if (this.groups.length >= MOST_GROUPS || this.#open.length >= DEEPEST) return undefined;
         const group: Group = {
             id: this.groups.length, kind, title, name, header, end: undefined,
             parent: this.current, depth: this.#open.length, collapsed, run,

@@ -36,7 +36,8 @@ export interface RunStarted {
     readonly command?: unknown;
     readonly cwd?: unknown;
     readonly pid?: unknown;
-    /** The size of its terminal. Without them it is taken to have none. */
+    /** Whether it writes to a terminal of its own, and the size of that; a size alone says so, too. */
+    readonly pty?: unknown;
     readonly cols?: unknown;
     readonly rows?: unknown;
 }
@@ -100,6 +101,10 @@ interface LiveLine {
 
 /** Above this, `write` asks for a pause; below a quarter of it, `drained` ends the pause. */
 const HIGH_WATER = 8 * 1024 * 1024;
+
+/** With more characters waiting than this, changes are told less often: after so many milliseconds. */
+const FLOOD = 512 * 1024;
+const FLOOD_PAUSE = 90;
 
 const defaults = {
     columns: 240, rows: 50, maxLines: 1_000_000, maxCharacters: 256 * 1024 * 1024, maxPending: 64 * 1024 * 1024,
@@ -349,7 +354,7 @@ export class Transcript {
             time: origin?.event.time ?? NaN,
             flags: (origin?.stderr ? LineFlag.stderr : 0) |
                 (severity === 'error' ? LineFlag.error : severity === 'warning' ? LineFlag.warning : 0) |
-                (role.hidden ? LineFlag.hidden : 0) | (line.continued ? LineFlag.continued : 0),
+                (role.hidden ? LineFlag.hidden : 0) | (role.opens !== undefined ? LineFlag.header : 0) | (line.continued ? LineFlag.continued : 0),
             group: role.group,
             width: line.width,
         } };
@@ -365,20 +370,20 @@ export class Transcript {
         if (!this.#outline.running) {
             this.#emulator?.dispose();
             this.#emulator = this.#newEmulator(
-                columns ?? this.#options.columns, rows ?? this.#options.rows, columns === undefined);
+                columns ?? this.#options.columns, rows ?? this.#options.rows, columns === undefined && data.pty !== true);
         } else if (columns && rows) this.#emulator?.resize(columns, rows);
         const command = commandOf(data.command);
         const time = timeOf(meta.time);
         const group = this.#outline.current;
         this.#newest = Math.max(this.#newest, meta.offset);
-        this.#outline.startRun(this.#archive.end, {
+        const headed = this.#outline.startRun(this.#archive.end, {
             command, started: time, finished: false,
             cwd: typeof data.cwd === 'string' ? data.cwd : undefined,
             pid: typeof data.pid === 'number' ? data.pid : undefined,
             source: meta.source,
         });
         this.#append(`$ ${command}`, [], {
-            offset: meta.offset, number: 0, time, flags: LineFlag.run, group, width: command.length + 2,
+            offset: meta.offset, number: 0, time, flags: LineFlag.run | (headed ? LineFlag.header : 0), group, width: command.length + 2,
         });
     }
 
@@ -416,10 +421,13 @@ export class Transcript {
         this.#version++;
         if (this.#announced) return;
         this.#announced = true;
-        onFrame(() => {
+        const announce = (): void => {
             this.#announced = false;
             for (const each of [...this.#listeners]) each();
-        });
+        };
+        // In a flood nobody can read 60 pictures a second, and each takes time from the next lines.
+        if (this.#pending > FLOOD) setTimeout(() => onFrame(announce), FLOOD_PAUSE);
+        else onFrame(announce);
     }
 
     /** Grows with every change. */
@@ -454,6 +462,12 @@ export class Transcript {
     get groups(): readonly Group[] {
         this.#liveLines();
         return this.#outline.groups;
+    }
+
+    /** The group of which this line is the header. */
+    headedBy(index: number): Group | undefined {
+        this.#liveLines();
+        return this.#outline.headedBy(index);
     }
 
     #countLive(flag: number): number {
