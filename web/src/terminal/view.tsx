@@ -66,7 +66,8 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
     const input = useRef<HTMLInputElement>(null);
     /** Values that outlive a drawing without causing one. */
     const state = useRef({
-        scrollTop: 0, scrollLeft: 0, fromEnd: undefined as number | undefined, current: -1, wanted: undefined as number | 'last' | undefined, shown: undefined as string | undefined, widest: 0,
+        scrollTop: 0, scrollLeft: 0, fromEnd: undefined as number | undefined, current: -1, searchFrom: 'last' as number | 'last', wanted: undefined as number | 'last' | undefined,
+        shown: undefined as string | undefined, widest: 0,
     }).current;
 
     // Another transcript of the same session, one that goes back further, say, ends alike: the view
@@ -154,7 +155,11 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
     };
 
     const find = (): void => {
-        if (!query) setQuery({ text: '', matchCase: false, regex: false });
+        if (!query) {
+            setQuery({ text: '', matchCase: false, regex: false });
+            // Who follows the end looks for the newest. Each letter typed starts from there again.
+            state.searchFrom = viewport.following ? 'last' : viewport.firstLine;
+        }
         requestAnimationFrame(() => input.current?.select());
     };
 
@@ -162,9 +167,7 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
         setQuery(next);
         search.start(next ?? { text: '', matchCase: false, regex: false });
         state.current = -1;
-        // Who follows the end looks for the newest.
-        if (next?.text) state.wanted = viewport.following ? 'last' : viewport.firstLine;
-        else state.wanted = undefined;
+        state.wanted = next?.text ? state.searchFrom : undefined;
         if (!next) scroller.current?.focus({ preventScroll: true });
         draw();
     };
@@ -173,6 +176,7 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
         if (search.count === 0) return;
         state.current = (state.current + (forward ? 1 : -1) + search.count) % search.count;
         const found = search.at(state.current)!;
+        state.searchFrom = found.line;
         go(found.line);
         bringIntoView(scroller.current, found.from, metrics.cellWidth, switches.wrap);
     };
@@ -222,11 +226,12 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
         go(line);
     };
 
-    const copyAll = (): void => {
+    const copyAll = async (): Promise<void> => {
         selection.selectAll();
         scroller.current?.focus({ preventScroll: true });
-        setSaid(document.execCommand('copy') ? `${plural(transcript.lines - transcript.first, 'line')} copied` : 'The browser did not allow it');
         draw();
+        const done = await copyText(selection.text);
+        setSaid(done ? `${plural(transcript.lines - transcript.first, 'line')} copied` : 'The browser did not allow it: press Ctrl+C');
     };
 
     const save = async (colors: boolean): Promise<void> => {
@@ -295,7 +300,7 @@ export function TerminalView({ transcript, selected, onSelect, href, name = 'ter
     return (
         <section class="terminal" aria-label={label} ref={root} onKeyDown={key} onCopy={copied}>
             <Toolbar transcript={transcript} switches={switches} onSwitch={switchTo} onFind={find} said={said}
-                onFoldAll={foldAll} onCopyAll={copyAll} onSave={(colors) => void save(colors)} />
+                onFoldAll={foldAll} onCopyAll={() => void copyAll()} onSave={(colors) => void save(colors)} />
             {query && <SearchBar input={input} search={search} query={query} current={state.current}
                 onQuery={setSearch} onStep={step} onClose={() => setSearch(undefined)} />}
             {screen && (
@@ -422,6 +427,23 @@ function nextError(transcript: Transcript, from: number, forward: boolean): numb
     for (let line = from + by; line >= transcript.first && line < transcript.lines; line += by)
         if (transcript.flags(line) & LineFlag.error) return line;
     return undefined;
+}
+
+/* Browsers have the clipboard's interface only where the page came over a secure connection. */
+async function copyText(text: string): Promise<boolean> {
+    try {
+        await navigator.clipboard.writeText(text);
+        return true;
+    } catch {
+        const box = document.createElement('textarea');
+        box.value = text;
+        box.className = 'terminal-unseen';
+        document.body.append(box);
+        box.select();
+        const done = document.execCommand('copy');
+        box.remove();
+        return done;
+    }
 }
 
 function download(parts: readonly string[], name: string): void {
