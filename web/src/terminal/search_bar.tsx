@@ -14,7 +14,8 @@ export interface SearchBarProps {
 export function SearchBar({ input, model, query, onStep, onClose }: SearchBarProps): JSX.Element {
     const { search } = model;
     const key = (event: KeyboardEvent): void => {
-        if (event.key === 'Enter' || event.key === 'F3') {
+        const isEnter = event.key === 'Enter' && event.target === input.current; // a button's is its own
+        if (isEnter || event.key === 'F3') {
             event.preventDefault();
             onStep(!event.shiftKey);
         } else if (event.key === 'Escape') {
