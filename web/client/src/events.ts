@@ -34,6 +34,8 @@ export interface TerminalOutputData {
     output_type?: 'stdout' | 'stderr' | null;
     /** Who wrote it. */
     source?: string | null;
+    /** How many bytes of output are missing here; `output` says so in words. */
+    left_out?: number | null;
     [more: string]: unknown;
 }
 
@@ -95,14 +97,20 @@ export interface RunStartedData {
     cwd?: string | null;
     /** Its process id. */
     pid?: number | null;
+    /** Whether it writes to a terminal. */
+    pty?: boolean | null;
+    /** The terminal's width, where there is one. */
+    cols?: number | null;
+    /** Its height. */
+    rows?: number | null;
     [more: string]: unknown;
 }
 
 /** The command that `fanfare run` started has ended. */
 export interface RunFinishedData {
-    /** How it exited; null after a signal. */
+    /** How it exited; null after a signal, 126 or 127 when it could not be started. */
     exit_code?: number | null;
-    /** The signal that ended it, or null. */
+    /** The signal that ended it, "SIGTERM" for instance, or null. */
     signal?: unknown;
     /** Seconds it took. */
     duration?: number | null;

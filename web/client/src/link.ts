@@ -74,6 +74,10 @@ export class Link {
         if (owner.session && transport === 'websocket' && !WebSocket) {
             throw new FanfareError(0, 'no_websocket', "there is no WebSocket here: pass that of 'ws' as the option WebSocket, or use transport: 'auto'");
         }
+    }
+
+    /** Connects, unless that began already; soon, so that whoever listens can finish saying so. */
+    start(): void {
         queueMicrotask(() => this.#number === 0 && this.reconnect());
     }
 
@@ -97,7 +101,7 @@ export class Link {
 
     close(error?: FanfareError): void {
         if (this.connection.phase === 'closed') return;
-        this.#drop();
+        this.#drop(); // counts, so that a start that is on its way does nothing
         this.#holders.clear();
         clearInterval(this.#watch);
         this.#unwatchPage?.();

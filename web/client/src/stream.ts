@@ -12,7 +12,7 @@ import type {
     Connection, Cursor, EventType, FanfareEvent, SessionOptions, SessionState, StreamEvents,
 } from './types.ts';
 
-/** What a stream needs of its Fanfare. */
+/** What a stream needs of its Fanfare. @internal */
 export interface StreamServer extends Server {
     state(session: string): Promise<SessionState | undefined>;
     token(): Promise<string | undefined>;
@@ -38,7 +38,7 @@ export class Stream implements AsyncIterable<FanfareEvent> {
     #tail: { cursor: Cursor; offset?: number } | undefined;
     #pings: Ping[] = [];
 
-    /** session: its id, when topics is just that session. Made by Fanfare. */
+    /** session: its id, when topics is just that session. @internal */
     constructor(server: StreamServer, topics: string[], { types, since, state = false }: SessionOptions, session?: string) {
         this.#server = server;
         this.#session = session;
@@ -62,10 +62,11 @@ export class Stream implements AsyncIterable<FanfareEvent> {
         return this.#link.connection;
     }
 
-    /** Calls the handler each time; returns what ends that. */
+    /** Calls the handler each time; returns what ends that. The stream begins when somebody listens. */
     on<Name extends keyof StreamEvents>(name: Name, handler: (detail: StreamEvents[Name]) => void): () => void {
         const handlers = this.#handlers.get(name) ?? new Set();
         this.#handlers.set(name, handlers.add(handler));
+        this.#link.start();
         return () => void handlers.delete(handler);
     }
 

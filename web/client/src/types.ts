@@ -66,8 +66,8 @@ export type FanfareEvent = { [Type in keyof EventData]: AnyEvent<Type, EventData
 export interface SessionItem {
     status?: string;
     progress?: number;
-    metadata?: Record<string, unknown>;
-    updated?: string;
+    metadata?: Record<string, unknown> | null;
+    updated?: string | null;
 }
 
 export interface Counts {
@@ -79,18 +79,33 @@ export interface Counts {
     completion_percentage: number;
 }
 
+export type SessionStatus = 'pending' | 'in_progress' | 'completed' | 'failed';
+
+export interface Progress {
+    total: number;
+    completed: number;
+    percent: number;
+}
+
+export interface OverallProgress {
+    tasks_completed: number;
+    files_created: number;
+    completion_percentage: number;
+    status: SessionStatus;
+}
+
 /** The session as its events up to `offset` have made it. Events up to there are in it already. */
 export interface SessionState {
     session_id: string;
     offset: number;
     phase: string | null;
-    status: 'pending' | 'in_progress' | 'completed' | 'failed';
+    status: SessionStatus;
     components: Record<string, SessionItem>;
     features: Record<string, SessionItem>;
-    build_progress: { total: number; completed: number; percent: number } | null;
+    build_progress: Progress;
     component_stats: Counts;
     feature_stats: Counts;
-    overall_progress: Record<string, unknown>;
+    overall_progress: OverallProgress;
     last_checkpoint: Record<string, unknown> | null;
     terminal_tail: string;
     errors: Record<string, unknown>[];
@@ -182,9 +197,9 @@ export interface SessionSummary {
     offset: number;
     connections: number;
     phase: string | null;
-    status: string;
-    overall_progress: Record<string, unknown>;
-    build_progress: { total: number; completed: number; percent: number } | null;
+    status: SessionStatus;
+    overall_progress: OverallProgress;
+    build_progress: Progress;
     started: string | null;
     updated: string | null;
 }

@@ -6,7 +6,7 @@ import type { BuildEvent } from './event.ts';
 import { Messages } from './messages.ts';
 import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
-import { client } from './server.ts';
+import { client, wantToken } from './server.ts';
 import { SessionState } from './state.ts';
 import { Story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
@@ -122,7 +122,7 @@ export class Session {
     limitTo(types: readonly string[] | null): void {
         const limited = this.types.peek() !== null;
         this.types.value = types;
-        this.#stream.setTypes(types ? [...types] : ['*']);
+        this.#stream.setTypes(types ? [...types] : undefined);
         if (types === null && limited) {
             this.#beginsAnew = true;
             this.#stream.requestState();
@@ -201,8 +201,9 @@ export class Session {
 
     #takeGap(gap: Gap): void {
         this.tell('bad', gapText(gap));
+        // A failed resume is followed by the state; elsewhere it has to be asked for.
         if (gap.reason !== 'superseded') this.#beginsAnew = true;
-        else this.#stream.requestState();
+        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open') this.#stream.requestState();
     }
 
     #takeConnection(connection: Connection): void {
@@ -210,6 +211,7 @@ export class Session {
         this.connection.value = connection;
         if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed') this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
+        if (connection.phase === 'closed' && connection.error?.status === 401) wantToken();
     }
 
     #takeMessage(direction: 'in' | 'out', text: string, time: number): void {

@@ -68,7 +68,7 @@ async function refresh(aborted: AbortSignal): Promise<number> {
         last = text;
         listTrouble.value = null;
         const newest = Math.max(0, ...list.slice(0, 1000).map((each) => Date.parse(each.updated ?? '') || 0));
-        return serverNow() - newest < busyFor ? busyInterval : quietInterval;
+        return list.length === 0 || serverNow() - newest < busyFor ? busyInterval : quietInterval;
     } catch (error) {
         if (aborted.aborted) return 0;
         listTrouble.value = error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;

@@ -27,7 +27,8 @@ export type Theme = 'system' | 'light' | 'dark';
 export const theme = kept<Theme>('theme', 'system', ['system', 'light', 'dark']);
 export const shortcuts = kept('shortcuts', 'on', ['on', 'off']);
 export const notifications = kept('notifications', 'off', ['on', 'off']);
-export const sideWidth = kept('side', 'normal', ['normal', 'closed']);
+/** Whether the components stand beside the terminal, where there is room. */
+export const side = kept('side', 'open', ['open', 'closed']);
 
 const darkSystem = matchMedia('(prefers-color-scheme: dark)');
 const systemIsDark = signal(darkSystem.matches);

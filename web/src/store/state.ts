@@ -114,6 +114,21 @@ export class SessionState {
         return this.phase?.startsWith('build_') || this.#progressKnown ? 'in_progress' : 'pending';
     }
 
+    /** How many the last checkpoint lists, also of a list that is too long to be kept. */
+    get tasksCompleted(): number {
+        return this.#tasks;
+    }
+
+    get filesCreated(): number {
+        return this.#files;
+    }
+
+    /** Something goes on, whatever has failed meanwhile. */
+    get isRunning(): boolean {
+        if (this.run !== null) return this.run === 'running';
+        return this.status === 'in_progress' || (this.status === 'failed' && this.leading.counts.in_progress > 0);
+    }
+
     get phase(): string | null {
         return this.checkpoint?.phase ?? null;
     }

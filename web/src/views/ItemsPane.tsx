@@ -42,16 +42,18 @@ export function ItemsPane({ session }: { session: Session }) {
         <section class="pane items-pane" aria-labelledby="items-title">
             <div class="pane-head">
                 <h2 id="items-title" class="visually-hidden">Components and features</h2>
-                <div class="segments" role="group" aria-label="Show">
-                    <button type="button" class="segment" aria-pressed={shownKind === 'components'} onClick={() => (kind.value = 'components')}>
-                        Components <span class="count num">{countText(components.size)}</span>
-                    </button>
-                    {features.size > 0 && (
-                        <button type="button" class="segment" aria-pressed={shownKind === 'features'} onClick={() => (kind.value = 'features')}>
-                            Features <span class="count num">{countText(features.size)}</span>
-                        </button>
+                {features.size === 0 || components.size === 0
+                    ? <span class="pane-title">{features.size ? 'Features' : 'Components'} <span class="count num">{countText(items.size)}</span></span>
+                    : (
+                        <div class="segments" role="group" aria-label="Show">
+                            <button type="button" class="segment" aria-pressed={shownKind === 'components'} onClick={() => (kind.value = 'components')}>
+                                Components <span class="count num">{countText(components.size)}</span>
+                            </button>
+                            <button type="button" class="segment" aria-pressed={shownKind === 'features'} onClick={() => (kind.value = 'features')}>
+                                Features <span class="count num">{countText(features.size)}</span>
+                            </button>
+                        </div>
                     )}
-                </div>
                 <StatusFilter counts={items.counts} status={status} />
             </div>
             <div class="pane-tools">
@@ -63,12 +65,9 @@ export function ItemsPane({ session }: { session: Session }) {
                         onKeyDown={(event) => event.key === 'Escape' && ((search.value = ''), event.currentTarget.blur())} />
                     <kbd aria-hidden="true">/</kbd>
                 </label>
-                <label class="select">
-                    <span class="visually-hidden">Order</span>
-                    <select value={order.value} onChange={(event) => (order.value = event.currentTarget.value as Order)}>
-                        {orders.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
-                    </select>
-                </label>
+                <select class="select" aria-label="Order" value={order.value} onChange={(event) => (order.value = event.currentTarget.value as Order)}>
+                    {orders.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+                </select>
             </div>
             {shownRows.length === 0
                 ? <p class="nothing">{items.size ? 'None fits the filter.' : 'No components have been reported.'}</p>
@@ -104,6 +103,16 @@ function StatusFilter({ counts, status }: { counts: Record<string, number>; stat
     );
 }
 
+/** The end of a path tells more than its beginning: that is what gets shortened. */
+function ItemName({ id }: { id: string }) {
+    const cut = id.lastIndexOf('/', id.length - 2) + 1;
+    return (
+        <span class="item-name" title={id}>
+            {cut > 0 && <span class="item-path">{id.slice(0, cut)}</span>}<span class="item-last">{id.slice(cut)}</span>
+        </span>
+    );
+}
+
 /** Where a bar would say nothing: what is done, and what has not begun. */
 function isSettled({ status, progress }: Item): boolean {
     return status === 'completed' || (status === 'pending' && progress === 0);
@@ -122,7 +131,7 @@ function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
         <div class={`item-row ${open ? 'open' : ''}`} role="listitem" {...position} data-item={item.id}>
             <button type="button" class="item-button" onClick={onOpen} aria-expanded={open}>
                 <StatusIcon status={item.status} label={statusWord(item.status)} />
-                <span class="item-name" title={item.id}>{item.id}</span>
+                <ItemName id={item.id} />
                 {isSettled(item)
                     ? <span class="item-time num">{item.status === 'completed' && clockText(Date.parse(item.updated))}</span>
                     : <><Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />

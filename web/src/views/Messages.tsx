@@ -43,12 +43,10 @@ export function Messages({ session }: { session: Session }) {
                         </button>
                     ))}
                 </div>
-                <label class="select"><span class="visually-hidden">Type</span>
-                    <select value={type.value} onChange={(event) => (type.value = event.currentTarget.value)}>
-                        <option value="">Every type</option>
-                        {types.map((each) => <option key={each}>{each}</option>)}
-                    </select>
-                </label>
+                <select class="select" aria-label="Type" value={type.value} onChange={(event) => (type.value = event.currentTarget.value)}>
+                    <option value="">Every type</option>
+                    {types.map((each) => <option key={each}>{each}</option>)}
+                </select>
                 <label class="search">
                     <Icon name="search" /><span class="visually-hidden">Search in messages</span>
                     <input class="input" type="search" placeholder="Search" autocomplete="off" spellcheck={false} value={search.value} onInput={(event) => (search.value = event.currentTarget.value)} />

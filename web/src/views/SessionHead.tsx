@@ -2,7 +2,7 @@ import { now } from '../store/clock.ts';
 import { leftText, secondsLeft } from '../store/eta.ts';
 import type { Session } from '../store/session.ts';
 import { hasFailed, outcome } from '../store/story.ts';
-import { countText, durationText, elapsedText, fullTimeText, percentText, plural } from '../text/format.ts';
+import { countText, durationText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
 import { Bar } from './Bar.tsx';
 import { CopyButton } from './CopyButton.tsx';
 import { StatusIcon, statusWord } from './StatusIcon.tsx';
@@ -14,7 +14,7 @@ export function elapsedOf(session: Session): { since: number; ms: number; over: 
     if (run && run.finished !== null) return { since: run.started, ms: (run.duration ?? 0) * 1000, over: true };
     const since = run?.started ?? story.began;
     if (since === null || !state.updated) return null;
-    const over = state.status === 'completed' || state.status === 'failed';
+    const over = !state.isRunning && state.status !== 'pending' && state.status !== 'in_progress';
     return { since, ms: (over ? Date.parse(state.updated) : Math.max(now.value, Date.parse(state.updated))) - since, over };
 }
 
@@ -28,14 +28,16 @@ export function SessionHead({ session }: { session: Session }) {
     const { state, story } = session;
     const known = session.known.value;
     const { status, percentage, phase } = state;
-    const running = status === 'in_progress';
+    const running = state.isRunning;
+    const word = status === 'failed' && running ? 'Failing' : statusWord(status);
     const left = running ? secondsLeft(story.samples, now.value) : null;
     const elapsed = elapsedOf(session);
+    const failed = running && state.leading.size ? (100 * state.leading.counts.failed) / state.leading.size : 0;
     const isUnknown = running && percentage === 0 && state.leading.size === 0 && state.total === 0;
     return (
         <section class="head" aria-label="Progress">
             <div class="head-line">
-                <span class={`badge is-${status}`} data-status={status}><StatusIcon status={status} />{known ? statusWord(status) : 'Connecting'}</span>
+                <span class={`badge is-${status}`} data-status={status}><StatusIcon status={status} />{known ? word : 'Connecting'}</span>
                 <h1 class="head-name" title={session.id}>{session.id}</h1>
                 {phase && <span class="phase" title="Phase of the last checkpoint">{phase}</span>}
                 <span class="head-times num">
@@ -44,8 +46,8 @@ export function SessionHead({ session }: { session: Session }) {
                     {known && !isUnknown && <strong class="head-percent">{percentText(percentage)}</strong>}
                 </span>
             </div>
-            <Bar class="overall" percent={percentage} status={status} label="Overall progress" unknown={isUnknown}
-                valueText={`${percentText(percentage)}, ${statusWord(status)}${left !== null ? `, ${leftText(left)}` : ''}`} />
+            <Bar class="overall" percent={percentage} status={status === 'failed' && running ? 'in_progress' : status} failed={failed} label="Overall progress" unknown={isUnknown}
+                valueText={`${percentText(percentage)}, ${word}${left !== null ? `, ${leftText(left)}` : ''}`} />
             <RunLine session={session} />
             {known && <Facts session={session} />}
         </section>
@@ -75,13 +77,13 @@ function Facts({ session }: { session: Session }) {
             {items.counts.in_progress > 0 && <span class="is-in_progress"> · {countText(items.counts.in_progress)} running</span>}
         </>
     );
-    const checkpoints = state.checkpoint;
     return (
         <dl class="facts num">
             {state.total > 0 && <Fact name="Steps">{countText(state.completed)} / {countText(state.total)}</Fact>}
             {components.size > 0 && <Fact name="Components">{share(components)}</Fact>}
             {features.size > 0 && <Fact name="Features">{share(features)}</Fact>}
-            {checkpoints && <Fact name="Created">{plural(checkpoints.files_created.length, 'file')}, {plural(checkpoints.tasks_completed.length, 'task')}</Fact>}
+            {state.filesCreated > 0 && <Fact name="Files created">{countText(state.filesCreated)}</Fact>}
+            {state.tasksCompleted > 0 && <Fact name="Tasks">{countText(state.tasksCompleted)}</Fact>}
             {story.files > 0 && <Fact name="File changes">{countText(story.files)}</Fact>}
             <Fact name="Events">{countText(session.offset)}</Fact>
         </dl>

@@ -6,11 +6,12 @@ import { followPresence } from '../store/presence.ts';
 import { absoluteAddressOf, go, refine, route, type View } from '../store/route.ts';
 import { Session } from '../store/session.ts';
 import { followOutcome } from '../store/outcome.ts';
-import { nextTheme } from '../store/settings.ts';
+import { nextTheme, side } from '../store/settings.ts';
 import { countText } from '../text/format.ts';
 import { ConnectionBadge } from './ConnectionBadge.tsx';
 import { CopyButton, copyText } from './CopyButton.tsx';
 import { ErrorsPane, ErrorStrip } from './Errors.tsx';
+import { Icon } from './Icon.tsx';
 import { ItemsPane } from './ItemsPane.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
 import { Messages } from './Messages.tsx';
@@ -43,63 +44,71 @@ export function SessionPage({ id }: { id: string }) {
     const wide = useIsWide();
     // Whether the session has components or features, without drawing all again at each of their changes.
     const hasItems = useComputed(() => session.itemsChanged.value >= 0 && session.state.components.size + session.state.features.size > 0);
-    const sessionLink = () => absoluteAddressOf({ session: id });
+    const withSide = wide && hasItems.value && side.value === 'open';
 
-    const chosen = chosenView(wide, hasItems.value);
+    const chosen = chosenView(withSide, hasItems.value, wide);
+    // A link to what is shown: the view, and the line when one is selected.
+    const sessionLink = () => absoluteAddressOf({ ...route.peek(), session: id });
     const choose = (view: View) => refine({ view, fragment: view === 'terminal' ? route.peek().fragment : '' });
     useShortcuts('Session', [
-        ...Object.entries(viewKeys).filter(([, view]) => !(wide && view === 'components')).map(([key, view]) => ({ key, does: `Show ${view}`, act: () => choose(view) })),
-        { key: 'l', does: 'Copy a link to this session', act: async () => announce((await copyText(sessionLink())) ? 'Link copied.' : 'The browser does not allow copying.') },
+        ...Object.entries(viewKeys).filter(([, view]) => !(withSide && view === 'components')).map(([key, view]) => ({ key, does: `Show ${view}`, act: () => choose(view) })),
+        ...(wide ? [{ key: 'c', does: 'Components beside the terminal, or not', act: toggleSide }] : []),
+        { key: 'l', does: 'Copy a link to what is shown', act: async () => announce((await copyText(sessionLink())) ? 'Link copied.' : 'The browser does not allow copying.') },
         { key: 'p', does: 'Ping the server', act: () => void session.ping().then((took) => announce(`${Math.round(took)} milliseconds.`), () => announce('There is no connection.')) },
         { key: 'r', does: 'Connect again now', act: () => session.reconnect() },
         { key: 'u', does: 'All sessions', act: () => go({}) },
-    ], [session, wide]);
+    ], [session, wide, withSide]);
 
     return (
         <>
             <TopBar>
                 <ConnectionBadge session={session} />
                 <Presence />
-                <CopyButton text={sessionLink} icon="link" label="Copy a link to this session (l)" caption="Copy link" class="button copy-link" />
+                <CopyButton text={sessionLink} icon="link" label="Copy a link to what is shown (l)" caption="Copy link" class="button copy-link" />
             </TopBar>
-            <main id="main" class={`session ${wide && hasItems.value ? 'with-side' : ''}`}>
+            <main id="main" class={`session ${withSide ? 'with-side' : ''}`}>
                 <SessionHead session={session} />
                 <Notices session={session} />
                 {chosen !== 'errors' && <ErrorStrip session={session} />}
-                <Body session={session} wide={wide} hasItems={hasItems.value} chosen={chosen} onChoose={choose} />
+                <Body session={session} wide={wide} withSide={withSide} hasItems={hasItems.value} chosen={chosen} onChoose={choose} />
             </main>
         </>
     );
 }
 
-function chosenView(wide: boolean, hasItems: boolean): View {
+function toggleSide(): void {
+    side.value = side.value === 'open' ? 'closed' : 'open';
+}
+
+function chosenView(withSide: boolean, hasItems: boolean, wide: boolean): View {
     const { view, fragment } = route.value;
-    if (view && !(wide && view === 'components')) return view;
+    if (view && !(view === 'components' && (withSide || !hasItems))) return view;
     return !wide && hasItems && !fragment.startsWith('L') ? 'components' : 'terminal';
 }
 
 interface BodyProps {
     session: Session;
     wide: boolean;
+    /** The components stand beside the other views. */
+    withSide: boolean;
     hasItems: boolean;
     chosen: View;
     onChoose(view: View): void;
 }
 
-function Body({ session, wide, hasItems, chosen, onChoose }: BodyProps) {
+function Body(props: BodyProps) {
+    const { session, withSide, chosen } = props;
     // The terminal stays once it was there: its place and its selection outlive a look at another tab.
     const terminalSeen = useSignal(false);
     if (chosen === 'terminal') terminalSeen.value = true;
-    if (session.known.value && session.offset === 0 && session.headChanged.value >= 0 && chosen !== 'messages' && chosen !== 'runs') {
-        return <Waiting session={session} />;
-    }
+    const isWaiting = useComputed(() => session.headChanged.value >= 0 && session.known.value && session.offset === 0).value;
     return (
         <div class="panes">
-            {wide && hasItems && <ItemsPane session={session} />}
+            {withSide && <ItemsPane session={session} />}
             <section class="pane main-pane" aria-label="Views of the session">
-                <SessionTabs session={session} wide={wide} hasItems={hasItems} chosen={chosen} onChoose={onChoose} />
+                <SessionTabs {...props} />
                 {terminalSeen.value && (
-                    <Panel view="terminal" hidden={chosen !== 'terminal'}><TerminalPane session={session} /></Panel>
+                    <Panel view="terminal" hidden={chosen !== 'terminal'}>{isWaiting ? <Waiting session={session} /> : <TerminalPane session={session} />}</Panel>
                 )}
                 {chosen !== 'terminal' && <Panel view={chosen}>{contentOf(chosen, session)}</Panel>}
             </section>
@@ -122,12 +131,12 @@ function contentOf(view: View, session: Session) {
     }
 }
 
-function SessionTabs({ session, wide, hasItems, chosen, onChoose }: BodyProps) {
+function SessionTabs({ session, wide, withSide, hasItems, chosen, onChoose }: BodyProps) {
     session.storyChanged.value;
     const { story } = session;
     const some = (count: number) => (count ? { count: countText(count) } : {});
     const tabs: Tab[] = [
-        ...(!wide && hasItems ? [{ view: 'components' as const, name: 'Components' }] : []),
+        ...(!withSide && hasItems ? [{ view: 'components' as const, name: 'Components' }] : []),
         { view: 'terminal', name: 'Terminal' },
         { view: 'timeline', name: 'Timeline', ...some(story.entries.length + story.dropped) },
         { view: 'errors', name: 'Errors', ...some(story.errors.length), tone: 'bad' },
@@ -136,6 +145,9 @@ function SessionTabs({ session, wide, hasItems, chosen, onChoose }: BodyProps) {
     ];
     return (
         <div class="tab-bar">
+            {wide && hasItems && (
+                <button type="button" class="button quiet" aria-pressed={withSide} aria-label="Components beside the terminal" title="Components beside the terminal (c)" onClick={toggleSide}><Icon name="side" /></button>
+            )}
             <Tabs tabs={tabs} chosen={chosen} label="Views" onChoose={onChoose} />
             <HistoryNote session={session} />
         </div>
@@ -151,7 +163,7 @@ function HistoryNote({ session }: { session: Session }) {
 function Waiting({ session }: { session: Session }) {
     const url = urlOption();
     return (
-        <section class="card empty" aria-labelledby="waiting-title">
+        <section class="empty waiting" aria-labelledby="waiting-title">
             <h2 id="waiting-title">Waiting for the first event</h2>
             <p>You are connected; what happens in this session appears at once. To begin:</p>
             <Command text={`fanfare run${url} --session ${session.id} -- make`} />
