@@ -252,6 +252,19 @@ test('a run with a terminal gets its size, one without gets line ends', async ()
     assert.deepEqual(texts(transcript), ['$ top', 'a', ' b', '$ cat', 'a', 'b']);
 });
 
+test('a change of size in the middle loses nothing', async () => {
+    for (const [from, to] of [[60, 20], [20, 60], [60, 7]]) {
+        const transcript = new Transcript({ columns: 100, rows: 30 });
+        const words = Array.from({ length: 40 }, (_, i) => `${i}:${'w'.repeat(i)}`);
+        transcript.runStarted({ command: 'outer', cols: from, rows: 12 }, { offset: 1 });
+        transcript.write(`${words.slice(0, 20).join('\r\n')}\r\nhalf a line ${'x'.repeat(30)}`, { offset: 2, stream: 'stdout' });
+        transcript.runStarted({ command: 'inner', cols: to, rows: 5 }, { offset: 3 });
+        transcript.write(`${words.slice(20).join('\r\n')}\r\n`, { offset: 4, stream: 'stdout' });
+        await transcript.settled();
+        assert.deepEqual(texts(transcript), ['$ outer', ...words.slice(0, 20), `half a line ${'x'.repeat(30)}`, '$ inner', ...words.slice(20)]);
+    }
+});
+
 test('an escape sequence without an end does not swallow what comes after a remark', async () => {
     const transcript = new Transcript({ columns, rows });
     transcript.write('text\x1b]0;a title that never', { offset: 1, stream: 'stdout' });
