@@ -31,6 +31,8 @@ export class Layout {
     readonly #folds = new Map<number, boolean>();
     /** By group: whether what is directly in it is shown. */
     #inside: boolean[] = [];
+    /** Groups whose headers can change no more. */
+    #settledGroups = 0;
     /** Rows of each block of settled lines; the last may grow. */
     #sums: number[] = [];
     #firstBlock = 0;
@@ -86,6 +88,7 @@ export class Layout {
     #restart(): void {
         this.#sums = [];
         this.#inside = [];
+        this.#settledGroups = 0;
         this.#firstBlock = Math.floor(this.#transcript.first / BLOCK);
         this.#counted = this.#firstBlock * BLOCK;
         this.#shown = new Uint8Array(0);
@@ -110,15 +113,15 @@ export class Layout {
         for (let line = end; line < transcript.lines; line++) this.#liveRows.push(this.#rowsOf(line));
     }
 
+    /* Groups of live lines may have become others under the same numbers. */
     #updateGroups(): void {
-        const { groups } = this.#transcript;
-        this.#inside.length = Math.min(this.#inside.length, groups.length);
-        // Live lines may have opened another group under the number that one had before.
-        const from = Math.max(0, Math.min(this.#inside.length, groups.length) - 256);
-        for (let id = from; id < groups.length; id++) {
+        const { groups, settledLines } = this.#transcript;
+        this.#inside.length = Math.min(this.#inside.length, this.#settledGroups, groups.length);
+        for (let id = this.#inside.length; id < groups.length; id++) {
             const group = groups[id]!;
             this.#inside[id] = !this.isFolded(group) && (group.parent < 0 || this.#inside[group.parent]!);
         }
+        while (this.#settledGroups < groups.length && groups[this.#settledGroups]!.header < settledLines) this.#settledGroups++;
     }
 
     #dropTrimmed(): void {

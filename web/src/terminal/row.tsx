@@ -34,8 +34,10 @@ export function Row(props: RowProps): JSX.Element {
     const number = isContinued ? undefined : String(line.index + 1);
     return (
         <div class={classOf(props)} data-line={line.index}>
-            <a class="terminal-number" href={href} tabIndex={jumps ? 0 : -1} data-number={number}
-                aria-label={number && (jumps ? `Show line ${number} in its place` : `Line ${number}`)} />
+            {href === undefined || isContinued ? <span class="terminal-number" data-number={number} /> : (
+                <a class="terminal-number" href={href} tabIndex={jumps ? 0 : -1} data-number={number}
+                    aria-label={jumps ? `Show line ${number} in its place` : `Line ${number}`} />
+            )}
             {props.time !== undefined && <time class="terminal-time">{isContinued ? '' : props.time}</time>}
             <RowText {...props} />
         </div>

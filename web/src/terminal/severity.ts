@@ -11,9 +11,9 @@ const errorLabel =
     /(?:^|[\s\]):>*|])(?:(?:fatal|internal|compiler|compile|compilation|syntax|type|reference|range|import|module|name|value|key|index|attribute|assertion|runtime|build|link|linker|parse|parsing|unexpected|uncaught|unhandled|[a-z.]*[a-z](?:Error|Exception)) ?)?error(?:\[[\w-]+\]|\([\w-]+\)| [A-Z]{1,4}\d{2,5}| TS\d+)?\s?:(?!:|\d|\/\/)(?=\s|\S)/i;
 
 const errors: readonly RegExp[] = [
-    /^\s*(?:\[[^\]]*\]\s*)?(?:FAILED|FAILURE|FAIL|ERROR|FATAL|CRITICAL|PANIC)\b(?!\s*[:=]?\s*0\b)(?![-_.\w]*\/|\.\w)/, // gtest, ctest, go, pytest, bazel, jest
+    /^\s*(?:\[[^\]]*\]\s*|--- |\[\s+)?(?:FAILED|FAILURE|FAIL|ERROR|FATAL|CRITICAL|PANIC)\b(?!\s*[:=]?\s*0\b)(?![-_.\w]*\/|\.\w)/, // gtest, ctest, go, pytest, bazel, jest
     /^\s*(?:\d{4}-\d\d-\d\d[T ][\d:.,]+\S*\s+)?[[(|<]?(?:ERROR|FATAL|CRITICAL|SEVERE|EMERG|ALERT)[\])|>]?(?:\s|:|$)(?!\s*[:=]?\s*0\b)/, // logs
-    /\*\*\*(?:Failed|Exception|Timeout|Not Run|No tests)/i, // ctest
+    /\*\*\*(?:Failed|Exception|Timeout|Not Run|No tests)|^The following tests FAILED/i, // ctest
     /\b(?:FAILED|ERROR)\s+(?:tests?|src|\S+\.(?:py|js|ts|rb|go|rs|c|cc|cpp|java))\b.*::/, // pytest -r
     /^\s*(?:::error\b|##\[error\])/, // GitHub, Azure
     /^npm (?:ERR!|error\b)/,
@@ -26,7 +26,7 @@ const errors: readonly RegExp[] = [
     /^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception)(?::\s|$)/, // Python, Node, Java
     /^\s*(?:Exception in thread|Caused by:|Uncaught |Unhandled |panic:|fatal:|goroutine \d+ \[running\])/i,
     /^thread '.*' (?:\(\d+\) )?panicked at/,
-    /^(?:fatal|make(?:\[\d+\])?: \*\*\*|ninja: build stopped|collect2: error|ld(?:\.\w+)?: )/i,
+    /^(?:CMake Error\b|fatal|make(?:\[\d+\])?: \*\*\*|ninja: build stopped|collect2: error|ld(?:\.\w+)?: )/i,
     /\b(?:undefined reference to|Segmentation fault|core dumped|Killed$|command not found|No such file or directory$|Permission denied$|cannot find -l)/,
     /\b(?:AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|MemorySanitizer)\b/,
     /:\d+(?::\d+)?: (?:runtime error|fatal error|error|panic)\b/i,

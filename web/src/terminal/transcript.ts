@@ -36,7 +36,8 @@ export interface RunStarted {
     readonly command?: unknown;
     readonly cwd?: unknown;
     readonly pid?: unknown;
-    /** The size of its terminal. Without them it is taken to have none. */
+    /** Whether it writes to a terminal of its own, and the size of that; a size alone says so, too. */
+    readonly pty?: unknown;
     readonly cols?: unknown;
     readonly rows?: unknown;
 }
@@ -369,7 +370,7 @@ export class Transcript {
         if (!this.#outline.running) {
             this.#emulator?.dispose();
             this.#emulator = this.#newEmulator(
-                columns ?? this.#options.columns, rows ?? this.#options.rows, columns === undefined);
+                columns ?? this.#options.columns, rows ?? this.#options.rows, columns === undefined && data.pty !== true);
         } else if (columns && rows) this.#emulator?.resize(columns, rows);
         const command = commandOf(data.command);
         const time = timeOf(meta.time);

@@ -52,26 +52,9 @@ interface Metrics {
     readonly height: number;
 }
 
-export function TerminalView(props: TerminalViewProps): JSX.Element {
-    const { transcript, label = 'Terminal' } = props;
-    // A different transcript gets a view of its own, with nothing left of the one before.
-    const keys = useRef(new WeakMap<Transcript, number>());
-    const count = useRef(0);
-    if (!keys.current.has(transcript)) keys.current.set(transcript, ++count.current);
-    return <View key={keys.current.get(transcript)} {...props} label={label} />;
-}
-
-function View({ transcript, selected, onSelect, href, name = 'terminal', label }: TerminalViewProps): JSX.Element {
+export function TerminalView({ transcript, selected, onSelect, href, name = 'terminal', label = 'Terminal' }: TerminalViewProps): JSX.Element {
     const [, redraw] = useReducer((drawn: number) => drawn + 1, 0);
     const draw = (): void => redraw(undefined);
-    const model = useMemo(() => {
-        const layout = new Layout(transcript);
-        return {
-            layout, viewport: new Viewport(layout, transcript), selection: new Selection(transcript),
-            search: new Search(transcript, () => redraw(undefined)),
-        };
-    }, [transcript]);
-    const { layout, viewport, selection, search } = model;
     const [switches, setSwitches] = useState<Switches>({ problems: false, wrap: false, times: false });
     const [query, setQuery] = useState<Query | undefined>();
     const [showLines, setShowLines] = useState(false);
@@ -83,9 +66,22 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     const input = useRef<HTMLInputElement>(null);
     /** Values that outlive a drawing without causing one. */
     const state = useRef({
-        scrollTop: 0, scrollLeft: 0, current: -1, wanted: undefined as number | 'last' | undefined, shown: undefined as string | undefined, widest: 0,
+        scrollTop: 0, scrollLeft: 0, fromEnd: undefined as number | undefined, current: -1, searchFrom: 'last' as number | 'last', wanted: undefined as number | 'last' | undefined,
+        shown: undefined as string | undefined, widest: 0,
     }).current;
 
+    // Another transcript of the same session, one that goes back further, say, ends alike: the view
+    // stays as far from its end.
+    const { layout, viewport, selection, search } = useMemo(() => {
+        const layout = new Layout(transcript);
+        const viewport = new Viewport(layout, transcript);
+        const search = new Search(transcript, draw);
+        layout.update();
+        if (state.fromEnd !== undefined) viewport.stay(Math.max(transcript.first, transcript.lines - state.fromEnd));
+        if (query) search.start(query);
+        state.current = -1;
+        return { layout, viewport, search, selection: new Selection(transcript) };
+    }, [transcript]);
     useEffect(() => transcript.subscribe(draw), [transcript]);
     useMetrics(scroller, probe, setMetrics);
 
@@ -129,6 +125,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     }
     const placement = viewport.place();
     const rows = layout.slice(placement.from, placement.to);
+    state.fromEnd = viewport.following ? undefined : transcript.lines - viewport.firstLine;
 
     useLayoutEffect(() => {
         const element = scroller.current;
@@ -158,7 +155,11 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     };
 
     const find = (): void => {
-        if (!query) setQuery({ text: '', matchCase: false, regex: false });
+        if (!query) {
+            setQuery({ text: '', matchCase: false, regex: false });
+            // Who follows the end looks for the newest. Each letter typed starts from there again.
+            state.searchFrom = viewport.following ? 'last' : viewport.firstLine;
+        }
         requestAnimationFrame(() => input.current?.select());
     };
 
@@ -166,9 +167,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         setQuery(next);
         search.start(next ?? { text: '', matchCase: false, regex: false });
         state.current = -1;
-        // Who follows the end looks for the newest.
-        if (next?.text) state.wanted = viewport.following ? 'last' : viewport.firstLine;
-        else state.wanted = undefined;
+        state.wanted = next?.text ? state.searchFrom : undefined;
         if (!next) scroller.current?.focus({ preventScroll: true });
         draw();
     };
@@ -177,6 +176,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         if (search.count === 0) return;
         state.current = (state.current + (forward ? 1 : -1) + search.count) % search.count;
         const found = search.at(state.current)!;
+        state.searchFrom = found.line;
         go(found.line);
         bringIntoView(scroller.current, found.from, metrics.cellWidth, switches.wrap);
     };
@@ -226,11 +226,12 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
         go(line);
     };
 
-    const copyAll = (): void => {
+    const copyAll = async (): Promise<void> => {
         selection.selectAll();
         scroller.current?.focus({ preventScroll: true });
-        setSaid(document.execCommand('copy') ? `${plural(transcript.lines - transcript.first, 'line')} copied` : 'The browser did not allow it');
         draw();
+        const done = await copyText(selection.text);
+        setSaid(done ? `${plural(transcript.lines - transcript.first, 'line')} copied` : 'The browser did not allow it: press Ctrl+C');
     };
 
     const save = async (colors: boolean): Promise<void> => {
@@ -299,7 +300,7 @@ function View({ transcript, selected, onSelect, href, name = 'terminal', label }
     return (
         <section class="terminal" aria-label={label} ref={root} onKeyDown={key} onCopy={copied}>
             <Toolbar transcript={transcript} switches={switches} onSwitch={switchTo} onFind={find} said={said}
-                onFoldAll={foldAll} onCopyAll={copyAll} onSave={(colors) => void save(colors)} />
+                onFoldAll={foldAll} onCopyAll={() => void copyAll()} onSave={(colors) => void save(colors)} />
             {query && <SearchBar input={input} search={search} query={query} current={state.current}
                 onQuery={setSearch} onStep={step} onClose={() => setSearch(undefined)} />}
             {screen && (
@@ -426,6 +427,23 @@ function nextError(transcript: Transcript, from: number, forward: boolean): numb
     for (let line = from + by; line >= transcript.first && line < transcript.lines; line += by)
         if (transcript.flags(line) & LineFlag.error) return line;
     return undefined;
+}
+
+/* Browsers have the clipboard's interface only where the page came over a secure connection. */
+async function copyText(text: string): Promise<boolean> {
+    try {
+        await navigator.clipboard.writeText(text);
+        return true;
+    } catch {
+        const box = document.createElement('textarea');
+        box.value = text;
+        box.className = 'terminal-unseen';
+        document.body.append(box);
+        box.select();
+        const done = document.execCommand('copy');
+        box.remove();
+        return done;
+    }
 }
 
 function download(parts: readonly string[], name: string): void {

@@ -108,6 +108,12 @@ export class Viewport {
         this.#setFollowing(true);
     }
 
+    /** Begins with this line, instead of following the end. */
+    stay(line: number): void {
+        this.#setFollowing(false);
+        this.#anchor = { line, part: 0, pixels: 0 };
+    }
+
     /** Scrolls by so many pixels. */
     scrollBy(pixels: number): void {
         const top = Math.max(0, Math.min(this.#top + pixels, this.#most));
