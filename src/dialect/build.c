@@ -45,10 +45,14 @@ static void encode_compressed(void *context, struct buf *out, const struct event
     frame_append_event_compressed(context, out, e, place, append_event);
 }
 
-static const struct encoding plain_encoding = {
-    .name = "build", .dialect = DIALECT_BUILD, .append = encode};
-static const struct encoding compressed_encoding = {
+static const struct encoding plain = {.name = "build", .dialect = DIALECT_BUILD, .append = encode};
+static const struct encoding compressed = {
     .name = "build+deflate", .dialect = DIALECT_BUILD, .append = encode_compressed};
+static const struct encoding full = {
+    .name = "build+full", .dialect = DIALECT_BUILD, .append = session_encode_full};
+static const struct encoding full_compressed = {.name = "build+full+deflate",
+                                                .dialect = DIALECT_BUILD,
+                                                .append = session_encode_full_compressed};
 
 /* ---- Messages ---- */
 
@@ -79,8 +83,7 @@ static void put_state(struct buf *out, uint64_t offset, struct slice state)
 }
 
 static const struct session_words words = {
-    .plain = &plain_encoding,
-    .compressed = &compressed_encoding,
+    .encodings = {{&plain, &compressed}, {&full, &full_compressed}},
     .greeting = "connection",
     .state = "build_status",
     .begin = begin,

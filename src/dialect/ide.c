@@ -94,12 +94,16 @@ static bool encode_own(void *context, struct buf *out, const struct event *e, un
     return true;
 }
 
-static const struct encoding plain_encoding = {
+static const struct encoding plain = {
     .name = "ide", .dialect = DIALECT_IDE, .append = encode, .append_own = encode_own};
-static const struct encoding compressed_encoding = {.name = "ide+deflate",
-                                                    .dialect = DIALECT_IDE,
-                                                    .append = encode_compressed,
-                                                    .append_own = encode_own};
+static const struct encoding compressed = {.name = "ide+deflate",
+                                           .dialect = DIALECT_IDE,
+                                           .append = encode_compressed,
+                                           .append_own = encode_own};
+static const struct encoding full = {
+    .name = "ide+full", .dialect = DIALECT_IDE, .append = session_encode_full};
+static const struct encoding full_compressed = {
+    .name = "ide+full+deflate", .dialect = DIALECT_IDE, .append = session_encode_full_compressed};
 
 /* ---- Messages ---- */
 
@@ -127,8 +131,7 @@ static void put_state(struct buf *out, uint64_t offset, struct slice state)
 }
 
 static const struct session_words words = {
-    .plain = &plain_encoding,
-    .compressed = &compressed_encoding,
+    .encodings = {{&plain, &compressed}, {&full, &full_compressed}},
     .greeting = "connect",
     .state = "session_state",
     .begin = begin,

@@ -36,6 +36,8 @@ static const struct event_field terminal_output[] = {
      .meaning = "What the program wrote, escape sequences included."},
     {NAME("output_type"), EVENT_TEXT, .choices = streams, .meaning = "Where it wrote to."},
     {NAME("source"), EVENT_TEXT, .meaning = "Who wrote it."},
+    {NAME("left_out"), EVENT_INTEGER, EVENT_MINIMUM, .minimum = 0,
+     .meaning = "How many bytes of output are missing here; `output` says so in words."},
 };
 
 static const struct event_field checkpoint_update[] = {
@@ -74,11 +76,17 @@ static const struct event_field run_started[] = {
     {NAME("command"), EVENT_ANY, .meaning = "The command and its arguments."},
     {NAME("cwd"), EVENT_TEXT, .meaning = "The directory in which it runs."},
     {NAME("pid"), EVENT_INTEGER, .meaning = "Its process id."},
+    {NAME("pty"), EVENT_BOOLEAN, .meaning = "Whether it writes to a terminal."},
+    {NAME("cols"), EVENT_INTEGER, EVENT_MINIMUM, .minimum = 0,
+     .meaning = "The terminal's width, where there is one."},
+    {NAME("rows"), EVENT_INTEGER, EVENT_MINIMUM, .minimum = 0, .meaning = "Its height."},
 };
 
 static const struct event_field run_finished[] = {
-    {NAME("exit_code"), EVENT_INTEGER, .meaning = "How it exited; null after a signal."},
-    {NAME("signal"), EVENT_ANY, .meaning = "The signal that ended it, or null."},
+    {NAME("exit_code"), EVENT_INTEGER,
+     .meaning = "How it exited; null after a signal, 126 or 127 when it could not be started."},
+    {NAME("signal"), EVENT_ANY,
+     .meaning = "The signal that ended it, \"SIGTERM\" for instance, or null."},
     {NAME("duration"), EVENT_NUMBER, EVENT_MINIMUM, .minimum = 0, .meaning = "Seconds it took."},
 };
 
@@ -329,7 +337,8 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(run_started),
      .meaning = "`fanfare run` started a command.",
-     .example = "{\"command\":\"make -j4\",\"cwd\":\"/home/ada/auth\",\"pid\":4711}"},
+     .example = "{\"command\":\"make -j4\",\"cwd\":\"/home/ada/auth\",\"pid\":4711,"
+                "\"pty\":true,\"cols\":120,\"rows\":40}"},
     {NAME("run_finished"),
      {0},
      ON_SESSION,

@@ -16,6 +16,13 @@
 /* What `fanfare run` said last. */
 enum run { RUN_NONE, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED };
 
+static const char *const run_names[] = {
+    [RUN_NONE] = NULL,
+    [RUN_RUNNING] = "running",
+    [RUN_SUCCEEDED] = "succeeded",
+    [RUN_FAILED] = "failed",
+};
+
 struct session_state {
     int64_t started, updated; /* ms since 1970; 0: no event yet */
     bool incomplete;
@@ -283,6 +290,8 @@ static void append_members(const struct session_state *state, struct slice sessi
     json_begin(out, "errors", '[');
     session_ring_append(&state->errors, out);
     json_end(out, ']');
+    json_put_bool(out, "unresolved_error", state->failed);
+    json_put_text(out, "run", run_names[state->run]);
     session_executions_append(&state->executions, "executions", out);
     session_chat_append(&state->chat, "chat", out);
     session_files_append(&state->files, "files", out);

@@ -2,6 +2,9 @@
  * /metrics in the Prometheus text format (0.0.4) and the server's part of /health, from one table.
  */
 #include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/json.h"
@@ -154,6 +157,35 @@ static void append_by_dialect(struct server *s, struct buf *out, const char *nam
     }
 }
 
+/* Resident memory in bytes; 0 where the system does not tell. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The process, under the names that all Prometheus exporters give it. */
+static void append_process(struct buf *out)
+{
+    struct timespec used = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    buf_printf(out,
+               "# HELP process_cpu_seconds_total Processor time used, user and system.\n"
+               "# TYPE process_cpu_seconds_total counter\n"
+               "process_cpu_seconds_total %lld.%06ld\n",
+               (long long)used.tv_sec, used.tv_nsec / 1000);
+    buf_printf(out,
+               "# HELP process_resident_memory_bytes Resident memory.\n"
+               "# TYPE process_resident_memory_bytes gauge\n"
+               "process_resident_memory_bytes %llu\n",
+               (unsigned long long)resident_bytes());
+}
+
 void server_metrics(void *arg, struct buf *out)
 {
     struct server *s = arg;
@@ -173,6 +205,7 @@ void server_metrics(void *arg, struct buf *out)
                       clients_of);
     append_by_dialect(s, out, "fanfare_encoded_frames_total", COUNTER,
                       "Frames built, once per event and encoding, by dialect.", encoded_by);
+    append_process(out);
 }
 
 void server_health(void *arg, struct buf *out)
