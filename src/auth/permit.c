@@ -80,6 +80,16 @@ bool permit_publish_somewhere(struct http_exchange *x)
                   slice_of("", 0));
 }
 
+bool permit_execute(struct http_exchange *x)
+{
+    return permit(x, identity_may_execute(permit_identity(x)), "run code", slice_of("", 0));
+}
+
+bool permit_ai(struct http_exchange *x)
+{
+    return permit(x, identity_may_use_ai(permit_identity(x)), "use AI", slice_of("", 0));
+}
+
 bool permit_enter(struct http_exchange *x)
 {
     const struct identity *who = permit_identity(x);

@@ -26,6 +26,8 @@ bool permit(struct http_exchange *x, struct access_decision decision, const char
             struct slice object);
 bool permit_read(struct http_exchange *x, struct slice topic);
 bool permit_publish_somewhere(struct http_exchange *x);
+bool permit_execute(struct http_exchange *x);
+bool permit_ai(struct http_exchange *x);
 bool permit_administer(struct http_exchange *x);
 
 /* For what no topic stands for: anybody with a token, or in the open mode. */

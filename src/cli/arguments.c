@@ -62,25 +62,45 @@ static int read_option(struct arguments *a, int argc, char **argv, int *i)
     return 0;
 }
 
+/* Whether the option at text is followed by its value. */
+static bool value_follows(const struct command *command, const char *text)
+{
+    int index = strncmp(text, "--", 2) == 0 ? option_index(command, slice_from(text + 2)) : -1;
+    return index >= 0 && command->options[index].argument;
+}
+
+int arguments_own(const struct command *command, int argc, char **argv)
+{
+    int i = 1;
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (command->runs_another && argv[i][0] != '-')
+            return i;
+        if (command->runs_another && value_follows(command, argv[i]))
+            i++;
+    }
+    return i < argc ? i : argc;
+}
+
 int arguments_init(struct arguments *a, const struct command *command, int argc, char **argv)
 {
     *a = (struct arguments){.command = command};
     a->values = memory_zero((option_total(command) + 1) * sizeof *a->values);
-    a->rest = memory_zero((size_t)argc * sizeof *a->rest);
-    bool only_rest = false;
-    for (int i = 1; i < argc; i++) {
+    a->rest = memory_zero(((size_t)argc + 1) * sizeof *a->rest); /* NULL behind the last */
+    int own = arguments_own(command, argc, argv);
+    for (int i = 1; i < own; i++) {
         int wrong = 0;
-        if (!only_rest && strcmp(argv[i], "--") == 0)
-            only_rest = true;
-        else if (!only_rest && strncmp(argv[i], "--", 2) == 0)
+        if (strncmp(argv[i], "--", 2) == 0)
             wrong = read_option(a, argc, argv, &i);
-        else if (!only_rest && argv[i][0] == '-' && argv[i][1])
+        else if (argv[i][0] == '-' && argv[i][1])
             wrong = usage_error(command, "unknown option %s: options begin with --", argv[i]);
         else
             a->rest[a->rest_count++] = argv[i];
         if (wrong)
             return wrong;
     }
+    bool marked = own < argc && strcmp(argv[own], "--") == 0;
+    for (int i = own + marked; i < argc; i++)
+        a->rest[a->rest_count++] = argv[i];
     return 0;
 }
 

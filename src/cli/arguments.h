@@ -11,7 +11,12 @@ struct arguments {
     int rest_count;
 };
 
-/* Reads argv[1]…; options and other arguments may be mixed, "--" ends the options. Returns 0, or
+/* How many of the arguments, argv[0] counted, are the command's own: those up to "--", and for a
+ * command that runs another one up to that. */
+int arguments_own(const struct command *command, int argc, char **argv);
+
+/* Reads argv[1]…; options and other arguments may be mixed, "--" ends the options (and the other
+ * command, where one is run). Returns 0, or
  * WRONG_USAGE after a message on stderr; free it with arguments_fini in any case. The texts stay
  * those of argv. */
 int arguments_init(struct arguments *a, const struct command *command, int argc, char **argv);

@@ -31,6 +31,7 @@ struct command {
     const struct command_option *options;
     const struct command_example *examples;
     bool config_options; /* takes all options of a server's configuration, too */
+    bool runs_another;   /* the first argument that is no option begins another command */
 
     /* argv[0] is the command's name. Returns the exit code. */
     int (*run)(int argc, char **argv);
@@ -42,7 +43,7 @@ extern const struct command *const commands[];
 /* NULL when there is none. */
 const struct command *command_find(const char *name);
 
-extern const struct command serve_command, pub_command, sub_command, watch_command,
+extern const struct command serve_command, pub_command, sub_command, run_command, watch_command,
     checkpoint_command, config_command, version_command, help_command;
 extern const struct command token_command, top_command, replay_command, bench_command;
 

@@ -18,11 +18,11 @@
 
 struct watch {
     struct remote remote;
-    struct fan_client *client;
+    struct fan_client *client; /* NULL with --no-publish */
     const char *topic;
     struct slice session;
+    bool json;
     int interrupt;
-    bool json; /* show what is published */
     atomic_bool ending;
 };
 
@@ -125,6 +125,8 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
     buf_fini(&reason);
 }
 
+/* One event as a line that `fanfare pub -` takes. A reader that has gone ends the command, see
+ * wait_for_end. */
 static void print_event(const struct watch *w, const char *type, struct slice data)
 {
     struct buf out = {0};
@@ -138,13 +140,10 @@ static void print_event(const struct watch *w, const char *type, struct slice da
     buf_fini(&out);
 }
 
-/* On the watcher's thread: waits while the spool is full, so that the watcher reports what the
- * files have become by then instead of every step in between. */
-static void on_event(void *arg, const char *type, const char *data, size_t len)
+/* Waits while the spool is full, so that the watcher reports what the files have become by then
+ * instead of every step in between. */
+static void publish_event(struct watch *w, const char *type, const char *data, size_t len)
 {
-    struct watch *w = arg;
-    if (w->json)
-        print_event(w, type, slice_of(data, len));
     const struct fan_client_event event = {.topic = w->topic, .type = type, .data = data};
     int error;
     while ((error = fan_client_publish_event(w->client, &event)) == FAN_E_LIMIT &&
@@ -152,6 +151,16 @@ static void on_event(void *arg, const char *type, const char *data, size_t len)
         fan_client_wait_room(w->client, len, 1000);
     if (error)
         command_error(&watch_command, "an event was dropped: %s", fan_error_text(error));
+}
+
+/* On the watcher's thread. */
+static void on_event(void *arg, const char *type, const char *data, size_t len)
+{
+    struct watch *w = arg;
+    if (w->json)
+        print_event(w, type, slice_of(data, len));
+    if (w->client)
+        publish_event(w, type, data, len);
 }
 
 static bool last_checkpoint_is(struct slice status, const char *checkpoint_id)
@@ -188,15 +197,17 @@ static bool has_checkpoint(void *arg, const char *checkpoint_id)
     return known;
 }
 
-/* Waits for Ctrl-C. */
-static void wait_for_end(int wake)
+/* Waits for Ctrl-C, and with --json also for the reader's end: who started this command as the
+ * source of its events may have died. */
+static void wait_for_end(const struct watch *w)
 {
     char byte[128];
-    struct pollfd end = {.fd = wake, .events = POLLIN};
-    while (poll(&end, 1, -1) < 0)
+    struct pollfd ends[2] = {{.fd = w->interrupt, .events = POLLIN},
+                             {.fd = w->json ? STDOUT_FILENO : -1}};
+    while (poll(ends, 2, -1) < 0)
         ;
-    ssize_t n = read(wake, byte, sizeof byte);
-    (void)n; /* the signal is taken; which one does not matter */
+    ssize_t n = read(w->interrupt, byte, sizeof byte);
+    (void)n; /* the signal, if any, is taken; which one does not matter */
 }
 
 static int watch_until_end(struct watch *w, const struct arguments *a)
@@ -208,18 +219,35 @@ static int watch_until_end(struct watch *w, const struct arguments *a)
         .directory = arguments_get(a, "directory"),
         .arg = w,
         .event = on_event,
-        .has_checkpoint = has_checkpoint,
+        .has_checkpoint = w->client ? has_checkpoint : NULL,
         .force_polling = arguments_has(a, "poll"),
     };
     if (fan_watcher_new(&options, &watcher, &problem))
         return command_error(&watch_command, "%s", problem.message);
-    fprintf(stderr, "watching %s for %s on %s\n", a->rest[0], w->topic, w->remote.url);
-    wait_for_end(w->interrupt);
+    fprintf(stderr, "watching %s for %s%s%s\n", a->rest[0], w->topic, w->client ? " on " : "",
+            w->client ? w->remote.url : "");
+    wait_for_end(w);
     atomic_store(&w->ending, true);
     fan_watcher_free(watcher);
-    if (fan_client_flush(w->client, STATUS_MS))
+    if (w->client && fan_client_flush(w->client, STATUS_MS))
         return command_error(&watch_command, "some events did not reach the server");
     return DONE;
+}
+
+static int connect_client(struct watch *w)
+{
+    char why[256];
+    struct fan_client_options options = {
+        .url = w->remote.url,
+        .token = w->remote.token,
+        .ca_file = w->remote.ca_file,
+        .source = "watch",
+        .on_problem = on_problem,
+        .arg = w,
+    };
+    if (fan_client_new(&options, &w->client, why, sizeof why))
+        return command_error(&watch_command, "%s", why);
+    return 0;
 }
 
 static int watch(const struct arguments *a, struct buf *topic)
@@ -227,21 +255,17 @@ static int watch(const struct arguments *a, struct buf *topic)
     struct watch w = {.topic = buf_text(topic),
                       .session = slice_skip(buf_slice(topic), 8),
                       .json = arguments_has(a, "json")};
-    char why[256];
+    bool publish = !arguments_has(a, "no-publish");
+    if (!publish && !w.json)
+        return usage_error(&watch_command, "--no-publish: expected --json with it; nothing else "
+                                           "would be done with the events");
     int code = remote_init(&w.remote, a, -1);
     if (code)
         return code;
     w.interrupt = interrupt_open();
-    struct fan_client_options options = {
-        .url = w.remote.url,
-        .token = w.remote.token,
-        .ca_file = w.remote.ca_file,
-        .source = "watch",
-        .on_problem = on_problem,
-        .arg = &w,
-    };
-    if (fan_client_new(&options, &w.client, why, sizeof why))
-        return command_error(&watch_command, "%s", why);
+    code = publish ? connect_client(&w) : 0;
+    if (code)
+        return code;
     code = watch_until_end(&w, a);
     fan_client_free(w.client);
     return code;
@@ -283,7 +307,8 @@ static int run(int argc, char **argv)
 const struct command watch_command = {
     .name = "watch",
     .summary = "publish what a build tool writes in a project",
-    .synopsis = (const char *const[]){"[OPTIONS] PATH", "PATH --list|--latest [--json]", NULL},
+    .synopsis = (const char *const[]){"[OPTIONS] PATH", "PATH --json --no-publish",
+                                      "PATH --list|--latest [--json]", NULL},
     .description =
         (const char *const[]){
             "Watches `.buildrunner/checkpoints`, `context` and `artifacts` in the project and "
@@ -300,13 +325,17 @@ const struct command watch_command = {
             {"list", NULL, NULL, "Only list the checkpoint and context files, newest first."},
             {"latest", NULL, NULL, "Only print the path of the newest checkpoint."},
             {"json", NULL, NULL,
-             "Print JSON; while watching, each event that is published, on one line."},
+             "Print each event, too, a line of JSON as `fanfare pub -` takes it; ends when the "
+             "reader has gone. With --list and --latest: print those as JSON."},
+            {"no-publish", NULL, NULL, "With --json: only print the events, and need no server."},
             REMOTE_OPTIONS,
             {0},
         },
     .examples =
         (const struct command_example[]){
             {"fanfare watch . --session web", "Publish this project's checkpoints"},
+            {"fanfare watch . --json --no-publish | jq -c 'select(.type == \"error\")'",
+             "Have a program of your own do something with the events"},
             {"fanfare checkpoint \"$(fanfare watch . --latest)\" --summary",
              "How far is the newest one?"},
             {0},

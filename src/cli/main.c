@@ -10,10 +10,10 @@
 #include "config/suggest.h"
 
 const struct command *const commands[] = {
-    &serve_command, &pub_command,    &sub_command,     &replay_command,
-    &top_command,   &bench_command,  &watch_command,   &checkpoint_command,
-    &token_command, &config_command, &version_command, &help_command,
-    NULL,
+    &serve_command,      &pub_command,   &sub_command,    &run_command,
+    &replay_command,     &top_command,   &bench_command,  &watch_command,
+    &checkpoint_command, &token_command, &config_command, &version_command,
+    &help_command,       NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -37,10 +37,11 @@ static int print_help(const struct command *command, FILE *stream)
     return written ? DONE : FAILED;
 }
 
-/* Whether --help stands among a command's own arguments; what follows "--" is another's. */
-static bool asks_for_help(int argc, char **argv)
+/* Whether --help stands among a command's own arguments. */
+static bool asks_for_help(const struct command *command, int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    int own = arguments_own(command, argc, argv);
+    for (int i = 1; i < own; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return true;
     return false;
@@ -72,7 +73,7 @@ static int run(int argc, char **argv)
     const struct command *command = command_find(name);
     if (!command)
         return unknown_command(name);
-    if (asks_for_help(argc - 1, argv + 1))
+    if (asks_for_help(command, argc - 1, argv + 1))
         return print_help(command, stdout);
     return command->run(argc - 1, argv + 1);
 }

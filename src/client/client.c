@@ -363,8 +363,11 @@ int fan_client_flush(struct fan_client *c, int timeout_ms)
     pthread_mutex_lock(&c->lock);
     uint64_t wanted = c->accepted;
     bool more = true;
+    c->flushing++;
+    pthread_cond_broadcast(&c->changed); /* ends a long pause */
     while (more && c->done < wanted)
         more = await_change(c, timeout_ms, &until);
+    c->flushing--;
     bool done = c->done >= wanted;
     pthread_mutex_unlock(&c->lock);
     return done ? 0 : FAN_E_TIMEOUT;

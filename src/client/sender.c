@@ -23,6 +23,7 @@
 #define KEEPALIVE_MS 20000        /* silence after which we ask, and again until we give up */
 #define OUT_SIZE     (256 * 1024) /* written ahead of the socket */
 #define MAX_ANSWER   (4 * 1024 * 1024)
+#define SOON_MS      1000 /* between attempts while somebody waits for the spool to be empty */
 #define LATER_MS     1000 /* a pause that the server asked for without saying how long */
 
 struct session {
@@ -442,16 +443,24 @@ static bool session_run(struct fan_client *c)
     return useful;
 }
 
-/* Waits before the next attempt, unless the client is being freed. */
+static struct timespec after(struct timespec now, uint32_t ms)
+{
+    uint64_t ns = (uint64_t)now.tv_nsec + ms % 1000 * 1000000ull;
+    now.tv_sec += (time_t)(ms / 1000 + ns / 1000000000u);
+    now.tv_nsec = (long)(ns % 1000000000u);
+    return now;
+}
+
+/* Waits before the next attempt, unless the client is being freed. Not long while somebody waits
+ * for the spool to be emptied. */
 static void pause_for(struct fan_client *c, uint32_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000ull;
-    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000u);
-    until.tv_nsec = (long)(ns % 1000000000u);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const struct timespec until = after(now, ms), soon = after(now, ms < SOON_MS ? ms : SOON_MS);
     pthread_mutex_lock(&c->lock);
-    while (!c->stopping && pthread_cond_timedwait(&c->changed, &c->lock, &until) == 0)
+    while (!c->stopping &&
+           pthread_cond_timedwait(&c->changed, &c->lock, c->flushing ? &soon : &until) == 0)
         ;
     pthread_mutex_unlock(&c->lock);
 }

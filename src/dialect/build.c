@@ -45,9 +45,14 @@ static void encode_compressed(void *context, struct buf *out, const struct event
     frame_append_event_compressed(context, out, e, place, append_event);
 }
 
-static const struct encoding plain_encoding = {"build", DIALECT_BUILD, encode};
-static const struct encoding compressed_encoding = {"build+deflate", DIALECT_BUILD,
-                                                    encode_compressed};
+static const struct encoding plain = {.name = "build", .dialect = DIALECT_BUILD, .append = encode};
+static const struct encoding compressed = {
+    .name = "build+deflate", .dialect = DIALECT_BUILD, .append = encode_compressed};
+static const struct encoding full = {
+    .name = "build+full", .dialect = DIALECT_BUILD, .append = session_encode_full};
+static const struct encoding full_compressed = {.name = "build+full+deflate",
+                                                .dialect = DIALECT_BUILD,
+                                                .append = session_encode_full_compressed};
 
 /* ---- Messages ---- */
 
@@ -78,8 +83,7 @@ static void put_state(struct buf *out, uint64_t offset, struct slice state)
 }
 
 static const struct session_words words = {
-    .plain = &plain_encoding,
-    .compressed = &compressed_encoding,
+    .encodings = {{&plain, &compressed}, {&full, &full_compressed}},
     .greeting = "connection",
     .state = "build_status",
     .begin = begin,
@@ -109,19 +113,6 @@ static void on_ping(struct client *c, struct json_value message)
     message_send(c, out, false);
 }
 
-static void on_refresh_token(struct client *c, struct json_value message)
-{
-    client_refresh_token(c, message, message_member(message, "token"));
-}
-
-static void token_refreshed(struct client *c, struct json_value message, const char *expires)
-{
-    (void)message;
-    struct buf *out = session_begin(c, "token_refreshed");
-    json_put_text(out, "expires", expires);
-    session_send(c, out);
-}
-
 static const struct message_handler handlers[] = {
     {"ping", on_ping},
     {"subscribe", session_on_subscribe},
@@ -129,7 +120,7 @@ static const struct message_handler handlers[] = {
     {"request_status", session_on_state},
     {"get_status", session_on_state},
     {"resume", session_on_resume},
-    {"refresh_token", on_refresh_token},
+    {"refresh_token", session_on_refresh_token},
     {NULL, NULL},
 };
 
@@ -149,6 +140,6 @@ const struct dialect build_dialect = {
     .shutdown = websocket_client_shutdown,
     .handlers = handlers,
     .error = send_error,
-    .token_refreshed = token_refreshed,
+    .token_refreshed = session_token_refreshed,
     .session = &words,
 };

@@ -31,6 +31,11 @@ struct delivery_options {
     uint64_t deflate_threshold;
     int deflate_level;
     atomic_uint subscriptions; /* most topics of one connection */
+    /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
+     * array. */
+    void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
+                     void (*done)(void *token, struct buf *array));
+    void *presence_arg;
 };
 
 struct delivery {
@@ -82,9 +87,14 @@ struct client *client_open(struct http_exchange *x, const struct dialect *dialec
 /* Who the client is; never NULL. Borrowed, until its token is renewed. */
 struct identity *client_identity(const struct client *c);
 
-/* Whether it may read the topic; else the reason is appended to `why`. For topics that it asks for
- * by message; accept functions ask permit_read (auth/permit.h). */
+/* Whether it may read the topic, publish to it, run code, use AI; else the reason is appended to
+ * `why`. For what it asks for by message; accept functions ask permit_read (auth/permit.h). The
+ * pattern `channel:files/` with a '*' behind it, say, may be read when all that it stands for may.
+ */
 bool client_may_read(const struct client *c, struct slice topic, struct buf *why);
+bool client_may_publish(const struct client *c, struct slice topic, struct buf *why);
+bool client_may_execute(const struct client *c, struct buf *why);
+bool client_may_use_ai(const struct client *c, struct buf *why);
 
 /* For the message `refresh_token`: a good token of the same user takes the old one's place, which
  * dialect.token_refreshed answers; another one is refused through dialect.error. token: the

@@ -19,13 +19,34 @@ struct identity *client_identity(const struct client *c)
     return identity_of(login_principal(&c->ws.conn));
 }
 
+static bool decide(const struct client *c, struct access_decision decision, const char *what,
+                   struct slice object, struct buf *why)
+{
+    if (!decision.allowed)
+        permit_explain(why, client_identity(c), &decision, what, object);
+    return decision.allowed;
+}
+
+/* A pattern of topics is asked about as it stands: only a pattern of rights that ends in `*` and
+ * begins no longer fits its '*', which no topic has. */
 bool client_may_read(const struct client *c, struct slice topic, struct buf *why)
 {
-    const struct identity *who = client_identity(c);
-    struct access_decision decision = identity_may_read(who, topic);
-    if (!decision.allowed)
-        permit_explain(why, who, &decision, "read", topic);
-    return decision.allowed;
+    return decide(c, identity_may_read(client_identity(c), topic), "read", topic, why);
+}
+
+bool client_may_publish(const struct client *c, struct slice topic, struct buf *why)
+{
+    return decide(c, identity_may_publish(client_identity(c), topic), "publish to", topic, why);
+}
+
+bool client_may_execute(const struct client *c, struct buf *why)
+{
+    return decide(c, identity_may_execute(client_identity(c)), "run code", SLICE(""), why);
+}
+
+bool client_may_use_ai(const struct client *c, struct buf *why)
+{
+    return decide(c, identity_may_use_ai(client_identity(c)), "use AI", SLICE(""), why);
 }
 
 /* ---- The end ---- */

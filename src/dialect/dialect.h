@@ -49,6 +49,9 @@ struct dialect {
 
     /* For dialects of JSON messages over WebSocket (websocket_client.h), else NULL. */
     const struct message_handler *handlers; /* ends with a type NULL */
+    /* Whether what surrounds every message is good; else refuses it (message_refuse). May be NULL.
+     */
+    bool (*check)(struct client *c, struct json_value message);
     /* Answers a message that makes no sense, or a limit: code is "invalid_json", "unknown_type",
      * "rate_limited", or one of the dialect's own. message: the message, as far as it was read;
      * JSON_NULL without one. */

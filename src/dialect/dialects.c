@@ -1,12 +1,15 @@
 /* The list of dialects: a new one is a line here. */
 #include "dialect/build.h"
+#include "dialect/channels.h"
 #include "dialect/dialect.h"
+#include "dialect/ide.h"
 #include "dialect/sse.h"
 #include "fanfare/error.h"
 #include "hub/topic.h"
 
-static const struct dialect *list[HUB_MAX_DIALECTS] = {&build_dialect, &sse_dialect};
-static unsigned count = 2;
+static const struct dialect *list[HUB_MAX_DIALECTS] = {&build_dialect, &sse_dialect, &ide_dialect,
+                                                       &channels_dialect};
+static unsigned count = 4;
 
 unsigned dialect_count(void)
 {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "codec/cursor.h"
 #include "codec/json_writer.h"
+#include "hub/event_json.h"
 #include "hub/topic.h"
 
 struct slice envelope_topic_id(const struct event *e, unsigned place)
@@ -31,15 +32,35 @@ void envelope_time(struct buf *out, int64_t time_ms)
     envelope_quoted(out, slice_of(text, CLOCK_TEXT_SIZE - 1));
 }
 
+void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq)
+{
+    char cursor[CURSOR_TEXT_SIZE];
+    cursor_format((struct cursor){node_epoch, seq}, cursor);
+    json_put_text(out, "cursor", cursor);
+}
+
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
                        uint64_t seq)
 {
-    char epoch_text[EPOCH_TEXT_SIZE], cursor[CURSOR_TEXT_SIZE];
+    char epoch_text[EPOCH_TEXT_SIZE];
     epoch_format(epoch, epoch_text);
-    cursor_format((struct cursor){node_epoch, seq}, cursor);
     json_put_text(out, "epoch", epoch_text);
     json_put_u64(out, "offset", offset);
-    json_put_text(out, "cursor", cursor);
+    envelope_cursor(out, node_epoch, seq);
+}
+
+void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place)
+{
+    char cursor[CURSOR_TEXT_SIZE];
+    size_t at = out->len;
+    event_append_json(out, e, place);
+    if (e->ephemeral || out->failed || out->len == at)
+        return;
+    out->len--; /* the closing brace: the cursor goes in */
+    cursor_format((struct cursor){node_epoch, e->seq}, cursor);
+    BUF_LITERAL(out, ",\"cursor\":");
+    envelope_quoted(out, slice_from(cursor));
+    buf_append_char(out, '}');
 }
 
 static bool is_space(char c)

@@ -50,16 +50,20 @@ int resume_from_query(struct slice query, struct start_point *start)
         uint64_t offset;
         result = error ? FAN_E_INVALID : parse_number(buf_slice(&value), &offset);
         buf_clear(&value);
-        if (!result && http_query_get(query, "epoch", &value) != 0)
+        error = http_query_get(query, "epoch", &value);
+        if (!result && error == FAN_E_NOT_FOUND && offset == 0)
+            start->kind = START_BEGINNING; /* as in event streams */
+        else if (!result && error)
             result = FAN_E_INVALID;
-        if (!result)
+        else if (!result)
             *start = (struct start_point){START_OFFSET, offset, epoch_or_none(buf_slice(&value))};
     }
     buf_fini(&value);
     return result;
 }
 
-int resume_from_message(struct json_value message, struct start_point *start)
+int resume_from_message(struct json_value message, const char *offset_name,
+                        struct start_point *start)
 {
     struct json_value cursor, epoch, offset;
     struct slice text;
@@ -72,7 +76,7 @@ int resume_from_message(struct json_value message, struct start_point *start)
     if (!json_find(message, SLICE("epoch"), &epoch) || epoch.kind != JSON_STRING ||
         !json_string_plain(epoch, &text))
         return FAN_E_INVALID;
-    if (!json_find(message, SLICE("offset"), &offset) || offset.kind != JSON_NUMBER ||
+    if (!json_find(message, slice_from(offset_name), &offset) || offset.kind != JSON_NUMBER ||
         !json_integer(offset, &number) || number < 0)
         return FAN_E_INVALID;
     *start = (struct start_point){START_OFFSET, (uint64_t)number, epoch_or_none(text)};

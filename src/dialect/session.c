@@ -4,6 +4,7 @@
 #include "auth/permit.h"
 #include "base/clock.h"
 #include "dialect/envelope.h"
+#include "dialect/frame.h"
 #include "dialect/resume.h"
 #include "dialect/type_filter.h"
 #include "fanfare/error.h"
@@ -17,6 +18,28 @@ struct topic *session_topic(const struct client *c)
 struct slice session_id(const struct client *c)
 {
     return slice_skip(topic_name_slice(session_topic(c)), strlen("session:"));
+}
+
+/* ---- Events as the HTTP API shows them ---- */
+
+void session_encode_full(void *context, struct buf *out, const struct event *e, unsigned place)
+{
+    const struct delivery *d = context;
+    size_t at = frame_begin(out);
+    envelope_event(out, hub_epoch(d->hub), e, place);
+    frame_end(out, at);
+}
+
+void session_encode_full_compressed(void *context, struct buf *out, const struct event *e,
+                                    unsigned place)
+{
+    struct delivery *d = context;
+    buf_clear(&d->plain);
+    envelope_event(&d->plain, hub_epoch(d->hub), e, place);
+    if (d->plain.failed)
+        out->failed = true;
+    else
+        frame_append_compressed(d, out, buf_slice(&d->plain));
 }
 
 /* ---- Messages ---- */
@@ -162,7 +185,7 @@ void session_on_resume(struct client *c, struct json_value message)
     struct delivery *d = client_delivery(c);
     struct start_point start;
     struct join_result r = {0};
-    if (resume_from_message(c->dialect->session->fields(message), &start) != 0) {
+    if (resume_from_message(c->dialect->session->fields(message), "offset", &start) != 0) {
         r.reason = RESUME_INVALID;
         r.available_from = hub_first_offset(d->hub, session_topic(c));
     } else {
@@ -182,6 +205,21 @@ void session_on_resume(struct client *c, struct json_value message)
     subscriber_replay(&c->subscriber, r.position, until);
 }
 
+/* ---- Tokens ---- */
+
+void session_on_refresh_token(struct client *c, struct json_value message)
+{
+    client_refresh_token(c, message, message_member(c->dialect->session->fields(message), "token"));
+}
+
+void session_token_refreshed(struct client *c, struct json_value message, const char *expires)
+{
+    (void)message;
+    struct buf *out = session_begin(c, "token_refreshed");
+    json_put_text(out, "expires", expires);
+    session_send(c, out);
+}
+
 /* ---- Connecting ---- */
 
 static void send_greeting(struct client *c, const struct join_result *r)
@@ -195,46 +233,91 @@ static void send_greeting(struct client *c, const struct join_result *r)
     session_send(c, out);
 }
 
-static int join(struct client *c, struct slice topic, const struct start_point *start,
+/* What the URL's query asks for. */
+struct wishes {
+    struct start_point start;
+    struct event_filter *filter;
+    bool invalid; /* start makes no sense */
+    bool state;
+    bool full;
+};
+
+/* Answers the request itself when it returns false. */
+static bool read_wishes(struct http_exchange *x, struct wishes *wishes)
+{
+    struct slice query = x->request->query;
+    struct buf types = {0};
+    struct type_filter_error why = {"types has a malformed escape"};
+    *wishes = (struct wishes){
+        .state = http_query_is(query, "state", "1"),
+        .full = http_query_is(query, "events", "full"),
+    };
+    wishes->invalid = resume_from_query(query, &wishes->start) != 0;
+    int error = http_query_get(query, "types", &types);
+    if (!error)
+        error = type_filter_parse_text(buf_slice(&types), &wishes->filter, &why);
+    else if (error == FAN_E_NOT_FOUND)
+        error = 0;
+    if (types.failed) /* a part of the list is another list */
+        error = FAN_E_NO_MEMORY;
+    buf_fini(&types);
+    if (!error)
+        return true;
+    event_filter_free(wishes->filter);
+    if (error == FAN_E_NO_MEMORY)
+        http_reply_error(x, 503, "out_of_memory", "not enough memory");
+    else
+        http_reply_error(x, 400, "invalid_types", "%s", why.message);
+    return false;
+}
+
+/* Whether the session may be read; else the request was answered. */
+static bool may_read(struct http_exchange *x, struct slice id)
+{
+    struct buf topic = {0};
+    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
+    bool may = permit_read(x, buf_slice(&topic));
+    buf_fini(&topic);
+    return may;
+}
+
+static int join(struct client *c, struct slice id, const struct wishes *wishes,
                 struct join_result *r)
 {
     const struct session_words *words = c->dialect->session;
-    return subscriber_join(&c->subscriber, topic, c->ws.deflate ? words->compressed : words->plain,
-                           start, r);
-}
-
-/* Answers the handshake for who may read the topic. */
-static struct client *accept_reader(struct http_exchange *x, const struct dialect *dialect,
-                                    struct slice topic)
-{
-    return permit_read(x, topic) ? websocket_client_accept(x, dialect) : NULL;
+    struct buf topic = {0};
+    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
+    int error = subscriber_join(&c->subscriber, buf_slice(&topic),
+                                words->encodings[wishes->full][c->ws.deflate], &wishes->start, r);
+    buf_fini(&topic);
+    return error;
 }
 
 struct client *session_accept(struct http_exchange *x, const struct dialect *dialect,
                               struct slice id)
 {
-    struct start_point start;
+    struct wishes wishes;
     struct join_result r;
-    struct buf topic = {0};
-    bool invalid = resume_from_query(x->request->query, &start) != 0;
-    bool want_state = http_query_is(x->request->query, "state", "1");
-    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
-    struct client *c = accept_reader(x, dialect, buf_slice(&topic));
-    int error = c ? join(c, buf_slice(&topic), &start, &r) : 0;
-    buf_fini(&topic);
-    if (!c)
+    if (!may_read(x, id) || !read_wishes(x, &wishes))
         return NULL;
+    struct client *c = websocket_client_accept(x, dialect);
+    if (!c) {
+        event_filter_free(wishes.filter);
+        return NULL;
+    }
+    subscriber_filter(&c->subscriber, wishes.filter);
+    int error = join(c, id, &wishes, &r);
     if (error) {
         websocket_client_refuse_join(c, error);
         return c;
     }
-    if (invalid)
+    if (wishes.invalid)
         r.reason = RESUME_INVALID;
     c->sent_from = r.position;
     send_greeting(c, &r);
     if (r.reason != RESUME_OK)
         send_resume_failed(c, &r);
-    else if (want_state)
+    else if (wishes.state)
         send_state(c);
     topic_unref(r.topic);
     return c;

@@ -10,9 +10,9 @@
 #include "dialect/websocket_client.h"
 
 struct session_words {
-    const struct encoding *plain, *compressed;
-    const char *greeting; /* types of messages: "connection" */
-    const char *state;    /* "build_status" */
+    const struct encoding *encodings[2][2]; /* [events=full][compressed] */
+    const char *greeting;                   /* types of messages: "connection" */
+    const char *state;                      /* "build_status" */
     /* Begins a message up to where its fields go, and ends it. */
     void (*begin)(struct client *c, struct buf *out, const char *type);
     void (*end)(struct buf *out);
@@ -32,11 +32,19 @@ void session_caught_up(struct client *c, uint64_t missed);
 void session_gap(struct client *c, struct topic *topic, uint64_t from, uint64_t to,
                  const char *reason);
 
+void session_token_refreshed(struct client *c, struct json_value message, const char *expires);
+
 /* Handlers. */
 void session_on_subscribe(struct client *c, struct json_value message);
 void session_on_unsubscribe(struct client *c, struct json_value message);
 void session_on_state(struct client *c, struct json_value message);
 void session_on_resume(struct client *c, struct json_value message);
+void session_on_refresh_token(struct client *c, struct json_value message);
+
+/* Encodings of events as the HTTP API shows them, each with its cursor (?events=full). */
+void session_encode_full(void *context, struct buf *out, const struct event *e, unsigned place);
+void session_encode_full_compressed(void *context, struct buf *out, const struct event *e,
+                                    unsigned place);
 
 /* The session's topic, and its id. Borrowed. */
 struct topic *session_topic(const struct client *c);

@@ -80,6 +80,8 @@ void message_dispatch(struct client *c, struct slice text)
         return;
     }
     json_parse(text, &message, NULL); /* was accepted above; finds where it begins and ends */
+    if (c->dialect->check && !c->dialect->check(c, message))
+        return;
     for (const struct message_handler *h = c->dialect->handlers; h->type; h++)
         if (found && json_string_is(type, h->type)) {
             h->handle(c, message);

@@ -102,6 +102,9 @@ static bool is_full_of_large(const struct conn *c)
     return q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX;
 }
 
+/* Gives what waits to the socket at once. */
+static void offer(struct conn *c);
+
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -112,7 +115,7 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
         return FAN_E_LIMIT;
     if (kind == OUT_CONTROL && is_full(c, length)) {
         /* Much was asked at once: the peer may well read, and was offered nothing yet. */
-        conn_flush(c);
+        offer(c);
         if (is_full(c, length))
             return control_overflow(c);
     }
@@ -143,7 +146,7 @@ static int queue_copy(struct conn *c, struct slice text)
 int conn_send_large(struct conn *c, struct slice text)
 {
     if (is_full_of_large(c))
-        conn_flush(c);
+        offer(c);
     if (is_full_of_large(c))
         return control_overflow(c);
     return queue_copy(c, text);
@@ -360,9 +363,14 @@ static bool batch_queue(struct conn *c)
         return false;
     if (c->tls && (q->count > 1 || out_queue_at(q, 0)->kind != OUT_SEALED))
         return false;
-    for (uint32_t i = 0; i < q->count; i++)
-        if (out_queue_at(q, i)->kind != OUT_HISTORY && kind == OUT_EVENTS)
-            kind = out_queue_at(q, i)->kind;
+    for (uint32_t i = 0; i < q->count; i++) {
+        const struct out_segment *each = out_queue_at(q, i);
+        /* What comes back of the batch is counted, and a large answer is not to be. */
+        if (each->kind == OUT_CONTROL && !each->counted)
+            return false;
+        if (each->kind != OUT_HISTORY && kind == OUT_EVENTS)
+            kind = each->kind;
+    }
     struct out_segment *s = out_queue_at(q, 0);
     uint64_t length = q->bytes;
     struct bytes *joined = q->count == 1 ? bytes_ref(s->bytes) : join(q);
@@ -378,14 +386,26 @@ static bool batch_queue(struct conn *c)
     return true;
 }
 
-void conn_flush(struct conn *c)
+/* Whether there is something to write, and nothing of it stands in the batch. */
+static bool may_write(struct conn *c)
 {
     struct flush *flush = c->worker->flush;
     if (!c->out || c->blocked || c->state == CONN_CLOSED)
-        return;
+        return false;
     if (c->batch == flush->batch)
         flush->ops->submit(flush);
-    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+    return c->out && !c->blocked && c->state != CONN_CLOSED;
+}
+
+static void offer(struct conn *c)
+{
+    if (may_write(c))
+        write_out(c);
+}
+
+void conn_flush(struct conn *c)
+{
+    if (!may_write(c))
         return;
     if (c->tls && c->out->count && !seal(c))
         return;
@@ -407,7 +427,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
                                      .offset = offset + done,
                                      .length = length - done,
                                      .kind = c->in_batch,
-                                     .counted = c->in_batch == OUT_EVENTS};
+                                     .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
         c->out = out_queue_new();
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {

@@ -122,6 +122,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
     if (verdict.cors) {
         buf_printf(&x->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(request.origin));
         http_add_header(x, "Access-Control-Allow-Credentials", "true");
+        http_add_header(x, "Access-Control-Expose-Headers", "Retry-After");
     }
     return true;
 }
@@ -144,7 +145,7 @@ struct visit {
     struct http_exchange *exchange;
     struct slice path;
     struct token_refusal refusal; /* when it is nobody's */
-    bool get, head, post;         /* what the address takes; what stays open answers no HEAD */
+    bool get, head, post, del;    /* what the address takes; what stays open answers no HEAD */
 };
 
 /* False: it is nobody's, and was answered. */
@@ -253,6 +254,7 @@ static bool try_api(struct visit *v)
         v->get |= routes[i].method == HTTP_GET;
         v->head |= routes[i].method == HTTP_GET;
         v->post |= routes[i].method == HTTP_POST;
+        v->del |= routes[i].method == HTTP_DELETE;
         if (routes[i].method != method)
             continue;
         if (v->exchange->principal || is_open(&routes[i]) || is_somebodys(v))
@@ -289,15 +291,24 @@ static bool try_endpoints(struct visit *v)
     return answers;
 }
 
+/* A dialect's path may have a parameter where the API has a name (/ws/status). Who asks for a
+ * WebSocket means the dialect. */
+static bool try_routes(struct visit *v)
+{
+    if (v->exchange->request->upgrade)
+        return try_dialects(v) || try_api(v);
+    return try_api(v) || try_dialects(v);
+}
+
 static void no_route(struct visit *v)
 {
     struct http_exchange *x = v->exchange;
     if (!is_somebodys(v))
         return;
-    if (v->get || v->post) {
+    if (v->get || v->post || v->del) {
         char list[40];
-        snprintf(list, sizeof list, "%s%s%sOPTIONS", v->get ? "GET, " : "", v->head ? "HEAD, " : "",
-                 v->post ? "POST, " : "");
+        snprintf(list, sizeof list, "%s%s%s%sOPTIONS", v->get ? "GET, " : "",
+                 v->head ? "HEAD, " : "", v->post ? "POST, " : "", v->del ? "DELETE, " : "");
         http_add_header(x, "Allow", list);
         http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
                          http_method_name(x->request->method));
@@ -351,7 +362,7 @@ void server_request(struct http_exchange *x)
         return;
     if (inside && x->request->upgrade && try_endpoints(&v))
         return;
-    if (inside && (try_dialects(&v) || try_api(&v)))
+    if (inside && try_routes(&v))
         return;
     if (inside && try_endpoints(&v))
         return;

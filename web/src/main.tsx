@@ -1,4 +1,9 @@
 import { render } from 'preact';
-import './page.css';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/list.css';
+import './styles/session.css';
+import './styles/views.css';
+import { App } from './views/App.tsx';
 
-render(<h1>Fanfare</h1>, document.getElementById('page')!);
+render(<App />, document.getElementById('page')!);

@@ -57,7 +57,7 @@ static void test_table_is_sound(void **state)
         assert_ptr_equal(catalogue_find(type->name), type);
         assert_int_equal(catalogue_index(type), i);
         assert_false(catalogue_reserved(type->name));
-        assert_in_range(type->field_count, 1, EVENT_FIELDS_MAX);
+        assert_in_range(type->field_count, 0, EVENT_FIELDS_MAX);
         assert_non_null(type->meaning);
         struct buf out = {0};
         struct event_check check;
@@ -291,10 +291,10 @@ static void test_envelope_names(void **state)
     assert_refused("error", "{\"error_message\":\"m\",\"\\u0074ype\":1}", "type",
                    "type cannot stand in the data of error: the envelope has a field of that name");
     assert_passes("deploy.done", "{\"type\":1,\"session_id\":2}");
-    assert_true(event_needs_nesting(SLICE("{\"a\":1,\"timestamp\":2}")));
-    assert_true(event_needs_nesting(SLICE("{\"session\\u005fid\":2}")));
-    assert_false(event_needs_nesting(SLICE("{\"a\":{\"type\":1},\"types\":2}")));
-    assert_false(event_needs_nesting(SLICE("{}")));
+    assert_true(event_needs_nesting(NULL, SLICE("{\"a\":1,\"timestamp\":2}")));
+    assert_true(event_needs_nesting(NULL, SLICE("{\"session\\u005fid\":2}")));
+    assert_false(event_needs_nesting(NULL, SLICE("{\"a\":{\"type\":1},\"types\":2}")));
+    assert_false(event_needs_nesting(NULL, SLICE("{}")));
 }
 
 static void test_keys(void **state)

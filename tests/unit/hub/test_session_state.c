@@ -1,44 +1,10 @@
 /* The folded session state: each section, its bounds, snapshots, and no memory. */
-#include "../test.h"
-
-#include <stdio.h>
+#include "session_fixture.h"
 
 #include "base/memory.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/session_state.h"
-
-#define NOON 1767268800000 /* 2026-01-01T12:00:00Z */
-
-static void fold(struct session_state *state, const char *type, const char *data)
-{
-    struct json_value value;
-    assert_int_equal(json_parse(slice_from(data), &value, NULL), 0);
-    session_state_fold(state, catalogue_find(slice_from(type)), value.text, NOON);
-}
-
-static struct json_value shown_json(const struct session_state *state, struct buf *out)
-{
-    struct json_value value;
-    buf_clear(out);
-    session_state_append_json(state, SLICE("abc"), 2, out);
-    assert_int_equal(json_parse(buf_slice(out), &value, NULL), 0);
-    return value;
-}
-
-/* The member at a path like "overall_progress.status" is this JSON. */
-static void assert_shown(const struct session_state *state, const char *path, const char *expected)
-{
-    struct buf out = {0};
-    struct json_value value = shown_json(state, &out);
-    struct slice rest = slice_from(path), name;
-    while (slice_split(&rest, '.', &name))
-        assert_true(json_find(value, name, &value));
-    struct slice shown = value.text;
-    if (!slice_is(shown, expected))
-        fail_msg("%s is %.*s, not %s", path, SLICE_ARG(shown), expected);
-    buf_fini(&out);
-}
 
 static void test_empty(void **unused)
 {
@@ -52,8 +18,9 @@ static void test_empty(void **unused)
         "\"failed\":0,\"completion_percentage\":0},"
         "\"overall_progress\":{\"tasks_completed\":0,\"files_created\":0,"
         "\"completion_percentage\":0,\"status\":\"pending\"},\"last_checkpoint\":null,"
-        "\"terminal_tail\":\"\",\"errors\":[],\"connections\":2,\"started\":null,"
-        "\"updated\":null}";
+        "\"terminal_tail\":\"\",\"errors\":[],\"unresolved_error\":false,\"run\":null,"
+        "\"executions\":{},\"chat\":[],\"files\":{},\"updates\":[],\"connections\":2,"
+        "\"started\":null,\"updated\":null}";
     struct session_state *state = session_state_try_new();
     struct buf out = {0};
     shown_json(state, &out);
@@ -171,17 +138,20 @@ static void test_runs(void **unused)
     struct session_state *s = session_state_try_new();
     fold(s, "run_started", "{\"command\":\"make\"}");
     assert_shown(s, "status", "\"in_progress\"");
+    assert_shown(s, "run", "\"running\"");
     fold(s, "build_progress", "{\"total\":4,\"completed\":1,\"percent\":25}");
     assert_shown(s, "build_progress", "{\"total\":4,\"completed\":1,\"percent\":25}");
     assert_shown(s, "overall_progress.completion_percentage", "25");
     fold(s, "run_finished", "{\"exit_code\":2,\"signal\":null}");
     assert_shown(s, "status", "\"failed\"");
+    assert_shown(s, "run", "\"failed\"");
     fold(s, "run_started", "{}");
     fold(s, "run_finished", "{\"exit_code\":null,\"signal\":\"SIGKILL\"}");
     assert_shown(s, "status", "\"failed\"");
     fold(s, "run_started", "{}");
     fold(s, "run_finished", "{\"exit_code\":0,\"signal\":null,\"duration\":1.5}");
     assert_shown(s, "status", "\"completed\"");
+    assert_shown(s, "run", "\"succeeded\"");
     fold(s, "deploy.done", "{}");
     assert_shown(s, "updated", "\"2026-01-01T12:00:00.000Z\"");
     session_state_free(s);

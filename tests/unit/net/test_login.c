@@ -195,14 +195,10 @@ static void test_closing_connections_are_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_shared),
-        TEST(test_nobody),
-        TEST(test_told_then_ended),
-        TEST(test_ended_at_once),
-        TEST(test_not_yet),
-        TEST(test_renewed),
-        TEST(test_gone_while_told),
-        TEST(test_closing_connections_are_left_alone),
+        TEST(test_shared),          TEST(test_nobody),
+        TEST(test_told_then_ended), TEST(test_ended_at_once),
+        TEST(test_not_yet),         TEST(test_renewed),
+        TEST(test_gone_while_told), TEST(test_closing_connections_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,183 @@
+/* `fanfare run`: runs a command and publishes what it writes. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/run_session.h"
+#include "codec/http.h"
+#include "config/config.h"
+
+#define WAIT_MS 5000
+
+struct run {
+    struct arguments arguments;
+    struct remote remote;
+    struct buf topic;
+    int wait_ms;
+    bool quiet;
+};
+
+/* ---- Options ---- */
+
+static int read_session(struct run *r)
+{
+    const char *session = arguments_get(&r->arguments, "session");
+    if (session && !http_identifier_valid(slice_from(session)))
+        return usage_error(&run_command,
+                           "--session: expected 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+    BUF_LITERAL(&r->topic, "session:");
+    if (session)
+        buf_append_text(&r->topic, session);
+    else
+        config_session_of_directory(".", &r->topic);
+    return 0;
+}
+
+static int read_wait(struct run *r)
+{
+    const char *wait = arguments_get(&r->arguments, "wait");
+    r->wait_ms = WAIT_MS;
+    if (wait && !arguments_time(wait, &r->wait_ms))
+        return usage_error(&run_command, "--wait: expected a time such as 30s, got \"%s\"", wait);
+    return 0;
+}
+
+static int read_options(struct run *r)
+{
+    const struct arguments *a = &r->arguments;
+    r->quiet = arguments_has(a, "quiet");
+    if (a->rest_count == 0)
+        return usage_error(&run_command, "expected a COMMAND, as in: fanfare run -- make -j4");
+    if (arguments_has(a, "pty") && arguments_has(a, "no-pty"))
+        return usage_error(&run_command, "--pty and --no-pty exclude each other");
+    int code = read_session(r);
+    if (!code)
+        code = read_wait(r);
+    return code ? code : remote_init(&r->remote, a, -1);
+}
+
+/* ---- Running ---- */
+
+/* Where to watch: the page of the server that shows this session. */
+static void print_link(const struct run *r)
+{
+    const struct url *url = &r->remote.target.url;
+    struct buf link = {0};
+    if (r->quiet || url->unix_socket || !isatty(STDERR_FILENO))
+        return;
+    buf_printf(&link, "%s://%s%s/?session=", url->tls ? "https" : "http", url->authority,
+               url->base);
+    http_percent_encode(slice_skip(buf_slice(&r->topic), strlen("session:")), &link);
+    fprintf(stderr, "fanfare run: watch it at %s\n", buf_text(&link));
+    buf_fini(&link);
+}
+
+/* For `fanfare pub` and others that the command starts: the same session of the same server. */
+static void set_environment(struct run *r)
+{
+    setenv("FANFARE_SESSION", buf_text(&r->topic) + strlen("session:"), 1);
+    setenv("FANFARE_URL", r->remote.url, 1);
+}
+
+/* A standard stream that the caller has closed would be taken by the next file to be opened. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static int run_command_of(struct run *r)
+{
+    const struct arguments *a = &r->arguments;
+    char why[256];
+    const struct run_publisher_options publisher = {
+        .remote = &r->remote, .topic = buf_text(&r->topic), .name = base_name(a->rest[0])};
+    fill_standard_streams();
+    set_environment(r);
+    run_session_block_signals();
+    struct run_session_options session = {
+        .command = &run_command,
+        .argv = a->rest,
+        .terminals = arguments_has(a, "pty")      ? RUN_TERMINAL
+                     : arguments_has(a, "no-pty") ? RUN_PIPES
+                                                  : RUN_AUTOMATIC,
+        .quiet = r->quiet,
+        .wait_ms = r->wait_ms,
+        .hurry = !arguments_has(a, "wait"),
+        .publisher = run_publisher_new(&publisher, why, sizeof why),
+    };
+    if (!session.publisher)
+        return command_error(&run_command, "%s", why);
+    print_link(r);
+    int code = run_session(&session);
+    run_publisher_free(session.publisher);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct run r = {0};
+    int code = arguments_init(&r.arguments, &run_command, argc, argv);
+    if (!code)
+        code = read_options(&r);
+    if (!code)
+        code = run_command_of(&r);
+    arguments_fini(&r.arguments);
+    buf_fini(&r.topic);
+    return code;
+}
+
+const struct command run_command = {
+    .name = "run",
+    .summary = "run a command and publish its output and progress",
+    .synopsis = (const char *const[]){"[OPTIONS] [--] COMMAND [ARGUMENT]…", NULL},
+    .description =
+        (const char *const[]){
+            "Runs the command as if it had been started without it: output, input, keys, signals, "
+            "the window's size and the exit code pass through as they are. A copy of the output is "
+            "published to the session as `terminal_output`, with `run_started`, `run_finished`, "
+            "and `build_progress` as far as the output tells it: ninja, make with CMake, ctest, "
+            "meson, cargo, pytest, docker, and percentages that rise.",
+            "On a terminal the command gets a terminal of its own. Where the output goes to a file "
+            "or a pipe it gets a pipe, and not a byte is changed.",
+            "The server never stops or slows the command. While it cannot be reached, up to 16 MiB "
+            "of output are kept; above that the oldest is left out, and the stream says so. At the "
+            "end the rest has a few seconds to be delivered.",
+            "Exits with the command's exit code; 127 when there is no such command, 126 when it "
+            "cannot be started, 128 + n after signal n. There is no --json: stdout is the "
+            "command's, and `fanfare sub --json` shows the events.",
+            NULL,
+        },
+    .options =
+        (const struct command_option[]){
+            {"session", "ID", "FANFARE_SESSION", "The session. [the directory's name]"},
+            REMOTE_OPTIONS,
+            {"pty", NULL, NULL,
+             "Give the command a terminal also where the output is no terminal: for colours and "
+             "progress bars in logs."},
+            {"no-pty", NULL, NULL, "Never give it a terminal."},
+            {"wait", "TIME", NULL,
+             "How long the rest may take to be delivered after the command has ended. [5s; 1s when "
+             "the server was never reached]"},
+            {"quiet", NULL, NULL, "Say nothing about the server on stderr."},
+            {0},
+        },
+    .examples =
+        (const struct command_example[]){
+            {"fanfare run -- ninja -C build", "Build, with others watching"},
+            {"fanfare run --session web -- npm test", "In a session with a name"},
+            {"fanfare run --pty -- cargo build 2>&1 | tee build.log", "Keep the colours in a file"},
+            {0},
+        },
+    .runs_another = true,
+    .run = run,
+};

@@ -1,0 +1,68 @@
+/*
+ * What `fanfare run` tells the server: that the command has started, what it writes, how far it is,
+ * that it has ended.
+ *
+ * Three threads take part. The main thread passes the command's output through and appends a copy
+ * to a queue, which never waits. The publisher's thread reads the progress out of it and makes
+ * events of it, as fast as the client has room for them; what it has no room for waits in a backlog
+ * of 14 MiB, from which the oldest is left out, and its place in the stream is marked. The client's
+ * thread talks to the server, with another 2 MiB on the way.
+ */
+#ifndef CLI_RUN_PUBLISHER_H
+#define CLI_RUN_PUBLISHER_H
+
+#include <sys/ioctl.h>
+
+#include "cli/remote.h"
+
+struct run_publisher;
+
+struct run_publisher_options {
+    const struct remote *remote;
+    const char *topic;
+    const char *name; /* the command's: the `source` of its output */
+};
+
+/* How the command began and ended. */
+struct run_beginning {
+    char *const *argv;
+    int pid;
+    int64_t wall_ms;
+    const struct winsize *size; /* of its terminal; NULL: none */
+};
+
+struct run_end {
+    int exit_code; /* of the command, or of a shell that could not start it */
+    int signal;    /* that ended it; 0: none */
+    double seconds;
+};
+
+/* All functions are for the main thread, and none waits for the server. The options' texts must
+ * outlive the publisher. NULL after a message in `why` when the client cannot be made. */
+struct run_publisher *run_publisher_new(const struct run_publisher_options *options, char *why,
+                                        size_t why_size);
+
+/* In this order: begin or fail (the command could not be started), output…, end. */
+void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning);
+void run_publisher_fail(struct run_publisher *p, const char *message);
+void run_publisher_output(struct run_publisher *p, unsigned stream, struct slice bytes);
+
+/* Nothing follows. The publisher has wait_ms for the rest; less when the server is not there:
+ * 1 s when it was never reached and `hurry`, nothing when it refuses us. */
+void run_publisher_end(struct run_publisher *p, const struct run_end *end, int wait_ms, bool hurry);
+
+/* Ends the wait that run_publisher_end began. */
+void run_publisher_give_up(struct run_publisher *p);
+
+/* Becomes readable when there is something to tell the caller or the publisher has ended. */
+int run_publisher_wakeup(const struct run_publisher *p);
+
+/* Appends the messages for the caller since the last call, one in each line. Returns whether the
+ * publisher has ended. */
+bool run_publisher_messages(struct run_publisher *p, struct buf *messages);
+
+/* Frees it, and what was not delivered. Waits for its threads, which takes a moment when
+ * run_publisher_messages has said that it ended. NULL is allowed. */
+void run_publisher_free(struct run_publisher *p);
+
+#endif
