@@ -71,8 +71,7 @@ static bool add_pattern(struct reading *r, const char *name, struct json_value e
     if (element.kind != JSON_STRING)
         return wrong_kind(r, name, "a list of topic patterns", element);
     json_string_append(out, element);
-    struct slice pattern = slice_of(out->data + at, out->len - at);
-    if (!topic_pattern_valid(pattern)) {
+    if (!topic_pattern_valid(slice_skip(buf_slice(out), at))) {
         token_refuse(r->refusal, TOKEN_MALFORMED,
                      "the claim %s has what is no topic pattern (\"session:*\" is one)", name);
         return false;

@@ -30,7 +30,8 @@ struct names {
 
 static struct slice name_at(const struct names *names, unsigned i)
 {
-    return slice_of(names->text.data + names->begin[i], names->begin[i + 1] - names->begin[i]);
+    struct slice rest = slice_skip(buf_slice(&names->text), names->begin[i]);
+    return slice_of(rest.ptr, names->begin[i + 1] - names->begin[i]);
 }
 
 /* Adds the last name; false when it is there already. */

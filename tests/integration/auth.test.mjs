@@ -375,6 +375,78 @@ test('limits.publish is one token\'s, not everybody\'s', async (t) => {
     assert.equal((await other.post('/api/v1/publish', event('session:a'), bearer(mint({ sub: 'calm', publish: ['*'] })))).status, 200);
 });
 
+// ---- Web IDE sessions and editor channels ----
+
+test('a web IDE session: reading, publishing, running code and AI each need their right', async () => {
+    const session = uniqueName();
+    const target = (claims) => `/ws/${session}?token=${mint(claims)}`;
+    await expectRefused(server, `/ws/${session}`, 401);
+    await expectRefused(server, target({ sub: 'a', rooms: [] }), 403);
+    const reader = await server.open(target({ sub: 'reader' }));
+    const refused = async (message) => (await reader.ask(message, 'error')).data;
+    for (const type of ['session_update', 'hook_event']) {
+        const { code, detail } = await refused({ type, data: { x: 1 } });
+        assert.equal(code, 'forbidden');
+        assert.match(detail, /reader may not publish to session:.*there is no claim publish/);
+    }
+    assert.match((await refused({ type: 'execute_code', data: { code: '1', language: 'python' } })).detail, /may not run code: there is no claim execute/);
+    assert.match((await refused({ type: 'ghost_chat', data: { message: 'hi' } })).detail, /may not use AI: there is no claim ai/);
+    const writer = await server.open(target({ sub: 'writer', publish: ['session:*'], execute: true, ai: true }));
+    writer.send({ type: 'session_update', data: { x: 1 } });
+    assert.equal((await reader.next('session_update')).data.x, 1);
+    assert.equal((await writer.ask({ type: 'execute_code', data: { code: '1', language: 'python' } }, 'execution_error')).data.error_type, 'sandbox_unavailable');
+    assert.equal((await writer.ask({ type: 'ghost_chat', data: { message: 'hi' } }, 'ai_error')).data.error_type, 'not_configured');
+    const list = async (claims) => (await server.get('/ws/status', bearer(mint(claims)))).json.active_sessions;
+    assert.ok((await list({ sub: 'a' })).includes(session));
+    assert.deepEqual(await list({ sub: 'a', rooms: [] }), []);
+    assert.equal((await server.get(`/ws/sessions/${session}/connections`, bearer(mint({ sub: 'a', rooms: [] })))).status, 403);
+    assert.equal((await server.post('/api/v1/execution/execute', { code: '1', language: 'python' }, bearer(mint({ sub: 'a' })))).status, 403);
+    assert.equal((await server.post('/api/v1/execution/execute', { code: '1', language: 'python' }, bearer(mint({ sub: 'a', execute: true })))).status, 501);
+});
+
+test('a web IDE session learns of the end of its token and takes a fresh one', async () => {
+    const client = await server.open(`/ws/${uniqueName()}?token=${mint({ sub: 'a', exp: now() - 3 })}`);
+    assert.equal((await client.next('error')).data.code, 'token_expired');
+    assert.equal((await client.ask({ type: 'refresh_token', data: { token: mint({ sub: 'b' }) } }, 'error')).data.code, 'token_malformed');
+    const exp = now() + 60;
+    const answer = await client.ask({ type: 'refresh_token', data: { token: mint({ sub: 'a', exp }) } }, 'token_refreshed');
+    assert.equal(answer.data.expires, new Date(exp * 1000).toISOString());
+});
+
+test('an editor\'s channels: those that the token may read, patterns included', async () => {
+    await expectRefused(server, '/ws', 401);
+    const client = await server.open(`/ws?token=${mint({ sub: 'ed', rooms: ['channel:files/*', 'channel:git'] })}`);
+    await client.next();
+    let ids = 0;
+    const ask = async (message) => {
+        const id = ++ids;
+        return client.ask({ id, ...message }, (m) => m.id === id);
+    };
+    for (const [channel, may] of [['git', true], ['files/a', true], ['files/*', true], ['files/src/*', true],
+        ['search', false], ['*', false], ['file', false], ['gi/*', false]]) {
+        const answer = await ask({ type: 'subscribe', channel });
+        if (may) assert.equal(answer.data.status, 'subscribed', channel);
+        else assert.equal(answer.error, 'forbidden', channel);
+    }
+    for (const handler of ['history', 'presence']) {
+        assert.equal((await ask({ type: 'request', handler, data: { channel: 'search' } })).error, 'forbidden');
+        assert.equal((await ask({ type: 'request', handler, data: { channel: 'git' } })).data.channel, 'git');
+    }
+    await publish(server, { topic: 'channel:elsewhere', data: {} });
+    await publish(server, { topic: 'channel:files/src/x', data: { n: 1 } });
+    assert.equal((await client.next('event')).channel, 'files/src/x');
+});
+
+test('an editor learns of the end of its token and takes a fresh one', async () => {
+    const client = await server.open(`/ws?token=${mint({ sub: 'ed', exp: now() - 3 })}`);
+    const expired = await client.next((m) => m.error);
+    assert.equal(expired.error, 'token_expired');
+    const exp = now() + 60;
+    const refresh = (token) => client.ask({ id: 7, type: 'request', handler: 'refresh-token', data: { token } }, (m) => m.id === 7);
+    assert.equal((await refresh(mint({ sub: 'other' }))).error, 'token_malformed');
+    assert.deepEqual((await refresh(mint({ sub: 'ed', exp }))).data, { status: 'token_refreshed', expires: new Date(exp * 1000).toISOString() });
+});
+
 // ---- Anonymous readers ----
 
 test('access.anonymous opens topics to those without a token, to read', async (t) => {
