@@ -271,34 +271,30 @@ static bool read_wishes(struct http_exchange *x, struct wishes *wishes)
     return false;
 }
 
-/* Whether the session may be read; else the request was answered. */
-static bool may_read(struct http_exchange *x, struct slice id)
-{
-    struct buf topic = {0};
-    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
-    bool may = permit_read(x, buf_slice(&topic));
-    buf_fini(&topic);
-    return may;
-}
-
-static int join(struct client *c, struct slice id, const struct wishes *wishes,
+static int join(struct client *c, struct slice topic, const struct wishes *wishes,
                 struct join_result *r)
 {
     const struct session_words *words = c->dialect->session;
-    struct buf topic = {0};
-    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, id});
-    int error = subscriber_join(&c->subscriber, buf_slice(&topic),
-                                words->encodings[wishes->full][c->ws.deflate], &wishes->start, r);
-    buf_fini(&topic);
-    return error;
+    return subscriber_join(&c->subscriber, topic, words->encodings[wishes->full][c->ws.deflate],
+                           &wishes->start, r);
+}
+
+/* id: a valid identifier. */
+static struct slice name_topic(struct slice id, char text[TOPIC_NAME_MAX])
+{
+    memcpy(text, "session:", 8);
+    memcpy(text + 8, id.ptr, id.len);
+    return slice_of(text, 8 + id.len);
 }
 
 struct client *session_accept(struct http_exchange *x, const struct dialect *dialect,
                               struct slice id)
 {
+    char text[TOPIC_NAME_MAX];
+    struct slice topic = name_topic(id, text);
     struct wishes wishes;
     struct join_result r;
-    if (!may_read(x, id) || !read_wishes(x, &wishes))
+    if (!permit_read(x, topic) || !read_wishes(x, &wishes))
         return NULL;
     struct client *c = websocket_client_accept(x, dialect);
     if (!c) {
@@ -306,7 +302,7 @@ struct client *session_accept(struct http_exchange *x, const struct dialect *dia
         return NULL;
     }
     subscriber_filter(&c->subscriber, wishes.filter);
-    int error = join(c, id, &wishes, &r);
+    int error = join(c, topic, &wishes, &r);
     if (error) {
         websocket_client_refuse_join(c, error);
         return c;

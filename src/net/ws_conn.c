@@ -87,6 +87,8 @@ struct slice ws_offered_token(const struct http_request *r)
  * is sent back to its owner. */
 static void append_protocol(struct buf *head, const struct http_request *r, const char *selected)
 {
+    if (!http_header_get(r, "Sec-WebSocket-Protocol").ptr)
+        return;
     struct slice token = selected ? slice_of(NULL, 0) : ws_offered_token(r);
     if (!selected && http_header_has_token(r, "Sec-WebSocket-Protocol", "fanfare"))
         selected = "fanfare";

@@ -1,9 +1,10 @@
 // With a key: whose a request is, what it may do, and the end of a token.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import {
-    Client, expectRefused, openEvents, openWs, range, request, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor,
+    Client, binary, expectRefused, openEvents, openWs, projectRoot, range, request, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor,
 } from './harness.mjs';
 import { bearer, jwk, keyPairs, mint, mintRaw, now, pem, secret } from './tokens.mjs';
 
@@ -692,4 +693,33 @@ test('the log names users and reasons, never tokens', async (t) => {
     assert.match(log, /user=alice/);
     assert.match(log, /bad signature/);
     assert.match(log, /alice may not read user:x/);
+});
+
+// ---- The guide ----
+
+/** The example of that name in docs/authentication.md. */
+function guideExample(name) {
+    const text = fs.readFileSync(path.join(projectRoot, 'docs/authentication.md'), 'utf8');
+    return new RegExp(`<!-- example: ${name} -->\n\`\`\`\\w+\n(.*?)\n\`\`\``, 's').exec(text)[1];
+}
+
+function runExample(command, args) {
+    const directory = temporaryDirectory();
+    fs.symlinkSync(binary, path.join(directory, 'fanfare'));
+    return execFileSync(command, args, {
+        cwd: directory, encoding: 'utf8',
+        env: { ...env, PATH: `${directory}:${process.env.PATH}`, HOME: directory, FANFARE_URL: server.url },
+    });
+}
+
+test('the guide\'s examples do what they say', async () => {
+    const shown = runExample('bash', ['-euc', guideExample('tokens')]);
+    assert.match(shown, /^good\n/);
+    assert.match(shown, /may read session:web-1: yes/);
+    assert.match(shown, /may read project:x: no/);
+    assert.match(shown, /not that one/);
+    assert.match(shown, /"topic":"session:web-1"/);
+    const token = runExample(process.execPath, ['--input-type=module', '-e', guideExample('backend')]).trim();
+    assert.equal((await server.get('/api/v1/topics/session:web-1/history', bearer(token))).status, 200);
+    assert.equal((await server.get('/api/v1/topics/project:x/history', bearer(token))).status, 403);
 });
