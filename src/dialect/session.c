@@ -165,7 +165,7 @@ static struct json_value topics_of(const struct client *c, struct json_value mes
 void session_on_subscribe(struct client *c, struct json_value message)
 {
     struct event_filter *filter;
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     int error = type_filter_parse(topics_of(c, message), &filter, &why);
     answer_filter(c, message, "subscribed", error, filter, &why);
 }
@@ -173,7 +173,7 @@ void session_on_subscribe(struct client *c, struct json_value message)
 void session_on_unsubscribe(struct client *c, struct json_value message)
 {
     struct event_filter *filter;
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     int error = type_filter_remove(c->subscriber.filter, topics_of(c, message), &filter, &why);
     answer_filter(c, message, "unsubscribed", error, filter, &why);
 }
