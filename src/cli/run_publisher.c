@@ -26,6 +26,7 @@
 #define OVERDUE_MS   500 /* … unless so much output waits that it has to overtake */
 #define ROOM_MS      10  /* a wait for the client, after which the queue is looked at again */
 #define IDLE_MS      500 /* without output, how often the connection is looked at */
+#define AWAY_MS      250 /* likewise while there is none, and no more room */
 #define END_STEP_MS  50
 #define UNREACHED_MS 1000 /* a wait at the end for a server that was never there */
 #define UTF8_TAIL    3
@@ -52,7 +53,7 @@ struct run_publisher {
 
     pthread_mutex_t lock;
     struct buf messages; /* under the lock, as the next one */
-    bool ended;
+    bool ended, delivered;
 
     atomic_bool given_up;
     atomic_bool unreachable, denied; /* the client's last word */
@@ -321,10 +322,10 @@ static void take_in(struct run_publisher *p, struct list *pieces)
 }
 
 /* How long to wait for output. */
-static int patience(const struct run_publisher *p, bool room)
+static int patience(struct run_publisher *p, bool room)
 {
     if (!room)
-        return 0;
+        return atomic_load(&p->unreachable) ? AWAY_MS : 0;
     return p->has_progress ? PROGRESS_MS : IDLE_MS;
 }
 
@@ -336,7 +337,7 @@ static void run_queue(struct run_publisher *p)
     while (output_queue_take(&p->queue, BATCH_MS, patience(p, room), &pieces)) {
         take_in(p, &pieces);
         room = publish_all(p);
-        if (!room)
+        if (!room && !atomic_load(&p->unreachable))
             fan_client_wait_room(p->client, p->waiting.data.len + 256, ROOM_MS);
         tell_when_back(p);
     }
@@ -416,6 +417,7 @@ static void *publisher_run(void *arg)
     tell_losses(p, delivered);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
+    p->delivered = delivered;
     pthread_mutex_unlock(&p->lock);
     wake_caller(p);
     return NULL;
@@ -578,6 +580,14 @@ bool run_publisher_messages(struct run_publisher *p, struct buf *messages)
     bool ended = p->ended;
     pthread_mutex_unlock(&p->lock);
     return ended;
+}
+
+bool run_publisher_has_delivered(struct run_publisher *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool delivered = p->delivered;
+    pthread_mutex_unlock(&p->lock);
+    return delivered;
 }
 
 void run_publisher_free(struct run_publisher *p)

@@ -61,8 +61,11 @@ int run_publisher_wakeup(const struct run_publisher *p);
  * publisher has ended. */
 bool run_publisher_messages(struct run_publisher *p, struct buf *messages);
 
-/* Frees it, and what was not delivered. Waits for its threads, which takes a moment when
- * run_publisher_messages has said that it ended. NULL is allowed. */
+/* Whether everything has reached the server. */
+bool run_publisher_has_delivered(struct run_publisher *p);
+
+/* Frees it, and what was not delivered. Waits for its threads: a moment after everything was
+ * delivered, else possibly as long as the system takes to find out an address. NULL is allowed. */
 void run_publisher_free(struct run_publisher *p);
 
 #endif

@@ -109,21 +109,20 @@ static bool same_file(int a, int b)
     return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Which of its standard streams the command gets from us, and of what kind. */
+/* What the command gets for standard output and error. Where both of ours are the same they stay
+ * the same, so that their order is kept. */
 static void choose_outputs(const struct session *s, struct child_options *o)
 {
     enum run_terminals terminals = s->options->terminals;
     bool output_terminal = isatty(STDOUT_FILENO), error_terminal = isatty(STDERR_FILENO);
-    o->output = CHILD_PIPE;
-    if (terminals == RUN_TERMINAL || (terminals == RUN_AUTOMATIC && output_terminal))
-        o->output = CHILD_TERMINAL;
+    bool wanted = terminals == RUN_TERMINAL || (terminals == RUN_AUTOMATIC && output_terminal);
+    o->output = wanted ? CHILD_TERMINAL : CHILD_PIPE;
     o->error = CHILD_PIPE;
-    if (terminals == RUN_AUTOMATIC && error_terminal)
-        o->error = CHILD_TERMINAL;
-    else if (same_file(STDOUT_FILENO, STDERR_FILENO) ||
-             (terminals == RUN_TERMINAL && error_terminal))
+    if (same_file(STDOUT_FILENO, STDERR_FILENO))
         o->error = CHILD_WITH_OUTPUT;
-    o->session = o->output == CHILD_TERMINAL && output_terminal && isatty(STDIN_FILENO);
+    else if (terminals != RUN_PIPES && error_terminal && output_terminal == wanted)
+        o->error = CHILD_TERMINAL;
+    o->session = wanted && output_terminal && isatty(STDIN_FILENO);
 }
 
 static unsigned short number_from(const char *variable, unsigned short otherwise)
@@ -204,13 +203,17 @@ static int start(struct session *s, const sigset_t *mask)
 
 /* ---- Output ---- */
 
+/* The command shall see that nobody reads any more. */
 static void close_stream(struct session *s, int stream)
 {
+    int *fd = &s->child.outputs[stream];
     s->open[stream] = false;
-    if (s->child.outputs[stream] != s->child.terminal) {
-        close(s->child.outputs[stream]);
-        s->child.outputs[stream] = -1;
-    }
+    if (s->child.session)
+        return;
+    if (*fd == s->child.terminal)
+        s->child.terminal = -1;
+    close(*fd);
+    *fd = -1;
 }
 
 /* Fills the outlet, which is empty, with what the command has written. */
@@ -312,7 +315,7 @@ static void stop_here(const struct session *s)
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
-    if (s->child.session)
+    if (s->child.session && !s->ended)
         kill(0, SIGTSTP);
     else
         raise(SIGTSTP);
@@ -332,9 +335,9 @@ static void suspend(struct session *s)
 
 static void on_stop_signal(struct session *s, bool from_terminal)
 {
-    if (!from_terminal)
+    if (!s->ended && !from_terminal)
         send_signal(s, SIGTSTP); /* a session's monitor tells when it has worked */
-    if (!s->child.session)
+    if (s->ended || !s->child.session)
         stop_here(s);
 }
 
@@ -388,11 +391,9 @@ static void on_signal(struct session *s, const struct signalfd_siginfo *info)
         update_size(s);
         break;
     case SIGTSTP:
-        if (!s->ended)
-            on_stop_signal(s, from_terminal);
+        on_stop_signal(s, from_terminal);
         break;
     case SIGCONT:
-        run_terminal_enter(&s->terminal);
         if (!s->ended && !from_terminal)
             send_signal(s, SIGCONT);
         break;

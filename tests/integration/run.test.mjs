@@ -169,6 +169,22 @@ test('streams that go to the same place keep their order', async (t) => {
 test('a reader that goes away ends the command as it would without us', async () => {
     const script = `${quote(binary)} run --quiet --url ${nowhere} --wait 0 -- yes | head -n 1; echo "\${PIPESTATUS[0]}"`;
     assert.equal(execFileSync('bash', ['-c', script]).toString(), 'y\n141\n');
+    const pty = execFileSync('bash', ['-c', script.replace('--quiet', '--quiet --pty')], { stdio: ['ignore', 'pipe', 'ignore'] });
+    assert.equal(pty.toString(), 'y\n1\n'); // an error when it writes
+});
+
+test('standard error stays apart from the output', async (t) => {
+    const cwd = temporaryDirectory();
+    for (const option of ['', '--pty', '--no-pty']) {
+        const command = `${quote(binary)} run --quiet --wait 0 --url ${nowhere} ${option} -- sh -c 'echo out; echo error >&2'`;
+        execFileSync('sh', ['-c', `${command} > out 2> error`], { cwd });
+        assert.equal(fs.readFileSync(path.join(cwd, 'out'), 'utf8'), 'out\n');
+        assert.equal(fs.readFileSync(path.join(cwd, 'error'), 'utf8'), 'error\n');
+        const shell = await terminal(t, { cwd });
+        shell.type(`${command} > out\n`);
+        await shell.expect(/\nerror\r\n/);
+        assert.equal(fs.readFileSync(path.join(cwd, 'out'), 'utf8'), 'out\n');
+    }
 });
 
 test('a process left in the background does not hold us up', async (t) => {
