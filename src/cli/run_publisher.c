@@ -53,7 +53,7 @@ struct run_publisher {
 
     pthread_mutex_t lock;
     struct buf messages; /* under the lock, as the next one */
-    bool ended, delivered;
+    bool ended;
 
     atomic_bool given_up;
     atomic_bool unreachable, denied; /* the client's last word */
@@ -71,6 +71,7 @@ struct run_publisher {
     bool has_progress; /* not published yet */
     uint64_t progress_ms;
     bool back_told;
+    bool delivered; /* everything has reached the server */
 };
 
 /* ---- Messages for the caller ---- */
@@ -394,7 +395,7 @@ static bool await_acknowledgement(struct run_publisher *p)
     return true;
 }
 
-static void tell_losses(struct run_publisher *p, bool delivered)
+static void tell_losses(struct run_publisher *p)
 {
     struct fan_client_stats stats;
     fan_client_stats(p->client, &stats);
@@ -402,7 +403,7 @@ static void tell_losses(struct run_publisher *p, bool delivered)
     if (p->backlog.left_out)
         tell_size(p, p->backlog.left_out,
                   "%s of output were left out: the server did not take them in time");
-    if (!delivered)
+    if (!p->delivered)
         tell_size(p, p->backlog.bytes + (p->piece ? p->piece->len : 0) + stats.spool_bytes,
                   "the server did not take the last events, about %s, in time");
     if (refused > 1)
@@ -413,11 +414,10 @@ static void *publisher_run(void *arg)
 {
     struct run_publisher *p = arg;
     run_queue(p);
-    bool delivered = deliver_rest(p) && await_acknowledgement(p);
-    tell_losses(p, delivered);
+    p->delivered = deliver_rest(p) && await_acknowledgement(p);
+    tell_losses(p);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
-    p->delivered = delivered;
     pthread_mutex_unlock(&p->lock);
     wake_caller(p);
     return NULL;
@@ -582,20 +582,13 @@ bool run_publisher_messages(struct run_publisher *p, struct buf *messages)
     return ended;
 }
 
-bool run_publisher_has_delivered(struct run_publisher *p)
+bool run_publisher_join(struct run_publisher *p)
 {
-    pthread_mutex_lock(&p->lock);
-    bool delivered = p->delivered;
-    pthread_mutex_unlock(&p->lock);
-    return delivered;
+    pthread_join(p->thread, NULL);
+    return p->delivered;
 }
 
 void run_publisher_free(struct run_publisher *p)
 {
-    if (!p)
-        return;
-    run_publisher_give_up(p);
-    output_queue_close(&p->queue);
-    pthread_join(p->thread, NULL);
     publisher_destroy(p);
 }

@@ -61,11 +61,12 @@ int run_publisher_wakeup(const struct run_publisher *p);
  * publisher has ended. */
 bool run_publisher_messages(struct run_publisher *p, struct buf *messages);
 
-/* Whether everything has reached the server. */
-bool run_publisher_has_delivered(struct run_publisher *p);
+/* Waits for the end of the publisher's thread; to be called once, after run_publisher_end. Returns
+ * whether everything has reached the server. */
+bool run_publisher_join(struct run_publisher *p);
 
-/* Frees it, and what was not delivered. Waits for its threads: a moment after everything was
- * delivered, else possibly as long as the system takes to find out an address. NULL is allowed. */
+/* After run_publisher_join. Frees it, and what was not delivered; that may take as long as the
+ * system needs to find out the server's address. */
 void run_publisher_free(struct run_publisher *p);
 
 #endif
