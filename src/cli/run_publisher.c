@@ -1,22 +1,17 @@
 /* What `fanfare run` tells the server; see run_publisher.h. */
 #include "cli/run_publisher.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "codec/json.h"
-#include "codec/json_writer.h"
 #include "codec/utf8.h"
 #include "fanfare/client.h"
 #include "source/output_queue.h"
-#include "source/progress.h"
 
 #define QUEUE_SIZE   ((size_t)4 * 1024 * 1024)
 #define BACKLOG_SIZE ((size_t)14 * 1024 * 1024)
@@ -133,20 +128,10 @@ static void tell_when_back(struct run_publisher *p)
     p->back_told = true;
 }
 
-static void append_size(struct buf *out, uint64_t bytes)
-{
-    if (bytes < 10 * 1024)
-        buf_printf(out, "%" PRIu64 " bytes", bytes);
-    else if (bytes < 10 * 1024 * 1024)
-        buf_printf(out, "%" PRIu64 " KiB", bytes / 1024);
-    else
-        buf_printf(out, "%" PRIu64 " MiB", bytes / 1024 / 1024);
-}
-
 static void tell_size(struct run_publisher *p, uint64_t bytes, const char *sentence)
 {
     struct buf size = {0};
-    append_size(&size, bytes);
+    run_event_append_size(&size, bytes);
     tell(p, sentence, buf_text(&size));
     buf_fini(&size);
 }
@@ -176,26 +161,9 @@ static struct buf *next_event(struct run_publisher *p, const char *type, int64_t
     return &p->waiting.data;
 }
 
-static void put_output(struct buf *data, struct slice text, unsigned stream, const char *source)
-{
-    BUF_LITERAL(data, "{\"output\":");
-    json_append_lossy(data, text);
-    json_put_text(data, "output_type", stream ? "stderr" : "stdout");
-    BUF_LITERAL(data, ",\"source\":");
-    json_append_lossy(data, slice_from(source));
-}
-
 static void make_gap_notice(struct run_publisher *p, struct output_piece *piece)
 {
-    struct buf *data = next_event(p, "terminal_output", piece->wall_ms);
-    struct buf size = {0};
-    buf_clear(&p->text);
-    append_size(&size, piece->left_out);
-    buf_printf(&p->text, "\r\n[fanfare: %s of output left out here]\r\n", buf_text(&size));
-    put_output(data, buf_slice(&p->text), piece->stream, "fanfare");
-    json_put_u64(data, "left_out", piece->left_out);
-    json_end(data, '}');
-    buf_fini(&size);
+    run_event_gap(next_event(p, "terminal_output", piece->wall_ms), piece->left_out, piece->stream);
     piece->left_out = 0;
     p->tail_lens[0] = p->tail_lens[1] = 0;
     size_t rest = 0; /* of a code point whose beginning was left out */
@@ -218,11 +186,9 @@ static void make_output(struct run_publisher *p, const struct output_piece *piec
     text.len -= *tail_len;
     if (*tail_len)
         memcpy(tail, text.ptr + text.len, *tail_len);
-    if (text.len == 0)
-        return;
-    struct buf *data = next_event(p, "terminal_output", piece->wall_ms);
-    put_output(data, text, piece->stream, p->options.name);
-    json_end(data, '}');
+    if (text.len)
+        run_event_output(next_event(p, "terminal_output", piece->wall_ms), text, piece->stream,
+                         p->options.name);
 }
 
 /* A code point that never became whole. */
@@ -231,9 +197,8 @@ static bool make_tail(struct run_publisher *p)
     for (unsigned i = 0; i < 2; i++) {
         if (p->tail_lens[i] == 0)
             continue;
-        struct buf *data = next_event(p, "terminal_output", 0);
-        put_output(data, slice_of(p->tails[i], p->tail_lens[i]), i, p->options.name);
-        json_end(data, '}');
+        run_event_output(next_event(p, "terminal_output", 0),
+                         slice_of(p->tails[i], p->tail_lens[i]), i, p->options.name);
         p->tail_lens[i] = 0;
         return true;
     }
@@ -245,35 +210,8 @@ static void make_progress(struct run_publisher *p)
     struct progress progress;
     p->has_progress = false;
     p->progress_ms = clock_ms();
-    if (!progress_parser_get(&p->parser, &progress))
-        return;
-    struct buf *data = next_event(p, "build_progress", 0);
-    json_begin(data, NULL, '{');
-    json_put_u64(data, "total", progress.total);
-    json_put_u64(data, "completed", progress.completed);
-    json_put_number(data, "percent", progress.percent);
-    json_end(data, '}');
-}
-
-static void make_finished(struct run_publisher *p)
-{
-    struct buf *data = next_event(p, "run_finished", 0);
-    const struct run_end *end = &p->end;
-    char name[32] = "";
-    json_begin(data, NULL, '{');
-    if (end->signal) {
-        const char *short_name = sigabbrev_np(end->signal);
-        if (short_name)
-            snprintf(name, sizeof name, "SIG%s", short_name);
-        else
-            snprintf(name, sizeof name, "%d", end->signal);
-        json_put_raw(data, "exit_code", SLICE("null"));
-    } else {
-        buf_printf(data, "\"exit_code\":%d", end->exit_code);
-    }
-    json_put_text(data, "signal", end->signal ? name : NULL);
-    json_put_number(data, "duration", end->seconds);
-    json_end(data, '}');
+    if (progress_parser_get(&p->parser, &progress))
+        run_event_progress(next_event(p, "build_progress", 0), &progress);
 }
 
 /* ---- The thread ---- */
@@ -383,7 +321,7 @@ static bool deliver_rest(struct run_publisher *p)
         if (!deliver(p))
             return false;
     }
-    make_finished(p);
+    run_event_finished(next_event(p, "run_finished", 0), &p->end);
     return deliver(p);
 }
 
@@ -488,60 +426,18 @@ static void publish(struct run_publisher *p, const char *type, struct buf *data,
     buf_fini(data);
 }
 
-static bool needs_quotes(const char *argument)
+void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
+                         int64_t wall_ms)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "%+,-./:=@_^";
-    return !*argument || argument[strspn(argument, plain)];
-}
-
-/* The command as one would type it into a shell. */
-static void append_command(struct buf *out, char *const *argv)
-{
-    for (int i = 0; argv[i]; i++) {
-        if (i)
-            BUF_LITERAL(out, " ");
-        if (!needs_quotes(argv[i])) {
-            buf_append_text(out, argv[i]);
-            continue;
-        }
-        BUF_LITERAL(out, "'");
-        for (const char *c = argv[i]; *c; c++)
-            if (*c == '\'')
-                BUF_LITERAL(out, "'\\''");
-            else
-                buf_append_char(out, *c);
-        BUF_LITERAL(out, "'");
-    }
-}
-
-void run_publisher_begin(struct run_publisher *p, const struct run_beginning *b)
-{
-    struct buf data = {0}, command = {0};
-    char *directory = getcwd(NULL, 0);
-    append_command(&command, b->argv);
-    BUF_LITERAL(&data, "{\"command\":");
-    json_append_lossy(&data, buf_slice(&command));
-    BUF_LITERAL(&data, ",\"cwd\":");
-    json_append_lossy(&data, slice_from(directory ? directory : ""));
-    json_put_u64(&data, "pid", (uint64_t)b->pid);
-    json_put_bool(&data, "pty", b->size != NULL);
-    if (b->size) {
-        json_put_u64(&data, "cols", b->size->ws_col);
-        json_put_u64(&data, "rows", b->size->ws_row);
-    }
-    json_end(&data, '}');
-    publish(p, "run_started", &data, b->wall_ms);
-    buf_fini(&command);
-    free(directory);
+    struct buf data = {0};
+    run_event_started(&data, beginning);
+    publish(p, "run_started", &data, wall_ms);
 }
 
 void run_publisher_fail(struct run_publisher *p, const char *message)
 {
     struct buf data = {0};
-    BUF_LITERAL(&data, "{\"error_message\":");
-    json_append_lossy(&data, slice_from(message));
-    BUF_LITERAL(&data, ",\"error_type\":\"command_not_started\"}");
+    run_event_failed(&data, message);
     publish(p, "error", &data, clock_wall_ms());
 }
 

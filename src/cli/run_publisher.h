@@ -11,9 +11,8 @@
 #ifndef CLI_RUN_PUBLISHER_H
 #define CLI_RUN_PUBLISHER_H
 
-#include <sys/ioctl.h>
-
 #include "cli/remote.h"
+#include "source/run_event.h"
 
 struct run_publisher;
 
@@ -23,27 +22,15 @@ struct run_publisher_options {
     const char *name; /* the command's: the `source` of its output */
 };
 
-/* How the command began and ended. */
-struct run_beginning {
-    char *const *argv;
-    int pid;
-    int64_t wall_ms;
-    const struct winsize *size; /* of its terminal; NULL: none */
-};
-
-struct run_end {
-    int exit_code; /* of the command, or of a shell that could not start it */
-    int signal;    /* that ended it; 0: none */
-    double seconds;
-};
-
 /* All functions are for the main thread, and none waits for the server. The options' texts must
  * outlive the publisher. NULL after a message in `why` when the client cannot be made. */
 struct run_publisher *run_publisher_new(const struct run_publisher_options *options, char *why,
                                         size_t why_size);
 
-/* In this order: begin or fail (the command could not be started), output…, end. */
-void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning);
+/* In this order: begin (wall_ms: when that was) or fail (the command could not be started),
+ * output…, end. */
+void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
+                         int64_t wall_ms);
 void run_publisher_fail(struct run_publisher *p, const char *message);
 void run_publisher_output(struct run_publisher *p, unsigned stream, struct slice bytes);
 

@@ -160,7 +160,7 @@ static void choose_settings(const struct session *s, struct child_options *o)
     cfsetspeed(&o->settings, B38400);
 }
 
-static int cannot_start(struct session *s, int error, const char *why)
+static void cannot_start(struct session *s, int error, const char *why)
 {
     const char *name = s->options->argv[0];
     struct buf message = {0};
@@ -169,7 +169,22 @@ static int cannot_start(struct session *s, int error, const char *why)
     print_line(s, buf_slice(&message));
     run_publisher_fail(s->options->publisher, buf_text(&message));
     buf_fini(&message);
-    return error;
+}
+
+static void has_started(struct session *s, const struct child_options *o, int64_t wall_ms)
+{
+    bool terminal = o->output == CHILD_TERMINAL || o->error == CHILD_TERMINAL;
+    char *directory = getcwd(NULL, 0);
+    const struct run_beginning beginning = {.argv = o->argv,
+                                            .directory = directory ? directory : "",
+                                            .pid = s->child.pid,
+                                            .size = terminal ? &o->size : NULL};
+    run_publisher_begin(s->options->publisher, &beginning, wall_ms);
+    free(directory);
+    run_terminal_enter(&s->terminal);
+    s->open[0] = s->child.outputs[0] >= 0;
+    s->open[1] = s->child.outputs[1] >= 0;
+    s->keyboard_open = s->child.session;
 }
 
 static int start(struct session *s, const sigset_t *mask)
@@ -183,20 +198,10 @@ static int start(struct session *s, const sigset_t *mask)
     s->started_ms = clock_ms();
     int64_t wall_ms = clock_wall_ms();
     int error = child_start(&s->child, &o, &why);
-    if (error) {
+    if (error)
         cannot_start(s, error, buf_text(&why));
-    } else {
-        bool terminal = o.output == CHILD_TERMINAL || o.error == CHILD_TERMINAL;
-        const struct run_beginning b = {.argv = o.argv,
-                                        .pid = s->child.pid,
-                                        .wall_ms = wall_ms,
-                                        .size = terminal ? &o.size : NULL};
-        run_publisher_begin(s->options->publisher, &b);
-        run_terminal_enter(&s->terminal);
-    }
-    s->open[0] = s->child.outputs[0] >= 0;
-    s->open[1] = s->child.outputs[1] >= 0;
-    s->keyboard_open = s->child.session;
+    else
+        has_started(s, &o, wall_ms);
     buf_fini(&why);
     return error;
 }
