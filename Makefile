@@ -37,8 +37,12 @@ fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: packages-test all ## Measure fan-out, latency and memory on this machine
-	@scripts/bench
+bench: packages-build all ## Measure fan-out, latency and memory on this machine
+	@build/release/fanfare bench
+
+.PHONY: instructions
+instructions: packages-test all ## Count instructions per delivery, handshake, publish; compare with the record
+	@node bench/instructions.mjs
 
 .PHONY: lint
 lint: packages-lint build/debug/build.ninja ## Format, static analysis, layers, scripts
@@ -67,7 +71,7 @@ packages-build packages-test packages-lint:
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf build tests/node_modules
+	rm -rf build tests/node_modules packages/typescript/node_modules packages/typescript/dist
 
 .PHONY: help
 help: ## This list

@@ -1,5 +1,6 @@
-# What the api layer embeds, and the generator of docs/events.md (`make docs`).
+# What the api layer embeds, and what is generated from the event catalogue (`make docs`).
 include(cmake/Embed.cmake)
+include(cmake/Web.cmake)
 file(GLOB examples CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.html)
 set(example_entries)
 foreach(example ${examples})
@@ -7,7 +8,7 @@ foreach(example ${examples})
     list(APPEND example_entries /examples/${name}=${example})
 endforeach()
 fanfare_embed(fanfare_api embedded_pages
-    /index.html=${CMAKE_SOURCE_DIR}/web/index.html
+    ${web_pages}
     /docs=${CMAKE_SOURCE_DIR}/src/api/docs.html
     /docs/docs.css=${CMAKE_SOURCE_DIR}/src/api/docs.css
     /docs/docs.js=${CMAKE_SOURCE_DIR}/src/api/docs.js
@@ -15,5 +16,9 @@ fanfare_embed(fanfare_api embedded_pages
 fanfare_embed(fanfare_api embedded_schemas
     /schemas.json=${CMAKE_SOURCE_DIR}/src/api/schemas.json)
 
-add_executable(generate_events_doc tools/generate_events_doc.c)
-target_link_libraries(generate_events_doc PRIVATE fanfare_api)
+add_executable(generate_events tools/generate_events.c)
+target_link_libraries(generate_events PRIVATE fanfare_api)
+add_custom_target(docs
+    COMMAND generate_events doc ${CMAKE_SOURCE_DIR}/docs/events.md
+    COMMAND generate_events types ${CMAKE_SOURCE_DIR}/web/client/src/events.ts
+    VERBATIM)

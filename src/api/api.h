@@ -93,6 +93,6 @@ api_handler api_publish, api_publish_socket;       /* publish_http.c, publish_so
 api_handler api_topics, api_history, api_presence; /* topics.c */
 api_handler api_sessions, api_status, api_demo;    /* sessions.c, demo.c */
 api_handler api_health, api_metrics;               /* health.c */
-api_handler api_openapi, api_asyncapi, api_page, api_docs_file, api_example, api_root; /* pages.c */
+api_handler api_openapi, api_asyncapi, api_page, api_client_library, api_root; /* pages.c */
 
 #endif

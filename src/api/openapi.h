@@ -17,4 +17,7 @@ void asyncapi_append(struct buf *out, const char *version, const char *server_ur
 /* Appends docs/events.md: the event catalogue and the control messages for people. */
 void events_doc_append(struct buf *out);
 
+/* Appends web/client/src/events.ts: the data of each event type, for the client library. */
+void events_types_append(struct buf *out);
+
 #endif

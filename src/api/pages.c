@@ -26,10 +26,11 @@ void api_asyncapi(struct api_request *r)
     http_reply_json(r->exchange, 200, &out);
 }
 
-static void add_page_headers(struct http_exchange *x, const struct embedded_file *file)
+static void add_page_headers(struct http_exchange *x, const struct embedded_file *file,
+                             const char *etag)
 {
     struct buf policy = {0};
-    http_add_header(x, "ETag", file->etag);
+    http_add_header(x, "ETag", etag);
     http_add_header(x, "Cache-Control", "no-cache");
     if (!slice_starts(slice_from(file->media), "text/html"))
         return;
@@ -39,14 +40,27 @@ static void add_page_headers(struct http_exchange *x, const struct embedded_file
     buf_fini(&policy);
 }
 
+/* The compressed form has a tag of its own: it is another sequence of bytes (RFC 9110, 8.8.3). */
 static void send_file(struct http_exchange *x, const struct embedded_file *file)
 {
+    bool compressed =
+        file->gzip.len && http_header_has_token(x->request, "Accept-Encoding", "gzip");
     struct slice known = http_header_get(x->request, "If-None-Match");
-    add_page_headers(x, file);
-    if (known.len && slice_is(known, file->etag))
+    struct buf etag = {0};
+    buf_printf(&etag, "%.*s%s\"", (int)strlen(file->etag) - 1, file->etag,
+               compressed ? "-gzip" : "");
+    add_page_headers(x, file, buf_text(&etag));
+    if (file->gzip.len)
+        http_add_header(x, "Vary", "Accept-Encoding");
+    if (known.len && slice_is(known, buf_text(&etag))) {
         http_reply(x, 304, NULL, slice_of("", 0));
-    else
+    } else if (compressed) {
+        http_add_header(x, "Content-Encoding", "gzip");
+        http_reply(x, 200, file->media, file->gzip);
+    } else {
         http_reply(x, 200, file->media, file->content);
+    }
+    buf_fini(&etag);
 }
 
 static void send_path(struct api_request *r, struct slice path)
@@ -61,6 +75,18 @@ static void send_path(struct api_request *r, struct slice path)
 
 void api_page(struct api_request *r)
 {
+    send_path(r, r->path);
+}
+
+/* For pages of other origins, too: modules are fetched with CORS. Origins that may do more are
+ * named already, and a second header would void both. */
+void api_client_library(struct api_request *r)
+{
+    static const struct slice cors = {"Access-Control-Allow-Origin", 27};
+    struct slice set = buf_slice(&r->exchange->headers);
+    if (!set.len || !memmem(set.ptr, set.len, cors.ptr, cors.len))
+        http_add_header(r->exchange, cors.ptr, "*");
+    http_add_header(r->exchange, "Cross-Origin-Resource-Policy", "cross-origin");
     send_path(r, r->path);
 }
 

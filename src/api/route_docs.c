@@ -82,6 +82,8 @@ static const struct route_answer topics_answers[] = {
 static const struct route_parameter history_parameters[] = {
     {"topic", IN_PATH, "string", true, false, "A topic, session:build_123 for instance."},
     {"since", IN_QUERY, "integer", false, false, "Only events with offsets above this."},
+    {"cursor", IN_QUERY, "string", false, false,
+     "Only events behind this cursor, instead of `since`."},
     {"limit", IN_QUERY, "integer", false, false, "At most so many."},
 };
 
@@ -89,6 +91,7 @@ static const struct route_answer history_answers[] = {
     {200, JSON, "History", "The events, oldest first."},
     BAD_REQUEST,
     NO_SUCH("topic"),
+    {410, JSON, "Error", "The cursor is of an order that was lost."},
     {422, JSON, "Error", "A parameter is no whole number, or out of its range."},
 };
 
@@ -102,9 +105,13 @@ static const struct route_answer presence_answers[] = {
 static const struct route_parameter stream_parameters[] = {
     {"session_id", IN_PATH, "string", true, false,
      "The session: 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, a slash as %2F."},
+    {"types", IN_QUERY, "string", false, false, "Only these event types, with commas between."},
+    {"events", IN_QUERY, "string", false, false,
+     "`full`: events look as in event streams, each with its cursor."},
     {"state", IN_QUERY, "string", false, false, "`1`: build_status follows the greeting."},
     {"epoch", IN_QUERY, "string", false, false, "With since: the life of the numbering."},
-    {"since", IN_QUERY, "integer", false, false, "Resumes behind this offset."},
+    {"since", IN_QUERY, "integer", false, false,
+     "Resumes behind this offset; 0 without epoch: from the beginning."},
     {"cursor", IN_QUERY, "string", false, false, "Resumes behind this position."},
 };
 
@@ -201,6 +208,12 @@ static const struct route_doc table[] = {
      PARAMETERS(file_in_path), ANSWERS(file_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/", "dashboard", "Pages", "The dashboard", NULL, ANSWERS(page_answers),
      .flags = ROUTE_OPEN},
+    {HTTP_GET, "/assets/{file}", "page_file", "Pages", "The dashboard's style and script", NULL,
+     PARAMETERS(file_in_path), ANSWERS(file_answers), .flags = ROUTE_OPEN},
+    {HTTP_GET, "/icon.svg", "icon", "Pages", "The dashboard's icon", NULL, ANSWERS(file_answers),
+     .flags = ROUTE_OPEN},
+    {HTTP_GET, "/fanfare.js", "client_library", "Pages", "The client library, an ES module",
+     "Pages of any origin may import it.", ANSWERS(file_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/examples/{file}", "example", "Pages", "The small test client",
      "/examples/websocket_client.html", PARAMETERS(file_in_path), ANSWERS(file_answers),
      .flags = ROUTE_OPEN},

@@ -48,6 +48,8 @@ void api_status(struct api_request *r)
                          SLICE_ARG(r->values[0]));
         return;
     }
-    buf_append_char(&out, '\n');
+    if (!out.failed)
+        out.len--; /* the closing brace: the offset goes in */
+    buf_printf(&out, ",\"offset\":%llu}\n", (unsigned long long)offset);
     http_reply_json(r->exchange, 200, &out);
 }

@@ -61,6 +61,35 @@ static unsigned place_in(const struct event *e, struct slice topic)
     return 0;
 }
 
+static void no_topic(struct api_request *r)
+{
+    http_reply_error(r->exchange, 404, "not_found", "there is no topic \"%.*s\"",
+                     SLICE_ARG(r->values[0]));
+}
+
+/* The parameter `cursor`, as an offset of this topic. Answers and returns false when it is none, or
+ * of another life of the node's order. */
+static bool query_cursor(struct api_request *r, uint64_t *since)
+{
+    struct buf text = {0};
+    struct cursor cursor;
+    int error = http_query_get(r->exchange->request->query, "cursor", &text);
+    if (error == FAN_E_NOT_FOUND)
+        return true;
+    if (!error)
+        error = cursor_parse(buf_slice(&text), &cursor);
+    buf_fini(&text);
+    if (error)
+        http_reply_error(r->exchange, 400, "invalid_cursor",
+                         "cursor must be one as it came with an event");
+    else if (cursor.epoch != hub_epoch(r->api->hub))
+        http_reply_error(r->exchange, 410, "epoch_changed",
+                         "what the cursor counts in was lost, when the server was started again");
+    else if (hub_topic_offset_at(r->api->hub, r->values[0], cursor.seq, since) != 0)
+        no_topic(r);
+    return !r->exchange->answered;
+}
+
 void api_history(struct api_request *r)
 {
     uint64_t since = 0, limit = HISTORY_LIMIT;
@@ -68,7 +97,7 @@ void api_history(struct api_request *r)
     struct buf out = {0};
     char epoch[EPOCH_TEXT_SIZE];
     if (!check_topic(r) || !api_query_number(r, "since", 0, 999999999999999, &since) ||
-        !api_query_number(r, "limit", 1, HISTORY_LIMIT_MAX, &limit))
+        !api_query_number(r, "limit", 1, HISTORY_LIMIT_MAX, &limit) || !query_cursor(r, &since))
         return;
     struct event **events = memory_try_alloc(limit * sizeof(struct event *));
     if (!events) {
@@ -86,15 +115,15 @@ void api_history(struct api_request *r)
     }
     memory_free(events);
     epoch_format(page.epoch, epoch);
-    buf_printf(&out, "],\"epoch\":\"%s\",\"offset\":%llu,\"first_offset\":%llu}\n", epoch,
-               (unsigned long long)page.offset, (unsigned long long)page.first_offset);
+    buf_printf(&out, "],\"epoch\":\"%s\",\"offset\":%llu,\"first_offset\":%llu,\"since\":%llu}\n",
+               epoch, (unsigned long long)page.offset, (unsigned long long)page.first_offset,
+               (unsigned long long)since);
     if (!error) {
         http_reply_json(r->exchange, 200, &out);
         return;
     }
     buf_fini(&out);
-    http_reply_error(r->exchange, 404, "not_found", "there is no topic \"%.*s\"",
-                     SLICE_ARG(r->values[0]));
+    no_topic(r);
 }
 
 /* ---- Presence ---- */

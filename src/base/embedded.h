@@ -9,6 +9,7 @@ struct embedded_file {
     const char *media; /* "text/css; charset=utf-8" */
     const char *etag;  /* with its quotes */
     struct slice content;
+    struct slice gzip; /* the same compressed; empty where that is not worth while */
 };
 
 /* NULL: no such file in the table, which ends with a path of NULL. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/event_text.h"
 #include "cli/interrupt.h"
 #include "cli/remote.h"
 #include "cli/terminal.h"
@@ -13,71 +14,11 @@
 enum { ENOUGH = 1, READER_GONE = 2 };
 
 struct sub {
+    const struct remote *remote;
     bool json, colours;
     unsigned long left; /* events to show; 0: no limit */
     bool interrupted;   /* the connection broke, and was not made again yet */
 };
-
-/* ---- One event for people: time, topic, offset, type, data ---- */
-
-static struct slice text_member(struct json_value event, struct slice name)
-{
-    struct json_value value;
-    struct slice text = SLICE("");
-    if (!json_find(event, name, &value) || value.kind == JSON_NULL)
-        return text;
-    if (value.kind != JSON_STRING)
-        return value.text;
-    return json_string_plain(value, &text) ? text : value.text;
-}
-
-static void append_part(struct buf *out, const struct sub *s, enum style style, struct slice text)
-{
-    if (text.len == 0)
-        return;
-    terminal_append(out, s->colours, style, text);
-    BUF_LITERAL(out, " ");
-}
-
-static void append_event(struct buf *out, const struct sub *s, struct json_value event)
-{
-    struct slice time = text_member(event, SLICE("time"));
-    struct slice offset = text_member(event, SLICE("offset"));
-    struct slice type = text_member(event, SLICE("type"));
-    bool bad = slice_is(type, "error");
-    if (time.len == 24) /* the time of day is enough for people */
-        time = slice_of(time.ptr + 11, 12);
-    append_part(out, s, STYLE_DIM, time);
-    append_part(out, s, STYLE_CYAN, text_member(event, SLICE("topic")));
-    if (offset.len) {
-        struct buf number = {0};
-        buf_printf(&number, "#%.*s", SLICE_ARG(offset));
-        append_part(out, s, STYLE_DIM, buf_slice(&number));
-        buf_fini(&number);
-    }
-    append_part(out, s, bad ? STYLE_RED : STYLE_BOLD, type);
-    terminal_append_plain(out, text_member(event, SLICE("data")));
-    BUF_LITERAL(out, "\n");
-}
-
-/* Not an event, which has data, but word of the stream itself: history no longer reaches back, or
- * the token has expired. */
-static bool is_notice(struct json_value event)
-{
-    struct json_value data;
-    return !json_find(event, SLICE("data"), &data);
-}
-
-static void show_notice(const struct sub *s, struct json_value event)
-{
-    struct buf out = {0};
-    terminal_append(&out, s->colours, STYLE_YELLOW, text_member(event, SLICE("type")));
-    BUF_LITERAL(&out, " ");
-    terminal_append_plain(&out, event.text);
-    BUF_LITERAL(&out, "\n");
-    terminal_write(stderr, &out);
-    buf_fini(&out);
-}
 
 static int on_event(void *arg, struct slice json, struct slice cursor)
 {
@@ -86,14 +27,14 @@ static int on_event(void *arg, struct slice json, struct slice cursor)
     struct buf out = {0};
     (void)cursor;
     bool object = json_parse(json, &event, NULL) == 0 && event.kind == JSON_OBJECT;
-    bool notice = object && is_notice(event);
+    bool notice = object && event_is_notice(event);
     if (s->json || !object)
         buf_printf(&out, "%.*s\n", SLICE_ARG(json));
     else if (notice)
-        show_notice(s, event);
+        event_append_notice(&out, s->colours, event);
     else
-        append_event(&out, s, event);
-    bool written = terminal_write(stdout, &out);
+        event_append_text(&out, s->colours, event);
+    bool written = terminal_write(notice && !s->json ? stderr : stdout, &out);
     buf_fini(&out);
     if (!written)
         return READER_GONE;
@@ -105,11 +46,15 @@ static int on_event(void *arg, struct slice json, struct slice cursor)
 static void on_state(void *arg, struct slice why, uint32_t retry_ms)
 {
     struct sub *s = arg;
-    if (why.len)
-        command_error(&sub_command, "no connection: %.*s; trying again in %.1f s", SLICE_ARG(why),
+    struct buf reason = {0};
+    if (why.len) {
+        remote_append_reason(&reason, s->remote, why);
+        command_error(&sub_command, "%s; trying again in %.1f s", buf_text(&reason),
                       retry_ms / 1000.0);
-    else if (s->interrupted)
+        buf_fini(&reason);
+    } else if (s->interrupted) {
         command_error(&sub_command, "connected again");
+    }
     s->interrupted = why.len > 0;
 }
 
@@ -126,6 +71,22 @@ static int read_count(const struct arguments *a, unsigned long *count)
     if (*text < '0' || *text > '9' || *end || *count == 0)
         return usage_error(&sub_command, "--count: expected a number above 0, got \"%s\"", text);
     return 0;
+}
+
+/* Why it ended: the server refused, or, with --no-retry, could not be reached. */
+static int report_end(const struct remote *remote, int error, struct buf *why)
+{
+    struct buf reason = {0};
+    bool refused = error == FAN_E_DENIED || error == FAN_E_INVALID;
+    if (why->len == 0)
+        buf_append_text(why, fan_error_text(error));
+    if (refused)
+        buf_printf(&reason, "%s: %s", remote->url, buf_text(why));
+    else
+        remote_append_reason(&reason, remote, buf_slice(why));
+    command_error(&sub_command, "%s", buf_text(&reason));
+    buf_fini(&reason);
+    return FAILED;
 }
 
 static int follow(const struct arguments *a, const struct remote *remote, struct sub *s)
@@ -150,8 +111,7 @@ static int follow(const struct arguments *a, const struct remote *remote, struct
     if (result == READER_GONE)
         code = FAILED;
     else if (result < 0 && result != FAN_E_CLOSED)
-        code = command_error(&sub_command, "%s: %s", remote->url,
-                             why.len ? buf_text(&why) : fan_error_text(result));
+        code = report_end(remote, result, &why);
     buf_fini(&why);
     return code;
 }
@@ -169,6 +129,7 @@ static int run(int argc, char **argv)
     if (!code)
         code = remote_init(&remote, &a, interrupt_open());
     if (!code) {
+        s.remote = &remote;
         s.json = arguments_has(&a, "json");
         s.colours = terminal_has_colours(stdout);
         code = follow(&a, &remote, &s);

@@ -9,7 +9,7 @@
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "codec/http.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "config/config.h"
 #include "fanfare/client.h"
 #include "fanfare/watcher.h"
@@ -18,9 +18,10 @@
 
 struct watch {
     struct remote remote;
-    struct fan_client *client;
+    struct fan_client *client; /* NULL with --no-publish */
     const char *topic;
     struct slice session;
+    bool json;
     int interrupt;
     atomic_bool ending;
 };
@@ -111,21 +112,38 @@ static int latest(const struct arguments *a)
 /* On the client's thread. */
 static void on_problem(void *arg, const struct fan_client_problem *problem)
 {
-    (void)arg;
+    const struct watch *w = arg;
+    struct buf reason = {0};
     if (problem->kind == FAN_CLIENT_EVENT_REFUSED)
-        command_error(&watch_command, "an event was refused: %s", problem->message);
+        buf_printf(&reason, "an event was refused: %s", problem->message);
+    else if (problem->kind == FAN_CLIENT_DENIED)
+        buf_printf(&reason, "the server refuses the connection: %s", problem->message);
     else
-        command_error(&watch_command, "%s: %s; trying again",
-                      problem->kind == FAN_CLIENT_DENIED ? "the server refuses the connection"
-                                                         : "no connection",
-                      problem->message);
+        remote_append_reason(&reason, &w->remote, slice_from(problem->message));
+    command_error(&watch_command, "%s%s", buf_text(&reason),
+                  problem->kind == FAN_CLIENT_EVENT_REFUSED ? "" : "; trying again");
+    buf_fini(&reason);
 }
 
-/* On the watcher's thread: waits while the spool is full, so that the watcher reports what the
- * files have become by then instead of every step in between. */
-static void on_event(void *arg, const char *type, const char *data, size_t len)
+/* One event as a line that `fanfare pub -` takes. A reader that has gone ends the command, see
+ * wait_for_end. */
+static void print_event(const struct watch *w, const char *type, struct slice data)
 {
-    struct watch *w = arg;
+    struct buf out = {0};
+    json_begin(&out, NULL, '{');
+    json_put_text(&out, "topic", w->topic);
+    json_put_text(&out, "type", type);
+    json_put_raw(&out, "data", data);
+    json_end(&out, '}');
+    BUF_LITERAL(&out, "\n");
+    terminal_write(stdout, &out);
+    buf_fini(&out);
+}
+
+/* Waits while the spool is full, so that the watcher reports what the files have become by then
+ * instead of every step in between. */
+static void publish_event(struct watch *w, const char *type, const char *data, size_t len)
+{
     const struct fan_client_event event = {.topic = w->topic, .type = type, .data = data};
     int error;
     while ((error = fan_client_publish_event(w->client, &event)) == FAN_E_LIMIT &&
@@ -133,6 +151,16 @@ static void on_event(void *arg, const char *type, const char *data, size_t len)
         fan_client_wait_room(w->client, len, 1000);
     if (error)
         command_error(&watch_command, "an event was dropped: %s", fan_error_text(error));
+}
+
+/* On the watcher's thread. */
+static void on_event(void *arg, const char *type, const char *data, size_t len)
+{
+    struct watch *w = arg;
+    if (w->json)
+        print_event(w, type, slice_of(data, len));
+    if (w->client)
+        publish_event(w, type, data, len);
 }
 
 static bool last_checkpoint_is(struct slice status, const char *checkpoint_id)
@@ -169,15 +197,17 @@ static bool has_checkpoint(void *arg, const char *checkpoint_id)
     return known;
 }
 
-/* Waits for Ctrl-C. */
-static void wait_for_end(int wake)
+/* Waits for Ctrl-C, and with --json also for the reader's end: who started this command as the
+ * source of its events may have died. */
+static void wait_for_end(const struct watch *w)
 {
     char byte[128];
-    struct pollfd end = {.fd = wake, .events = POLLIN};
-    while (poll(&end, 1, -1) < 0)
+    struct pollfd ends[2] = {{.fd = w->interrupt, .events = POLLIN},
+                             {.fd = w->json ? STDOUT_FILENO : -1}};
+    while (poll(ends, 2, -1) < 0)
         ;
-    ssize_t n = read(wake, byte, sizeof byte);
-    (void)n; /* the signal is taken; which one does not matter */
+    ssize_t n = read(w->interrupt, byte, sizeof byte);
+    (void)n; /* the signal, if any, is taken; which one does not matter */
 }
 
 static int watch_until_end(struct watch *w, const struct arguments *a)
@@ -189,37 +219,53 @@ static int watch_until_end(struct watch *w, const struct arguments *a)
         .directory = arguments_get(a, "directory"),
         .arg = w,
         .event = on_event,
-        .has_checkpoint = has_checkpoint,
+        .has_checkpoint = w->client ? has_checkpoint : NULL,
         .force_polling = arguments_has(a, "poll"),
     };
     if (fan_watcher_new(&options, &watcher, &problem))
         return command_error(&watch_command, "%s", problem.message);
-    fprintf(stderr, "watching %s for %s on %s\n", a->rest[0], w->topic, w->remote.url);
-    wait_for_end(w->interrupt);
+    fprintf(stderr, "watching %s for %s%s%s\n", a->rest[0], w->topic, w->client ? " on " : "",
+            w->client ? w->remote.url : "");
+    wait_for_end(w);
     atomic_store(&w->ending, true);
     fan_watcher_free(watcher);
-    if (fan_client_flush(w->client, STATUS_MS))
+    if (w->client && fan_client_flush(w->client, STATUS_MS))
         return command_error(&watch_command, "some events did not reach the server");
     return DONE;
 }
 
+static int connect_client(struct watch *w)
+{
+    char why[256];
+    struct fan_client_options options = {
+        .url = w->remote.url,
+        .token = w->remote.token,
+        .ca_file = w->remote.ca_file,
+        .source = "watch",
+        .on_problem = on_problem,
+        .arg = w,
+    };
+    if (fan_client_new(&options, &w->client, why, sizeof why))
+        return command_error(&watch_command, "%s", why);
+    return 0;
+}
+
 static int watch(const struct arguments *a, struct buf *topic)
 {
-    struct watch w = {.topic = buf_text(topic), .session = slice_skip(buf_slice(topic), 8)};
-    char why[256];
+    struct watch w = {.topic = buf_text(topic),
+                      .session = slice_skip(buf_slice(topic), 8),
+                      .json = arguments_has(a, "json")};
+    bool publish = !arguments_has(a, "no-publish");
+    if (!publish && !w.json)
+        return usage_error(&watch_command, "--no-publish: expected --json with it; nothing else "
+                                           "would be done with the events");
     int code = remote_init(&w.remote, a, -1);
     if (code)
         return code;
     w.interrupt = interrupt_open();
-    struct fan_client_options options = {
-        .url = w.remote.url,
-        .token = w.remote.token,
-        .ca_file = w.remote.ca_file,
-        .source = "watch",
-        .on_problem = on_problem,
-    };
-    if (fan_client_new(&options, &w.client, why, sizeof why))
-        return command_error(&watch_command, "%s", why);
+    code = publish ? connect_client(&w) : 0;
+    if (code)
+        return code;
     code = watch_until_end(&w, a);
     fan_client_free(w.client);
     return code;
@@ -261,7 +307,8 @@ static int run(int argc, char **argv)
 const struct command watch_command = {
     .name = "watch",
     .summary = "publish what a build tool writes in a project",
-    .synopsis = (const char *const[]){"[OPTIONS] PATH", "PATH --list|--latest [--json]", NULL},
+    .synopsis = (const char *const[]){"[OPTIONS] PATH", "PATH --json --no-publish",
+                                      "PATH --list|--latest [--json]", NULL},
     .description =
         (const char *const[]){
             "Watches `.buildrunner/checkpoints`, `context` and `artifacts` in the project and "
@@ -277,13 +324,18 @@ const struct command watch_command = {
              "Look at intervals, for file systems that do not report changes (network)."},
             {"list", NULL, NULL, "Only list the checkpoint and context files, newest first."},
             {"latest", NULL, NULL, "Only print the path of the newest checkpoint."},
-            {"json", NULL, NULL, "Print JSON; with --list and --latest."},
+            {"json", NULL, NULL,
+             "Print each event, too, a line of JSON as `fanfare pub -` takes it; ends when the "
+             "reader has gone. With --list and --latest: print those as JSON."},
+            {"no-publish", NULL, NULL, "With --json: only print the events, and need no server."},
             REMOTE_OPTIONS,
             {0},
         },
     .examples =
         (const struct command_example[]){
             {"fanfare watch . --session web", "Publish this project's checkpoints"},
+            {"fanfare watch . --json --no-publish | jq -c 'select(.type == \"error\")'",
+             "Have a program of your own do something with the events"},
             {"fanfare checkpoint \"$(fanfare watch . --latest)\" --summary",
              "How far is the newest one?"},
             {0},

@@ -1,153 +1,103 @@
-/* Shell completions, from the commands' tables; see help.h. */
+/*
+ * Shell completion scripts; see help.h. They hand the words to `fanfare help --complete` and show
+ * what it says, so that they fit the program that is called whatever its version.
+ */
 #include "cli/help.h"
-#include "config/options.h"
 
-/* Calls `each` for every option of a command, with its help. */
-static void each_option(const struct command *command, struct buf *out,
-                        void (*each)(struct buf *out, const char *command, const char *flag,
-                                     bool value, const char *help))
-{
-    struct buf flag = {0};
-    for (const struct command_option *o = command->options; o->name; o++) {
-        buf_clear(&flag);
-        buf_printf(&flag, "--%s", o->name);
-        each(out, command->name, buf_text(&flag), o->argument != NULL, o->help);
-    }
-    for (size_t i = 0; command->config_options && i < option_count; i++) {
-        if (options[i].secret)
-            continue;
-        buf_clear(&flag);
-        option_append_flag(&flag, &options[i]);
-        each(out, command->name, buf_text(&flag), *option_argument(&options[i]) != 0,
-             options[i].help);
-    }
-    each(out, command->name, "--help", false, "Help on the terminal.");
-    buf_fini(&flag);
-}
+static const char bash_script[] =
+    "# bash completion for fanfare: source it, or install it as\n"
+    "# /usr/share/bash-completion/completions/fanfare\n"
+    "_fanfare() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} word candidate path\n"
+    "    local -a words lines\n"
+    "    # Not COMP_WORDS: readline splits words at ':' and '=', too.\n"
+    "    read -ra words <<<\"$line\"\n"
+    "    [[ $line == *[[:space:]] ]] && words+=('')\n"
+    "    word=${words[${#words[@]} - 1]}\n"
+    "    mapfile -t lines < <(\"${words[0]/#\\~\\//$HOME/}\" help --complete -- \"${words[@]:1}\" "
+    "2>/dev/null)\n"
+    "    COMPREPLY=()\n"
+    "    path=$word\n"
+    "    [[ $word == --*=* ]] && path=${word#*=}\n"
+    "    for candidate in \"${lines[@]}\"; do\n"
+    "        case $candidate in\n"
+    "        :files)\n"
+    "            compopt -o filenames 2>/dev/null\n"
+    "            mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$path\")\n"
+    "            ;;\n"
+    "        :directories)\n"
+    "            compopt -o filenames 2>/dev/null\n"
+    "            mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -d -- \"$path\")\n"
+    "            ;;\n"
+    "        :commands)\n"
+    "            mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -c -- \"$path\")\n"
+    "            ;;\n"
+    "        *) COMPREPLY+=(\"${candidate%%$'\\t'*}\") ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    # readline replaces only what follows the last ':' or '='.\n"
+    "    case $word in\n"
+    "    *[:=]*) COMPREPLY=(\"${COMPREPLY[@]#\"${word%\"${word##*[:=]}\"}\"}\") ;;\n"
+    "    esac\n"
+    "    return 0\n"
+    "}\n"
+    "complete -F _fanfare fanfare\n";
 
-static void bash_option(struct buf *out, const char *command, const char *flag, bool value,
-                        const char *help)
-{
-    (void)command, (void)value, (void)help;
-    buf_printf(out, "%s ", flag);
-}
+static const char zsh_script[] =
+    "#compdef fanfare\n"
+    "# zsh completion for fanfare: install it as _fanfare in a directory of $fpath\n"
+    "_fanfare() {\n"
+    "    local -a lines values shown\n"
+    "    local line\n"
+    "    lines=(\"${(@f)$(\"${(Q)words[1]}\" help --complete -- \"${(@Q)words[2,CURRENT]}\" "
+    "2>/dev/null)}\")\n"
+    "    for line in $lines; do\n"
+    "        case $line in\n"
+    "        :files) compset -P '--*='; _files ;;\n"
+    "        :directories) compset -P '--*='; _files -/ ;;\n"
+    "        :commands) _command_names -e ;;\n"
+    "        *)\n"
+    "            values+=(\"${line%%$'\\t'*}\")\n"
+    "            shown+=(\"${line/$'\\t'/  -- }\")\n"
+    "            ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    (( $#values )) && compadd -l -d shown -a values\n"
+    "}\n"
+    "if [[ $funcstack[1] == _fanfare ]]; then\n"
+    "    _fanfare \"$@\"\n"
+    "else\n"
+    "    compdef _fanfare fanfare\n"
+    "fi\n";
 
-static void append_bash(struct buf *out)
-{
-    BUF_LITERAL(out, "# bash completion for fanfare: source it, or install it as\n"
-                     "# /usr/share/bash-completion/completions/fanfare\n"
-                     "_fanfare() {\n"
-                     "    local word=${COMP_WORDS[COMP_CWORD]} words=''\n"
-                     "    COMPREPLY=()\n"
-                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                     "        words='");
-    for (const struct command *const *c = commands; *c; c++)
-        buf_printf(out, "%s ", (*c)->name);
-    BUF_LITERAL(out, "--help --version'\n    else\n        case ${COMP_WORDS[1]} in\n");
-    for (const struct command *const *c = commands; *c; c++) {
-        buf_printf(out, "        %s) words='", (*c)->name);
-        each_option(*c, out, bash_option);
-        BUF_LITERAL(out, "' ;;\n");
-    }
-    BUF_LITERAL(out, "        esac\n"
-                     "        [[ $word == -* ]] || words=''\n"
-                     "    fi\n"
-                     "    [ -n \"$words\" ] && mapfile -t COMPREPLY < "
-                     "<(compgen -W \"$words\" -- \"$word\")\n"
-                     "    return 0\n"
-                     "}\n"
-                     "complete -o default -F _fanfare fanfare\n");
-}
-
-/* Inside single quotes of zsh's and fish's specifications. */
-static void append_quoted(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\'')
-            BUF_LITERAL(out, "'\\''");
-        else if (*text == '[' || *text == ']' || *text == ':')
-            buf_printf(out, "\\%c", *text);
-        else if (*text != '`')
-            buf_append_char(out, *text);
-    }
-}
-
-static void zsh_option(struct buf *out, const char *command, const char *flag, bool value,
-                       const char *help)
-{
-    (void)command;
-    buf_printf(out, "                '*%s%s[", flag, value ? "=" : "");
-    append_quoted(out, help);
-    buf_printf(out, "]%s' \\\n", value ? ":value:_files" : "");
-}
-
-static void append_zsh(struct buf *out)
-{
-    BUF_LITERAL(out, "#compdef fanfare\n"
-                     "_fanfare() {\n"
-                     "    local -a names\n"
-                     "    if (( CURRENT == 2 )); then\n"
-                     "        names=(\n");
-    for (const struct command *const *c = commands; *c; c++) {
-        buf_printf(out, "            '%s:", (*c)->name);
-        append_quoted(out, (*c)->summary);
-        BUF_LITERAL(out, "'\n");
-    }
-    BUF_LITERAL(out, "        )\n"
-                     "        _describe command names\n"
-                     "        return\n"
-                     "    fi\n"
-                     "    shift words\n"
-                     "    (( CURRENT-- ))\n"
-                     "    case $words[1] in\n");
-    for (const struct command *const *c = commands; *c; c++) {
-        buf_printf(out, "        %s)\n            _arguments \\\n", (*c)->name);
-        each_option(*c, out, zsh_option);
-        BUF_LITERAL(out, "                '*:argument:_files' ;;\n");
-    }
-    BUF_LITERAL(out, "    esac\n}\n_fanfare \"$@\"\n");
-}
-
-/* A description in fish's single quotes. */
-static void fish_description(struct buf *out, const char *text)
-{
-    BUF_LITERAL(out, " -d '");
-    for (const char *c = text; *c; c++)
-        if (*c == '\'' || *c == '\\')
-            buf_printf(out, "\\%c", *c);
-        else if (*c != '`')
-            buf_append_char(out, *c);
-    BUF_LITERAL(out, "'\n");
-}
-
-static void fish_option(struct buf *out, const char *command, const char *flag, bool value,
-                        const char *help)
-{
-    buf_printf(out, "complete -c fanfare -n '__fish_seen_subcommand_from %s' -l %s%s", command,
-               flag + 2, value ? " -r" : "");
-    fish_description(out, help);
-}
-
-static void append_fish(struct buf *out)
-{
-    BUF_LITERAL(out, "# fish completion for fanfare: ~/.config/fish/completions/fanfare.fish\n");
-    for (const struct command *const *c = commands; *c; c++) {
-        buf_printf(out, "complete -c fanfare -n __fish_use_subcommand -f -a %s", (*c)->name);
-        fish_description(out, (*c)->summary);
-    }
-    for (const struct command *const *c = commands; *c; c++)
-        each_option(*c, out, fish_option);
-}
+static const char fish_script[] =
+    "# fish completion for fanfare: ~/.config/fish/completions/fanfare.fish\n"
+    "function __fanfare_complete\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -l word (commandline -ct)\n"
+    "    for line in ($words[1] help --complete -- $words[2..-1] \"$word\" 2>/dev/null)\n"
+    "        switch $line\n"
+    "            case :files\n"
+    "                __fish_complete_path \"$word\"\n"
+    "            case :directories\n"
+    "                __fish_complete_directories \"$word\" ''\n"
+    "            case :commands\n"
+    "                __fish_complete_command\n"
+    "            case '*'\n"
+    "                echo $line\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "complete -c fanfare -f -a '(__fanfare_complete)'\n";
 
 bool help_append_completion(struct buf *out, const char *shell)
 {
     static const struct {
-        const char *name;
-        void (*append)(struct buf *out);
-    } shells[] = {{"bash", append_bash}, {"zsh", append_zsh}, {"fish", append_fish}};
+        const char *name, *script;
+    } shells[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
     for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++)
         if (strcmp(shell, shells[i].name) == 0) {
-            shells[i].append(out);
+            buf_append_text(out, shells[i].script);
             return true;
         }
     return false;

@@ -15,6 +15,9 @@ void help_append_command(struct buf *out, const struct command *command, bool co
 void help_append_program_man(struct buf *out);
 void help_append_command_man(struct buf *out, const struct command *command);
 
+/* One command's table as a JSON object, or all of them: {"version", "commands": […]}. */
+void help_append_json(struct buf *out, const struct command *command);
+
 /* A completion script for "bash", "zsh" or "fish"; false for another shell. */
 bool help_append_completion(struct buf *out, const char *shell);
 

@@ -35,7 +35,7 @@ static void append_heading(struct buf *out, const char *page, const char *summar
     BUF_LITERAL(out, ".TH \"");
     for (const char *c = page; *c; c++)
         buf_append_char(out, (char)toupper((unsigned char)*c));
-    BUF_LITERAL(out, "\" \"1\" \"\" \"Fanfare " FANFARE_VERSION "\" \"Fanfare\"\n");
+    BUF_LITERAL(out, "\" \"1\" \"" FANFARE_DATE "\" \"Fanfare " FANFARE_VERSION "\" \"Fanfare\"\n");
     append_section(out, "NAME");
     append_troff(out, page);
     BUF_LITERAL(out, " \\- ");
@@ -103,7 +103,8 @@ static void append_examples(struct buf *out, const struct command *command)
 {
     append_section(out, "EXAMPLES");
     for (const struct command_example *e = command->examples; e->line; e++) {
-        BUF_LITERAL(out, ".PP\n");
+        if (e != command->examples)
+            BUF_LITERAL(out, ".PP\n");
         append_troff(out, e->meaning);
         BUF_LITERAL(out, ":\n.PP\n.RS 4\n.nf\n");
         append_troff(out, e->line);
@@ -125,8 +126,13 @@ void help_append_command_man(struct buf *out, const struct command *command)
         BUF_LITERAL(out, "\n");
     }
     append_section(out, "DESCRIPTION");
+    if (!*command->description) {
+        append_troff(out, command->summary);
+        BUF_LITERAL(out, ".\n");
+    }
     for (const char *const *text = command->description; *text; text++) {
-        BUF_LITERAL(out, ".PP\n");
+        if (text != command->description)
+            BUF_LITERAL(out, ".PP\n");
         append_troff(out, *text);
         BUF_LITERAL(out, "\n");
     }

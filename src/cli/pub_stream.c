@@ -24,6 +24,7 @@
 #define STEP_MS      200
 
 struct pub_stream {
+    struct remote remote;
     struct fan_client *client;
     bool json;
     uint64_t timeout_ms;
@@ -67,7 +68,10 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
         atomic_store(&p->denied, true);
         command_error(&pub_command, "the server refuses the connection: %s", problem->message);
     } else {
-        command_error(&pub_command, "no connection: %s; trying again", problem->message);
+        struct buf reason = {0};
+        remote_append_reason(&reason, &p->remote, slice_from(problem->message));
+        command_error(&pub_command, "%s; trying again", buf_text(&reason));
+        buf_fini(&reason);
     }
 }
 
@@ -205,15 +209,14 @@ int pub_stream(const struct arguments *a, int timeout_ms)
         if (arguments_has(a, single[i]))
             return usage_error(a->command, "--%s is for one event; here each line says it itself",
                                single[i]);
-    struct remote remote;
     struct pub_stream p = {.json = arguments_has(a, "json"), .timeout_ms = (uint64_t)timeout_ms};
-    int code = remote_init(&remote, a, -1);
+    int code = remote_init(&p.remote, a, -1);
     if (code)
         return code;
     struct fan_client_options options = {
-        .url = remote.url,
-        .token = remote.token,
-        .ca_file = remote.ca_file,
+        .url = p.remote.url,
+        .token = p.remote.token,
+        .ca_file = p.remote.ca_file,
         .source = arguments_get(a, "source"),
         .spool_bytes = SPOOL_SIZE,
         .on_problem = on_problem,

@@ -2,12 +2,22 @@
 #include "codec/websocket.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 
 /* ---- Handshake ---- */
+
+/* Looked up once; each use by name would search OpenSSL's providers again. */
+static const EVP_MD *sha1_digest;
+
+static void fetch_sha1(void)
+{
+    sha1_digest = EVP_MD_fetch(NULL, "SHA1", NULL);
+}
 
 void ws_accept_value(struct slice key, char out[29])
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* 4.2.2, item 5.4 */
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     char text[24 + sizeof guid - 1];
     unsigned char digest[EVP_MAX_MD_SIZE];
     out[0] = '\0';
@@ -15,7 +25,8 @@ void ws_accept_value(struct slice key, char out[29])
         return;
     memcpy(text, key.ptr, key.len);
     memcpy(text + key.len, guid, sizeof guid - 1);
-    if (EVP_Digest(text, sizeof text, digest, NULL, EVP_sha1(), NULL))
+    pthread_once(&once, fetch_sha1);
+    if (sha1_digest && EVP_Digest(text, sizeof text, digest, NULL, sha1_digest, NULL))
         EVP_EncodeBlock((unsigned char *)out, digest, 20);
 }
 

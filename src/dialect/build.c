@@ -50,19 +50,45 @@ static void encode(void *context, struct buf *out, const struct event *e, unsign
     frame_end(out, at);
 }
 
-static void encode_deflate(void *context, struct buf *out, const struct event *e, unsigned place)
+static void encode_full(void *context, struct buf *out, const struct event *e, unsigned place)
 {
     struct delivery *d = context;
-    buf_clear(&d->plain);
-    append_event(&d->plain, e, place);
+    size_t at = frame_begin(out);
+    envelope_event(out, hub_epoch(d->hub), e, place);
+    frame_end(out, at);
+}
+
+static void append_compressed(struct delivery *d, struct buf *out)
+{
     if (d->plain.failed)
         out->failed = true;
     else
         frame_append_compressed(d, out, buf_slice(&d->plain));
 }
 
-static const struct encoding plain_encoding = {"build", DIALECT_BUILD, encode};
-static const struct encoding deflate_encoding = {"build+deflate", DIALECT_BUILD, encode_deflate};
+static void encode_deflate(void *context, struct buf *out, const struct event *e, unsigned place)
+{
+    struct delivery *d = context;
+    buf_clear(&d->plain);
+    append_event(&d->plain, e, place);
+    append_compressed(d, out);
+}
+
+static void encode_full_deflate(void *context, struct buf *out, const struct event *e,
+                                unsigned place)
+{
+    struct delivery *d = context;
+    buf_clear(&d->plain);
+    envelope_event(&d->plain, hub_epoch(d->hub), e, place);
+    append_compressed(d, out);
+}
+
+/* [events=full][compressed] */
+static const struct encoding encodings[2][2] = {
+    {{"build", DIALECT_BUILD, encode}, {"build+deflate", DIALECT_BUILD, encode_deflate}},
+    {{"build+full", DIALECT_BUILD, encode_full},
+     {"build+full+deflate", DIALECT_BUILD, encode_full_deflate}},
+};
 
 /* ---- Answers ---- */
 
@@ -379,44 +405,81 @@ static void refuse_join(struct client *c, int error)
              limit ? "too many topics" : "out of memory");
 }
 
-static void join(struct client *c, struct slice id, struct start_point start, bool invalid,
-                 bool want_state)
+/* What the URL's query asks for. */
+struct wishes {
+    struct start_point start;
+    struct event_filter *filter;
+    bool invalid; /* start makes no sense */
+    bool state;
+    bool full;
+};
+
+static void join(struct client *c, struct slice id, const struct wishes *wishes)
 {
     struct buf topic = {0};
     struct join_result r;
-    buf_printf(&topic, "session:%.*s", SLICE_ARG(id));
-    const struct encoding *encoding = c->ws.deflate ? &deflate_encoding : &plain_encoding;
-    int error = subscriber_join(&c->subscriber, buf_slice(&topic), encoding, &start, &r);
+    buf_reserve(&topic, sizeof "session:" + id.len);
+    BUF_LITERAL(&topic, "session:");
+    buf_append_slice(&topic, id);
+    const struct encoding *encoding = &encodings[wishes->full][c->ws.deflate];
+    int error = subscriber_join(&c->subscriber, buf_slice(&topic), encoding, &wishes->start, &r);
     buf_fini(&topic);
     if (error) {
         refuse_join(c, error);
         return;
     }
-    if (invalid)
+    if (wishes->invalid)
         r.reason = RESUME_INVALID;
     c->sent_from = r.position;
     send_greeting(c, &r);
     if (r.reason != RESUME_OK)
         send_resume_failed(c, &r);
-    else if (want_state)
+    else if (wishes->state)
         send_status(c);
     topic_unref(r.topic);
 }
 
-static bool query_is_one(struct slice query, const char *name)
+static bool query_is(struct slice query, const char *name, const char *wanted)
 {
     struct buf value = {0};
-    bool is = http_query_get(query, name, &value) == 0 && slice_is(buf_slice(&value), "1");
+    bool is = http_query_get(query, name, &value) == 0 && slice_is(buf_slice(&value), wanted);
     buf_fini(&value);
     return is;
+}
+
+/* Answers the request itself when it returns false. */
+static bool read_wishes(struct http_exchange *x, struct wishes *wishes)
+{
+    struct slice query = x->request->query;
+    struct buf types = {0};
+    struct type_filter_error why = {"types has a malformed escape"};
+    *wishes = (struct wishes){
+        .state = query_is(query, "state", "1"),
+        .full = query_is(query, "events", "full"),
+    };
+    wishes->invalid = resume_from_query(query, &wishes->start) != 0;
+    int error = http_query_get(query, "types", &types);
+    if (!error)
+        error = type_filter_parse_text(buf_slice(&types), &wishes->filter, &why);
+    else if (error == FAN_E_NOT_FOUND)
+        error = 0;
+    if (types.failed) /* a part of the list is another list */
+        error = FAN_E_NO_MEMORY;
+    buf_fini(&types);
+    if (!error)
+        return true;
+    event_filter_free(wishes->filter);
+    if (error == FAN_E_NO_MEMORY)
+        http_reply_error(x, 503, "out_of_memory", "not enough memory");
+    else
+        http_reply_error(x, 400, "invalid_types", "%s", why.message);
+    return false;
 }
 
 static void accept_client(struct http_exchange *x, struct slice id)
 {
     struct delivery *d = x->conn->worker->context;
-    struct start_point start;
-    bool invalid = resume_from_query(x->request->query, &start) != 0;
-    bool want_state = query_is_one(x->request->query, "state");
+    struct wishes wishes;
     const struct ws_accept_options options = {
         .ops = &build_ws_ops,
         .deflate = d->options->deflate[DIALECT_BUILD],
@@ -425,9 +488,15 @@ static void accept_client(struct http_exchange *x, struct slice id)
                         ? "fanfare"
                         : NULL,
     };
-    if (!ws_accept(x, &options))
+    if (!read_wishes(x, &wishes))
         return;
-    join(client_open(x, &build_dialect), id, start, invalid, want_state);
+    if (!ws_accept(x, &options)) {
+        event_filter_free(wishes.filter);
+        return;
+    }
+    struct client *c = client_open(x, &build_dialect);
+    subscriber_filter(&c->subscriber, wishes.filter);
+    join(c, id, &wishes);
 }
 
 /* ---- From the fan-out ---- */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "hub/event_json.h"
 #include "hub/topic.h"
 
 struct slice envelope_topic_id(const struct event *e, unsigned place)
@@ -42,6 +43,20 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
     buf_append_u64(out, offset);
     BUF_LITERAL(out, ",\"cursor\":");
     envelope_quoted(out, slice_from(cursor));
+}
+
+void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place)
+{
+    char cursor[CURSOR_TEXT_SIZE];
+    size_t at = out->len;
+    event_append_json(out, e, place);
+    if (e->ephemeral || out->failed || out->len == at)
+        return;
+    out->len--; /* the closing brace: the cursor goes in */
+    cursor_format((struct cursor){node_epoch, e->seq}, cursor);
+    BUF_LITERAL(out, ",\"cursor\":");
+    envelope_quoted(out, slice_from(cursor));
+    buf_append_char(out, '}');
 }
 
 static bool is_space(char c)

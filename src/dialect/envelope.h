@@ -18,6 +18,10 @@ void envelope_time(struct buf *out, int64_t time_ms);
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
                        uint64_t seq);
 
+/* The event itself as JSON (event_append_json), with the cursor behind it as its last member. An
+ * ephemeral event has no cursor. */
+void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place);
+
 /* The members of a JSON object without its braces, with a comma before them if there are any. */
 void envelope_spliced(struct buf *out, struct slice object);
 

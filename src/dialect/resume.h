@@ -5,8 +5,8 @@
 #include "codec/json.h"
 #include "hub/hub.h"
 
-/* From a URL's query: cursor=…, or epoch=…&since=…. *start stays START_NOW without them. Returns
- * 0, or FAN_E_INVALID when they make no sense. */
+/* From a URL's query: cursor=…, or epoch=…&since=…, or since=0 alone (the beginning). *start stays
+ * START_NOW without them. Returns 0, or FAN_E_INVALID when they make no sense. */
 int resume_from_query(struct slice query, struct start_point *start);
 
 /* From a message's members epoch and offset, or cursor. FAN_E_INVALID. */

@@ -64,18 +64,8 @@ static void encode_named(void *context, struct buf *out, const struct event *e, 
 static void encode_json(void *context, struct buf *out, const struct event *e, unsigned place)
 {
     struct delivery *d = context;
-    char cursor[CURSOR_TEXT_SIZE];
-    size_t at = out->len;
-    event_append_json(out, e, place);
-    if (e->ephemeral || out->failed || out->len == at) {
-        buf_append_char(out, '\n');
-        return;
-    }
-    out->len--; /* the closing brace: the cursor goes in */
-    cursor_format((struct cursor){hub_epoch(d->hub), e->seq}, cursor);
-    BUF_LITERAL(out, ",\"cursor\":");
-    envelope_quoted(out, slice_from(cursor));
-    BUF_LITERAL(out, "}\n");
+    envelope_event(out, hub_epoch(d->hub), e, place);
+    buf_append_char(out, '\n');
 }
 
 static const struct encoding sse_encoding = {"sse", DIALECT_SSE, encode};
@@ -368,8 +358,9 @@ static void accept_client(struct http_exchange *x, struct slice id)
 
 static void caught_up(struct client *c, uint64_t missed)
 {
-    (void)c;
-    (void)missed; /* the stream simply goes on */
+    (void)missed;
+    if (!(c->flags & AS_JSON)) /* for readers that tell the past from the present */
+        conn_send_copy(&c->ws.conn, SLICE(": live\n\n"));
 }
 
 static void gap(struct client *c, struct topic *topic, uint64_t from, uint64_t to,

@@ -64,12 +64,22 @@ struct fanout_sink {
 };
 
 /* Counters, written by the worker, read by anybody. */
+#define FANOUT_COUNTERS(X)                                                 \
+    X(encoded) /* frames built, once per group and event */                \
+    X(encoded_bytes)                                                       \
+    X(deliveries)    /* frames times connections */                        \
+    X(dropped_bytes) /* queued for slow readers, then read from history */ \
+    X(dropped_superseded)                                                  \
+    X(dropped_ephemeral)                                                   \
+    X(lagged)                                                              \
+    X(gaps)                                                                \
+    X(overflow_closed)                                                     \
+    X(history_reads)
+
 struct fanout_stats {
-    atomic_uint_least64_t encoded, encoded_bytes; /* frames built, once per group and event */
-    atomic_uint_least64_t deliveries;             /* frames × connections */
-    atomic_uint_least64_t dropped_bytes; /* queued for slow readers, then read from history */
-    atomic_uint_least64_t dropped_superseded, dropped_ephemeral;
-    atomic_uint_least64_t lagged, gaps, overflow_closed, history_reads;
+#define X(name) atomic_uint_least64_t name;
+    FANOUT_COUNTERS(X)
+#undef X
 };
 
 /* Which event types a subscriber wants. */

@@ -245,6 +245,9 @@ void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_in
 int hub_topic_info(struct hub *h, struct slice name,
                    void (*use)(void *arg, const struct topic_info *info), void *arg);
 
+/* The offset behind which a reader at `position` in the node's order goes on. FAN_E_NOT_FOUND. */
+int hub_topic_offset_at(struct hub *h, struct slice name, uint64_t position, uint64_t *since);
+
 /* A topic's events with offsets above `since`, at most max and about max_bytes, referenced, into
  * events. FAN_E_NOT_FOUND. */
 struct topic_page {

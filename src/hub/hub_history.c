@@ -245,6 +245,16 @@ int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint6
 
 /* ---- Pages ---- */
 
+int hub_topic_offset_at(struct hub *h, struct slice name, uint64_t position, uint64_t *since)
+{
+    pthread_mutex_lock(&h->lock);
+    struct topic *t = hub_find_topic(h, name);
+    if (t)
+        *since = next_offset(t, position) - 1;
+    pthread_mutex_unlock(&h->lock);
+    return t ? 0 : FAN_E_NOT_FOUND;
+}
+
 int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
                    struct event **events, struct topic_page *page)
 {

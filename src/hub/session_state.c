@@ -16,6 +16,13 @@
 /* What `fanfare run` said last. */
 enum run { RUN_NONE, RUN_RUNNING, RUN_SUCCEEDED, RUN_FAILED };
 
+static const char *const run_names[] = {
+    [RUN_NONE] = NULL,
+    [RUN_RUNNING] = "running",
+    [RUN_SUCCEEDED] = "succeeded",
+    [RUN_FAILED] = "failed",
+};
+
 struct session_state {
     int64_t started, updated; /* ms since 1970; 0: no event yet */
     bool incomplete;
@@ -243,6 +250,8 @@ static void append_members(const struct session_state *state, struct slice sessi
     session_checkpoint_append(&state->checkpoint, "last_checkpoint", out);
     session_terminal_append(&state->terminal, "terminal_tail", out);
     session_errors_append(&state->errors, "errors", out);
+    json_put_bool(out, "unresolved_error", state->failed);
+    json_put_text(out, "run", run_names[state->run]);
     json_put_u64(out, "connections", connections);
     json_put_time(out, "started", state->started);
     json_put_time(out, "updated", state->updated);

@@ -102,6 +102,9 @@ static bool is_full_of_large(const struct conn *c)
     return q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX;
 }
 
+/* Gives what waits to the socket at once. */
+static void offer(struct conn *c);
+
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -112,7 +115,7 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
         return FAN_E_LIMIT;
     if (kind == OUT_CONTROL && is_full(c, length)) {
         /* Much was asked at once: the peer may well read, and was offered nothing yet. */
-        conn_flush(c);
+        offer(c);
         if (is_full(c, length))
             return control_overflow(c);
     }
@@ -143,7 +146,7 @@ static int queue_copy(struct conn *c, struct slice text)
 int conn_send_large(struct conn *c, struct slice text)
 {
     if (is_full_of_large(c))
-        conn_flush(c);
+        offer(c);
     if (is_full_of_large(c))
         return control_overflow(c);
     return queue_copy(c, text);
@@ -169,87 +172,52 @@ bool conn_is_moving(const struct conn *c, uint64_t ms)
     return c->out && c->worker->now_s - c->last_sent < (ms + 999) / 1000;
 }
 
+static void add_to_batch(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
+                         enum out_class kind)
+{
+    struct flush *flush = c->worker->flush;
+    c->batch = flush->batch;
+    c->in_batch = (uint8_t)kind;
+    c->last_sent = c->worker->now_s;
+    flush->ops->send(flush, c, bytes, offset, length);
+}
+
+static int fail_tls(struct conn *c, int error)
+{
+    if (error == -ENOMEM)
+        return fail_no_memory(c);
+    conn_close(c, "TLS error");
+    return FAN_E_CLOSED;
+}
+
+static int seal_into_batch(struct conn *c, const char *data, uint32_t length)
+{
+    struct buf *sealed = &c->worker->sealed;
+    int error = tls_write(c->tls, data, length);
+    struct bytes *records = error ? NULL : bytes_try_copy(buf_slice(sealed));
+    buf_clear(sealed);
+    if (!records)
+        return fail_tls(c, error ? error : -ENOMEM);
+    add_to_batch(c, records, 0, records->len, OUT_SEALED);
+    bytes_unref(records);
+    return 0;
+}
+
 int conn_send_run(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length,
                   uint64_t first_seq)
 {
     struct flush *flush = c->worker->flush;
-    if (c->out || c->tls || c->batch == flush->batch || c->state != CONN_OPEN)
+    bool now = !c->out && c->batch != flush->batch && c->state == CONN_OPEN;
+    if (now && !c->tls)
+        add_to_batch(c, bytes, offset, length, OUT_EVENTS);
+    else if (now && c->attached && length <= JOIN_MAX)
+        return seal_into_batch(c, bytes->data + offset, length);
+    else
         return conn_send(c, OUT_EVENTS, bytes, offset, length, first_seq);
-    c->batch = flush->batch;
-    c->last_sent = c->worker->now_s;
-    flush->ops->send(flush, c, bytes, offset, length);
     return 0;
 }
 
 /* ---- Flushing ---- */
-
-static void drained(struct conn *c)
-{
-    out_queue_free(c->out);
-    c->out = NULL;
-    if (c->blocked) {
-        c->blocked = false;
-        update_interest(c);
-    }
-    if (c->state == CONN_FINISHING && c->ended) {
-        conn_close(c, "closed");
-    } else if (c->state == CONN_FINISHING) {
-        c->state = CONN_LINGERING;
-        tls_shutdown(c->tls);
-        shutdown(c->fd, SHUT_WR);
-        conn_timer(c, LINGER_MS);
-    } else if (c->state == CONN_OPEN && c->ops->drained) {
-        c->ops->drained(c);
-    }
-}
-
-static void write_failed(struct conn *c, int error)
-{
-    if (error == EAGAIN || error == EWOULDBLOCK) {
-        /* The session holds a record made of the front, and goes on with nothing else. */
-        if (c->tls)
-            c->out->begun = true;
-        block(c);
-        out_queue_compact(c->out);
-    } else {
-        conn_close(c, error == EPIPE || error == ECONNRESET ? "reset by peer" : "write error");
-    }
-}
-
-/* Sends the front of the queue; returns bytes or a negative errno. */
-static ssize_t send_front(struct conn *c)
-{
-    struct iovec parts[IOV_MAX_PER_SEND];
-    const struct out_queue *q = c->out;
-    unsigned n = 0;
-    if (c->tls) {
-        const struct out_segment *s = out_queue_at(q, 0);
-        return tls_write(c->tls, s->bytes->data + s->offset, s->length);
-    }
-    for (; n < q->count && n < IOV_MAX_PER_SEND; n++) {
-        const struct out_segment *s = out_queue_at(q, n);
-        parts[n] = (struct iovec){s->bytes->data + s->offset, s->length};
-    }
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
-    ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent < 0 ? -errno : sent;
-}
-
-static void write_out(struct conn *c)
-{
-    while (c->out && c->out->count) {
-        ssize_t n = send_front(c);
-        if (n == -EINTR)
-            continue;
-        if (n < 0) {
-            write_failed(c, (int)-n);
-            return;
-        }
-        c->last_sent = c->worker->now_s;
-        out_queue_advance(c->out, (size_t)n);
-    }
-    drained(c);
-}
 
 /* All that waits in one buffer, when it is small. */
 static struct bytes *join(const struct out_queue *q)
@@ -266,42 +234,180 @@ static struct bytes *join(const struct out_queue *q)
     return joined;
 }
 
+/* Queues what TLS has to say. */
+static int queue_sealed(struct conn *c)
+{
+    struct buf *sealed = &c->worker->sealed;
+    if ((sealed->len == 0 && !sealed->failed) || c->state > CONN_FINISHING) {
+        buf_clear(sealed);
+        return 0;
+    }
+    if (!c->out)
+        c->out = out_queue_new();
+    bool failed =
+        sealed->failed || !c->out || out_queue_push_sealed(c->out, buf_slice(sealed)) != 0;
+    buf_clear(sealed);
+    if (failed)
+        return fail_no_memory(c);
+    if (!c->blocked)
+        worker_mark_dirty(c->worker, c);
+    return 0;
+}
+
+/* The last words of a session, as far as the socket takes them. */
+static void send_sealed_now(struct conn *c)
+{
+    struct buf *sealed = &c->worker->sealed;
+    if (sealed->len) {
+        ssize_t sent = send(c->fd, sealed->data, sealed->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)sent;
+    }
+    buf_clear(sealed);
+}
+
+/* Encrypts the front of the queue, a piece at a time: what is sealed cannot be dropped any more.
+ * Returns whether TLS records stand at the front now. */
+static bool seal(struct conn *c)
+{
+    struct out_queue *q = c->out;
+    const struct out_segment *s = out_queue_at(q, 0);
+    if (q->count == 0 || s->kind == OUT_SEALED)
+        return q->count > 0;
+    struct bytes *joined = q->count > 1 ? join(q) : NULL;
+    uint32_t n = joined ? joined->len : s->length < JOIN_MAX ? s->length : JOIN_MAX;
+    int error = tls_write(c->tls, joined ? joined->data : s->bytes->data + s->offset, n);
+    bytes_unref(joined);
+    if (error == 0) {
+        out_queue_take(q, n);
+        return queue_sealed(c) == 0;
+    }
+    if (error != -EAGAIN) /* else the end of the handshake brings it back */
+        fail_tls(c, error);
+    return false;
+}
+
+static void drained(struct conn *c)
+{
+    out_queue_free(c->out);
+    c->out = NULL;
+    if (c->blocked) {
+        c->blocked = false;
+        update_interest(c);
+    }
+    if (c->state == CONN_FINISHING && c->ended) {
+        conn_close(c, "closed");
+    } else if (c->state == CONN_FINISHING) {
+        c->state = CONN_LINGERING;
+        tls_shutdown(c->tls);
+        send_sealed_now(c);
+        shutdown(c->fd, SHUT_WR);
+        conn_timer(c, LINGER_MS);
+    } else if (c->state == CONN_OPEN && c->ops->drained) {
+        c->ops->drained(c);
+    }
+}
+
+static void write_failed(struct conn *c, int error)
+{
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        block(c);
+        out_queue_compact(c->out);
+    } else {
+        conn_close(c, error == EPIPE || error == ECONNRESET ? "reset by peer" : "write error");
+    }
+}
+
+/* Sends the front of the queue; returns bytes or a negative errno. */
+static ssize_t send_front(struct conn *c)
+{
+    struct iovec parts[IOV_MAX_PER_SEND];
+    const struct out_queue *q = c->out;
+    unsigned n = 0;
+    for (; n < q->count && n < IOV_MAX_PER_SEND; n++) {
+        const struct out_segment *s = out_queue_at(q, n);
+        if (c->tls && s->kind != OUT_SEALED)
+            break;
+        parts[n] = (struct iovec){s->bytes->data + s->offset, s->length};
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n};
+    ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? -errno : sent;
+}
+
+static void write_out(struct conn *c)
+{
+    while (c->out && c->out->count) {
+        if (c->tls && !seal(c))
+            return;
+        ssize_t n = send_front(c);
+        if (n == -EINTR)
+            continue;
+        if (n < 0) {
+            write_failed(c, (int)-n);
+            return;
+        }
+        c->last_sent = c->worker->now_s;
+        out_queue_advance(c->out, (size_t)n);
+    }
+    drained(c);
+}
+
 /* Puts the queue into the batch as one send, if it can go as one and nothing of this connection
- * stands in the batch yet. Only events may be begun again from a copy, and the copy is all there
- * is, so the order of classes does not matter any more. */
+ * stands in the batch yet. */
 static bool batch_queue(struct conn *c)
 {
-    struct flush *flush = c->worker->flush;
     struct out_queue *q = c->out;
+    enum out_class kind = OUT_EVENTS;
     /* An empty queue, all of it dropped, still has to be reported as drained. */
-    if (c->tls || !c->attached || c->state != CONN_OPEN || q->begun || q->count == 0)
+    if (!c->attached || c->state != CONN_OPEN || q->begun || q->count == 0)
         return false;
-    for (uint32_t i = 0; i < q->count; i++)
-        if (out_queue_at(q, i)->kind == OUT_CONTROL)
+    if (c->tls && (q->count > 1 || out_queue_at(q, 0)->kind != OUT_SEALED))
+        return false;
+    for (uint32_t i = 0; i < q->count; i++) {
+        const struct out_segment *each = out_queue_at(q, i);
+        /* What comes back of the batch is counted, and a large answer is not to be. */
+        if (each->kind == OUT_CONTROL && !each->counted)
             return false;
+        if (each->kind != OUT_HISTORY && kind == OUT_EVENTS)
+            kind = each->kind;
+    }
     struct out_segment *s = out_queue_at(q, 0);
-    uint64_t length = q->event_bytes;
+    uint64_t length = q->bytes;
     struct bytes *joined = q->count == 1 ? bytes_ref(s->bytes) : join(q);
     if (!joined)
         return false;
     uint32_t offset = q->count == 1 ? s->offset : 0;
     out_queue_free(q);
     c->out = NULL;
-    c->batch = flush->batch;
-    c->last_sent = c->worker->now_s;
-    flush->ops->send(flush, c, joined, offset, (uint32_t)length);
+    add_to_batch(c, joined, offset, (uint32_t)length, kind);
     bytes_unref(joined);
+    if (kind != OUT_EVENTS && c->state == CONN_OPEN && !c->blocked && c->ops->drained)
+        c->ops->drained(c);
     return true;
+}
+
+/* Whether there is something to write, and nothing of it stands in the batch. */
+static bool may_write(struct conn *c)
+{
+    struct flush *flush = c->worker->flush;
+    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+        return false;
+    if (c->batch == flush->batch)
+        flush->ops->submit(flush);
+    return c->out && !c->blocked && c->state != CONN_CLOSED;
+}
+
+static void offer(struct conn *c)
+{
+    if (may_write(c))
+        write_out(c);
 }
 
 void conn_flush(struct conn *c)
 {
-    struct flush *flush = c->worker->flush;
-    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+    if (!may_write(c))
         return;
-    if (c->batch == flush->batch)
-        flush->ops->submit(flush);
-    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+    if (c->tls && c->out->count && !seal(c))
         return;
     if (!batch_queue(c))
         write_out(c);
@@ -316,7 +422,12 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
         return;
     }
     uint32_t done = sent > 0 ? (uint32_t)sent : 0;
-    const struct out_segment rest = {bytes, offset + done, length - done, 0, OUT_EVENTS, true};
+    /* Events may be dropped and read again from history, answers may not. */
+    const struct out_segment rest = {.bytes = bytes,
+                                     .offset = offset + done,
+                                     .length = length - done,
+                                     .kind = c->in_batch,
+                                     .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
         c->out = out_queue_new();
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
@@ -352,6 +463,8 @@ void conn_finish(struct conn *c, const char *reason)
         c->close_reason = reason;
     conn_resume(c);
     conn_timer(c, CONN_FINISH_MS);
+    if (c->batch == c->worker->flush->batch)
+        c->worker->flush->ops->submit(c->worker->flush);
     if (c->out)
         worker_mark_dirty(c->worker, c);
     else
@@ -384,10 +497,22 @@ void conn_timer_stop(struct conn *c)
 /* A greedy reader takes this much from one connection in a turn before the others' turn comes. */
 #define READ_PER_TURN (4 * WORKER_READ_SIZE)
 
+static ssize_t receive_sealed(struct conn *c)
+{
+    ssize_t n = tls_read(c->tls, c->worker->read_buffer, WORKER_READ_SIZE);
+    if (n < 0 && n != -EAGAIN)
+        send_sealed_now(c); /* the alert */
+    else if (queue_sealed(c) != 0)
+        return -ENOMEM;
+    if (c->out && !c->blocked)
+        worker_mark_dirty(c->worker, c);
+    return n;
+}
+
 static ssize_t receive(struct conn *c)
 {
     if (c->tls)
-        return tls_read(c->tls, c->worker->read_buffer, WORKER_READ_SIZE);
+        return receive_sealed(c);
     ssize_t n = recv(c->fd, c->worker->read_buffer, WORKER_READ_SIZE, 0);
     return n < 0 ? -errno : n;
 }

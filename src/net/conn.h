@@ -52,6 +52,7 @@ enum out_class {
     OUT_CONTROL,
     OUT_EVENTS,
     OUT_HISTORY, /* events that were read from history: counted as events, never dropped */
+    OUT_SEALED,  /* TLS records: before everything that is sealed later, never dropped */
 };
 
 struct conn {
@@ -76,6 +77,7 @@ struct conn {
     bool ended;       /* the peer has sent its last byte */
     bool attached;    /* its descriptor is registered with the flush stage */
     uint8_t interest; /* registered with the poller */
+    uint8_t in_batch; /* enum out_class of what stands in the batch: of all, the most important */
 };
 
 #define OUT_CONTROL_MAX (64u * 1024)

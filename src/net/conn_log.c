@@ -2,7 +2,7 @@
 #include "net/conn_log.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "net/peer.h"
@@ -27,12 +27,17 @@ void conn_format_id(const struct conn *c, char out[CONN_ID_SIZE])
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     x ^= x >> 31;
-    snprintf(out, CONN_ID_SIZE, "conn-%016llx", (unsigned long long)x);
+    memcpy(out, "conn-", 5);
+    for (int i = 0; i < 16; i++)
+        out[5 + i] = "0123456789abcdef"[x >> (60 - 4 * i) & 15];
+    out[21] = '\0';
 }
 
 void conn_log(const struct conn *c, const char *what, const char *dialect, struct log_field more)
 {
     char id[CONN_ID_SIZE];
+    if (!log_enabled(LOG_INFO))
+        return;
     conn_format_id(c, id);
     log_info("websocket", what, LOG_TEXT("dialect", dialect), LOG_TEXT("address", c->peer->text),
              LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id), more);

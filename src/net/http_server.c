@@ -40,19 +40,32 @@ static struct http_conn *exchange_http(struct http_exchange *x)
 
 void http_add_header(struct http_exchange *x, const char *name, const char *value)
 {
-    buf_printf(&x->headers, "%s: %s\r\n", name, value);
+    buf_append_text(&x->headers, name);
+    BUF_LITERAL(&x->headers, ": ");
+    buf_append_text(&x->headers, value);
+    BUF_LITERAL(&x->headers, "\r\n");
+}
+
+static void append_date(struct buf *out)
+{
+    char date[48];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    size_t len = strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+    buf_append(out, date, len);
 }
 
 void http_append_head(struct http_exchange *x, int status, struct buf *out)
 {
-    char date[40];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    buf_reserve(out, 512); /* most heads: grown once */
+    BUF_LITERAL(out, "HTTP/1.1 ");
+    buf_append_u64(out, (uint64_t)status);
+    buf_append_char(out, ' ');
+    buf_append_text(out, http_status_text(status));
+    BUF_LITERAL(out, "\r\n");
     if (status != 101)
-        buf_printf(out, "Date: %s\r\n", date);
+        append_date(out);
     buf_append_slice(out, buf_slice(&x->headers));
 }
 
@@ -81,10 +94,16 @@ void http_reply(struct http_exchange *x, int status, const char *type, struct sl
         return;
     begin_answer(x);
     http_append_head(x, status, &head);
-    if (type)
-        buf_printf(&head, "Content-Type: %s\r\n", type);
-    if (status != 204 && status != 304)
-        buf_printf(&head, "Content-Length: %zu\r\n", body.len);
+    if (type) {
+        BUF_LITERAL(&head, "Content-Type: ");
+        buf_append_text(&head, type);
+        BUF_LITERAL(&head, "\r\n");
+    }
+    if (status != 204 && status != 304) {
+        BUF_LITERAL(&head, "Content-Length: ");
+        buf_append_u64(&head, body.len);
+        BUF_LITERAL(&head, "\r\n");
+    }
     append_framing(x, &head);
     BUF_LITERAL(&head, "\r\n");
     if (!x->request || x->request->method != HTTP_HEAD)

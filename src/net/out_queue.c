@@ -88,6 +88,42 @@ int out_queue_push_front(struct out_queue *q, const struct out_segment *segment)
     return 0;
 }
 
+int out_queue_push_sealed(struct out_queue *q, struct slice records)
+{
+    uint32_t waiting = 0, at = 0;
+    for (; at < q->count && out_queue_at(q, at)->kind == OUT_SEALED; at++)
+        waiting += out_queue_at(q, at)->length;
+    struct bytes *all = bytes_try_new(waiting + records.len);
+    if (!all)
+        return FAN_E_NO_MEMORY;
+    for (uint32_t i = 0; i < at; i++) {
+        const struct out_segment *s = out_queue_at(q, i);
+        memcpy(all->data + all->len, s->bytes->data + s->offset, s->length);
+        all->len += s->length;
+    }
+    memcpy(all->data + all->len, records.ptr, records.len);
+    all->len += (uint32_t)records.len;
+    const struct out_segment segment = {.bytes = all, .length = all->len, .kind = OUT_SEALED};
+    if (waiting)
+        out_queue_advance(q, waiting);
+    int error = out_queue_push_front(q, &segment);
+    bytes_unref(all);
+    return error;
+}
+
+void out_queue_take(struct out_queue *q, size_t n)
+{
+    out_queue_advance(q, n);
+    if (!q->begun)
+        return;
+    struct out_segment *s = out_queue_at(q, 0);
+    count(q, s, false, s->length);
+    s->kind = OUT_CONTROL;
+    s->counted = false;
+    count(q, s, true, s->length);
+    q->begun = false;
+}
+
 void out_queue_advance(struct out_queue *q, size_t n)
 {
     while (n > 0) {

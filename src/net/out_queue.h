@@ -20,7 +20,7 @@ struct out_queue {
     uint32_t control_bytes;
     uint64_t event_bytes;
     uint64_t bytes; /* all of them, also those not counted */
-    bool begun;     /* part of the first segment has been sent, or is in a TLS record that waits */
+    bool begun;     /* part of the first segment has been sent */
     struct out_segment inline_segments[OUT_INLINE];
 };
 
@@ -38,6 +38,13 @@ int out_queue_push(struct out_queue *q, const struct out_segment *segment);
 
 /* Puts a segment before all others. Takes a reference. */
 int out_queue_push_front(struct out_queue *q, const struct out_segment *segment);
+
+/* Puts TLS records behind those that wait already, and before all else. */
+int out_queue_push_sealed(struct out_queue *q, struct slice records);
+
+/* Takes n bytes of the front, which go out whatever happens to the queue: what is left of a segment
+ * cannot be dropped any more. */
+void out_queue_take(struct out_queue *q, size_t n);
 
 /* n bytes of the front were sent. */
 void out_queue_advance(struct out_queue *q, size_t n);

@@ -37,14 +37,28 @@ void peer_table_free(struct peer_table *t)
     memory_free(t);
 }
 
+/* inet_ntop is built on sprintf, and this happens for each connection. */
+static void format_v4(const unsigned char *bytes, char *out)
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned n = bytes[i];
+        if (n >= 100)
+            *out++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *out++ = (char)('0' + n / 10 % 10);
+        *out++ = (char)('0' + n % 10);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void peer_format(const struct sockaddr_storage *address, char out[PEER_TEXT_SIZE])
 {
     const struct sockaddr_in *v4 = (const void *)address;
     const struct sockaddr_in6 *v6 = (const void *)address;
     if (address->ss_family == AF_INET)
-        inet_ntop(AF_INET, &v4->sin_addr, out, PEER_TEXT_SIZE);
+        format_v4((const unsigned char *)&v4->sin_addr, out);
     else if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-        inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, out, PEER_TEXT_SIZE);
+        format_v4(v6->sin6_addr.s6_addr + 12, out);
     else if (address->ss_family == AF_INET6)
         inet_ntop(AF_INET6, &v6->sin6_addr, out, PEER_TEXT_SIZE);
     else

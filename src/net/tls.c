@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <string.h>
 
 /* What OpenSSL says first is nearest to the cause: the system's word about a file, or what is wrong
@@ -73,15 +74,59 @@ void tls_context_free(struct tls_context *t)
     SSL_CTX_free((SSL_CTX *)t);
 }
 
-struct tls_session *tls_new(struct tls_context *t, int fd)
+/* ---- Output ---- */
+
+static int append_output(BIO *bio, const char *data, int n)
+{
+    struct buf *output = BIO_get_data(bio);
+    buf_append(output, data, (size_t)n);
+    return output->failed ? -1 : n;
+}
+
+static long control_output(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *output_method;
+
+static void make_output_method(void)
+{
+    output_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "buffer of a turn");
+    if (!output_method)
+        return;
+    BIO_meth_set_write(output_method, append_output);
+    BIO_meth_set_ctrl(output_method, control_output);
+}
+
+static BIO *output_to(struct buf *output)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_output_method);
+    BIO *bio = output_method ? BIO_new(output_method) : NULL;
+    if (bio) {
+        BIO_set_data(bio, output);
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}
+
+/* ---- Sessions ---- */
+
+struct tls_session *tls_new(struct tls_context *t, int fd, struct buf *output)
 {
     SSL *ssl = SSL_new((SSL_CTX *)t);
-    if (!ssl)
-        return NULL;
-    if (SSL_set_fd(ssl, fd) != 1) {
+    BIO *in = BIO_new_socket(fd, BIO_NOCLOSE), *out = output_to(output);
+    if (!ssl || !in || !out) {
         SSL_free(ssl);
+        BIO_free(in);
+        BIO_free(out);
         return NULL;
     }
+    SSL_set_bio(ssl, in, out);
     SSL_set_accept_state(ssl);
     return (struct tls_session *)ssl;
 }
@@ -117,11 +162,20 @@ ssize_t tls_read(struct tls_session *s, void *data, size_t n)
     return result((SSL *)s, SSL_read((SSL *)s, data, n > INT_MAX ? INT_MAX : (int)n));
 }
 
-ssize_t tls_write(struct tls_session *s, const void *data, size_t n)
+int tls_write(struct tls_session *s, const void *data, size_t n)
 {
-    errno = 0;
-    ssize_t done = result((SSL *)s, SSL_write((SSL *)s, data, n > INT_MAX ? INT_MAX : (int)n));
-    return done == 0 ? -EPIPE : done;
+    const char *from = data;
+    if (!SSL_is_init_finished((SSL *)s))
+        return -EAGAIN;
+    while (n > 0) {
+        errno = ENOMEM; /* the only thing that fails in the output */
+        ssize_t done = result((SSL *)s, SSL_write((SSL *)s, from, n > INT_MAX ? INT_MAX : (int)n));
+        if (done <= 0)
+            return done == 0 ? -EPROTO : (int)done;
+        from += done;
+        n -= (size_t)done;
+    }
+    return 0;
 }
 
 int tls_pending(const struct tls_session *s)

@@ -70,7 +70,7 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
     c->id = atomic_fetch_add(&w->shared->next_id, 1) + 1;
     c->interest = POLLER_READ;
     if (tls) {
-        c->tls = tls_new(atomic_load(&w->shared->tls), fd);
+        c->tls = tls_new(atomic_load(&w->shared->tls), fd, &w->sealed);
         if (!c->tls)
             goto fail_conn;
     }
@@ -413,6 +413,7 @@ void worker_fini(struct worker *w)
     memory_free(w->conns);
     memory_free(w->dirty);
     memory_free(w->closing);
+    buf_fini(&w->sealed);
     memory_free(w->read_buffer);
     pthread_mutex_destroy(&w->tasks_lock);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -58,12 +59,30 @@ struct net_shared {
     atomic_bool draining;
 };
 
-/* Written by the worker, read by anybody. */
+/* What a worker counts, written by it alone and read by anybody (/metrics). */
+#define NET_COUNTERS(X)    \
+    X(accepted)            \
+    X(refused_limit)       \
+    X(refused_address)     \
+    X(refused_descriptors) \
+    X(accept_pauses)       \
+    X(bytes_in)            \
+    X(bytes_out)           \
+    X(closed)              \
+    X(backlogged)          \
+    X(control_overflows)   \
+    X(no_memory)           \
+    X(handshake_timeouts)  \
+    X(rate_limited)        \
+    X(http_requests)       \
+    X(websocket_upgrades)  \
+    X(messages_in)         \
+    X(keepalive_closed)
+
 struct net_stats {
-    atomic_uint_least64_t accepted, refused_limit, refused_address, refused_descriptors;
-    atomic_uint_least64_t accept_pauses, bytes_in, bytes_out, closed, backlogged;
-    atomic_uint_least64_t control_overflows, no_memory, handshake_timeouts, rate_limited;
-    atomic_uint_least64_t http_requests, websocket_upgrades, messages_in, keepalive_closed;
+#define X(name) atomic_uint_least64_t name;
+    NET_COUNTERS(X)
+#undef X
 };
 
 struct worker_ops {
@@ -90,6 +109,7 @@ struct worker {
     uint64_t now_ms; /* monotonic, taken once a turn */
     uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
+    struct buf sealed;                  /* TLS records that are about to be queued */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;

@@ -99,8 +99,9 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
         return false;
     ws_accept_value(http_header_get(x->request, "Sec-WebSocket-Key"), accept);
     http_append_head(x, 101, &head);
-    buf_printf(&head, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
-               accept);
+    BUF_LITERAL(&head, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    buf_append_text(&head, accept);
+    BUF_LITERAL(&head, "\r\n");
     if (options->protocol)
         buf_printf(&head, "Sec-WebSocket-Protocol: %s\r\n", options->protocol);
     if (extensions[0])

@@ -24,7 +24,7 @@ struct proxy_walk {
 bool server_is_trusted(const struct config *config, struct slice address)
 {
     struct in6_addr parsed;
-    if (network_address_parse(address, &parsed) != 0)
+    if (config->trusted_proxies.count == 0 || network_address_parse(address, &parsed) != 0)
         return false;
     for (size_t i = 0; i < config->trusted_proxies.count; i++) {
         struct network network;
@@ -118,6 +118,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
     if (verdict.cors) {
         buf_printf(&x->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(request.origin));
         http_add_header(x, "Access-Control-Allow-Credentials", "true");
+        http_add_header(x, "Access-Control-Expose-Headers", "Retry-After");
     }
     return true;
 }

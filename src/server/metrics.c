@@ -2,6 +2,9 @@
  * /metrics in the Prometheus text format (0.0.4) and the server's part of /health, from one table.
  */
 #include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/json.h"
@@ -10,51 +13,24 @@
 /* Everything that is counted, of all workers together. */
 struct totals {
     struct hub_stats hub;
-    uint64_t accepted, refused_limit, refused_address, refused_descriptors, accept_pauses;
-    uint64_t bytes_in, bytes_out, closed, backlogged, control_overflows, no_memory;
-    uint64_t handshake_timeouts, rate_limited, http_requests, websocket_upgrades, messages_in;
-    uint64_t keepalive_closed;
-    uint64_t encoded, encoded_bytes, deliveries, dropped_bytes, dropped_superseded;
-    uint64_t dropped_ephemeral, lagged, gaps, overflow_closed, history_reads, compressed;
-    uint64_t connections, unusual, uptime_s;
+#define X(name) uint64_t name;
+    NET_COUNTERS(X)
+    FANOUT_COUNTERS(X)
+#undef X
+    uint64_t compressed, connections, unusual, uptime_s;
 };
 
-#define LOAD(from, field)    atomic_load_explicit(&(from)->field, memory_order_relaxed)
-#define ADD(to, from, field) (to)->field += LOAD(from, field)
+#define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
 
-static void add_net(struct totals *t, const struct net_stats *n)
+static void add_worker(struct totals *t, const struct net_stats *net,
+                       const struct fanout_stats *fanout)
 {
-    ADD(t, n, accepted);
-    ADD(t, n, refused_limit);
-    ADD(t, n, refused_address);
-    ADD(t, n, refused_descriptors);
-    ADD(t, n, accept_pauses);
-    ADD(t, n, bytes_in);
-    ADD(t, n, bytes_out);
-    ADD(t, n, closed);
-    ADD(t, n, backlogged);
-    ADD(t, n, control_overflows);
-    ADD(t, n, no_memory);
-    ADD(t, n, handshake_timeouts);
-    ADD(t, n, rate_limited);
-    ADD(t, n, http_requests);
-    ADD(t, n, websocket_upgrades);
-    ADD(t, n, messages_in);
-    ADD(t, n, keepalive_closed);
-}
-
-static void add_fanout(struct totals *t, const struct fanout_stats *f)
-{
-    ADD(t, f, encoded);
-    ADD(t, f, encoded_bytes);
-    ADD(t, f, deliveries);
-    ADD(t, f, dropped_bytes);
-    ADD(t, f, dropped_superseded);
-    ADD(t, f, dropped_ephemeral);
-    ADD(t, f, lagged);
-    ADD(t, f, gaps);
-    ADD(t, f, overflow_closed);
-    ADD(t, f, history_reads);
+#define X(name) t->name += LOAD(net, name);
+    NET_COUNTERS(X)
+#undef X
+#define X(name) t->name += LOAD(fanout, name);
+    FANOUT_COUNTERS(X)
+#undef X
 }
 
 static void collect(struct server *s, struct totals *t)
@@ -63,8 +39,7 @@ static void collect(struct server *s, struct totals *t)
     hub_stats(s->hub, &t->hub);
     for (unsigned i = 0; i < s->worker_count; i++) {
         const struct delivery *d = s->workers[i].context;
-        add_net(t, &s->workers[i].stats);
-        add_fanout(t, &d->fanout.stats);
+        add_worker(t, &s->workers[i].stats, &d->fanout.stats);
         t->compressed += LOAD(d, compressed);
     }
     t->connections = LOAD(&s->shared, connections);
@@ -172,6 +147,35 @@ static void append_dialects(struct server *s, struct buf *out)
     }
 }
 
+/* Resident memory in bytes; 0 where the system does not tell. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The process, under the names that all Prometheus exporters give it. */
+static void append_process(struct buf *out)
+{
+    struct timespec used = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    buf_printf(out,
+               "# HELP process_cpu_seconds_total Processor time used, user and system.\n"
+               "# TYPE process_cpu_seconds_total counter\n"
+               "process_cpu_seconds_total %lld.%06ld\n",
+               (long long)used.tv_sec, used.tv_nsec / 1000);
+    buf_printf(out,
+               "# HELP process_resident_memory_bytes Resident memory.\n"
+               "# TYPE process_resident_memory_bytes gauge\n"
+               "process_resident_memory_bytes %llu\n",
+               (unsigned long long)resident_bytes());
+}
+
 void server_metrics(void *arg, struct buf *out)
 {
     struct server *s = arg;
@@ -188,6 +192,7 @@ void server_metrics(void *arg, struct buf *out)
         last = m->name;
     }
     append_dialects(s, out);
+    append_process(out);
 }
 
 void server_health(void *arg, struct buf *out)

@@ -377,6 +377,49 @@ test('resuming in the URL by offset and by cursor is exact', async () => {
     }
 });
 
+test('since=0 in the URL is the beginning; any other offset needs its epoch', async () => {
+    const session = uniqueName();
+    for (const i of range(3)) await component(session, 'a', i);
+    const all = await (await server.build(session, '?since=0')).until('resumed');
+    assert.deepEqual(all.map((m) => m.offset), [1, 2, 3, 3]);
+    const invalid = await server.build(session, '?since=1');
+    assert.equal((await invalid.next()).reason, 'invalid');
+});
+
+test('types in the URL hold from the first event on, and for what is replayed', async () => {
+    const session = uniqueName();
+    for (const type of ['a', 'build_progress', 'b', 'error']) {
+        await publish(session, type, type === 'error' ? { error_message: 'x' } : { total: 1, completed: 1 });
+    }
+    const client = await server.build(session, '?types=progress,b&since=0');
+    const missed = await client.until('resumed');
+    assert.deepEqual(missed.map((m) => m.type), ['build_progress', 'b', 'error', 'resumed']);
+    await publish(session, 'a', {});
+    await publish(session, 'b', {});
+    assert.equal((await client.next()).type, 'b');
+    for (const types of ['No', 'a,,b', '%zz']) {
+        const { json } = await expectRefused(server, `/api/build/stream/${session}?types=${types}`, 400);
+        assert.equal(json.error.code, 'invalid_types', types);
+    }
+});
+
+test('events=full shows events as event streams do, each with the cursor behind it', async () => {
+    const session = uniqueName();
+    const full = await server.build(session, '?events=full');
+    const flat = await server.build(session);
+    await server.publish({ topic: `session:${session}`, type: 'tick', data: { type: 'nested', n: 1 }, id: 'i', source: 's', key: 'k' });
+    await server.publish({ topic: `session:${session}`, type: 'tick', data: {}, ephemeral: true });
+    await server.publish({ topic: `session:${session}`, type: 'tick', data: { n: 2 } });
+    const [first, ephemeral, second] = await full.take(3);
+    const { cursor, time, ...rest } = first;
+    assert.deepEqual(rest, { topic: `session:${session}`, type: 'tick', offset: 1, id: 'i', source: 's', key: 'k', data: { type: 'nested', n: 1 } });
+    assert.equal(time, (await flat.next()).timestamp);
+    assert.deepEqual([ephemeral.ephemeral, ephemeral.cursor, ephemeral.offset], [true, undefined, undefined]);
+    assert.notEqual(second.cursor, cursor);
+    const again = await server.build(session, `?events=full&cursor=${cursor}`);
+    assert.deepEqual((await again.until('resumed')).map((m) => m.offset), [2, 2]);
+});
+
 test('resuming by message replays what this connection has not been sent', async () => {
     const session = uniqueName();
     for (const i of range(4)) await component(session, 'a', i);

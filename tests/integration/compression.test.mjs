@@ -33,6 +33,16 @@ async function growth(on, act) {
     return { encoded: after[0] - before[0], compressed: after[1] - before[1] };
 }
 
+test('events in full are compressed, too', async () => {
+    const session = uniqueName();
+    const client = await open(session, compressed, '?events=full');
+    const { compressed: grown } = await growth(server, () => say(session, 1));
+    const { data, cursor } = await client.next('terminal_output');
+    assert.equal(data.output, text(1));
+    assert.ok(cursor);
+    assert.equal(grown, 1);
+});
+
 test('events, answers, filters and the state arrive as without', async () => {
     const session = uniqueName();
     const client = await open(session);

@@ -64,6 +64,17 @@ test('Last-Event-ID counts before since, since=0 is the beginning', async (t) =>
     assert.deepEqual(numbers(await both.take(1)), [2]);
 });
 
+test('a comment stands between the past and the present', async (t) => {
+    const topic = `session:${uniqueName()}`;
+    await tick(topic, 0);
+    const stream = await openEvents(t, server, `topic=${topic}&since=0`);
+    assert.deepEqual(numbers(await stream.take(1)), [0]);
+    const { comment } = await stream.next(() => true);
+    assert.equal(comment, 'live');
+    await tick(topic, 1);
+    assert.deepEqual(numbers(await stream.take(1)), [1]);
+});
+
 test('a reader that lost its connection before the first event comes back to where it began', async (t) => {
     const [one, two] = [`session:${uniqueName()}`, `session:${uniqueName()}`];
     for (const n of range(3)) await tick(n % 2 ? two : one, n);

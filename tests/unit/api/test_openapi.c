@@ -172,21 +172,30 @@ static void test_without_memory(void **state)
     }
 }
 
-static void test_events_doc_is_fresh(void **state)
+static void expect_fresh(const char *name, struct buf *expected)
 {
-    (void)state;
-    struct buf expected = {0}, found = {0};
-    events_doc_append(&expected);
-    FILE *file = fopen(TEST_SOURCE "/docs/events.md", "rb");
+    struct buf found = {0};
+    char path[512], piece[4096];
+    snprintf(path, sizeof path, TEST_SOURCE "/%s", name);
+    FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    char piece[4096];
     for (size_t n; (n = fread(piece, 1, sizeof piece, file)) > 0;)
         buf_append(&found, piece, n);
     fclose(file);
-    if (!slice_equal(buf_slice(&expected), buf_slice(&found)))
-        fail_msg("docs/events.md is stale: make docs");
-    buf_fini(&expected);
+    if (!slice_equal(buf_slice(expected), buf_slice(&found)))
+        fail_msg("%s is stale: make docs", name);
+    buf_fini(expected);
     buf_fini(&found);
+}
+
+static void test_generated_files_are_fresh(void **state)
+{
+    (void)state;
+    struct buf doc = {0}, types = {0};
+    events_doc_append(&doc);
+    expect_fresh("docs/events.md", &doc);
+    events_types_append(&types);
+    expect_fresh("web/client/src/events.ts", &types);
 }
 
 static void test_embedded_pages(void **state)
@@ -252,7 +261,7 @@ int main(void)
         cmocka_unit_test(test_route_docs_are_sound),
         cmocka_unit_test(test_asyncapi),
         cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_events_doc_is_fresh),
+        cmocka_unit_test(test_generated_files_are_fresh),
         cmocka_unit_test(test_embedded_pages),
         cmocka_unit_test(test_page_policy),
         cmocka_unit_test(test_route_match),

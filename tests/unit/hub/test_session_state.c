@@ -52,8 +52,8 @@ static void test_empty(void **unused)
         "\"failed\":0,\"completion_percentage\":0},"
         "\"overall_progress\":{\"tasks_completed\":0,\"files_created\":0,"
         "\"completion_percentage\":0,\"status\":\"pending\"},\"last_checkpoint\":null,"
-        "\"terminal_tail\":\"\",\"errors\":[],\"connections\":2,\"started\":null,"
-        "\"updated\":null}";
+        "\"terminal_tail\":\"\",\"errors\":[],\"unresolved_error\":false,\"run\":null,"
+        "\"connections\":2,\"started\":null,\"updated\":null}";
     struct session_state *state = session_state_try_new();
     struct buf out = {0};
     shown_json(state, &out);
@@ -171,17 +171,20 @@ static void test_runs(void **unused)
     struct session_state *s = session_state_try_new();
     fold(s, "run_started", "{\"command\":\"make\"}");
     assert_shown(s, "status", "\"in_progress\"");
+    assert_shown(s, "run", "\"running\"");
     fold(s, "build_progress", "{\"total\":4,\"completed\":1,\"percent\":25}");
     assert_shown(s, "build_progress", "{\"total\":4,\"completed\":1,\"percent\":25}");
     assert_shown(s, "overall_progress.completion_percentage", "25");
     fold(s, "run_finished", "{\"exit_code\":2,\"signal\":null}");
     assert_shown(s, "status", "\"failed\"");
+    assert_shown(s, "run", "\"failed\"");
     fold(s, "run_started", "{}");
     fold(s, "run_finished", "{\"exit_code\":null,\"signal\":\"SIGKILL\"}");
     assert_shown(s, "status", "\"failed\"");
     fold(s, "run_started", "{}");
     fold(s, "run_finished", "{\"exit_code\":0,\"signal\":null,\"duration\":1.5}");
     assert_shown(s, "status", "\"completed\"");
+    assert_shown(s, "run", "\"succeeded\"");
     fold(s, "deploy.done", "{}");
     assert_shown(s, "updated", "\"2026-01-01T12:00:00.000Z\"");
     session_state_free(s);

@@ -137,6 +137,44 @@ static void test_dropping_keeps_what_has_begun_and_control(void **state)
     assert_string_equal(content(), "ColdD");
 }
 
+/* TLS counts its records: whatever is sealed first must be sent first, and before what is not. */
+static void test_sealed_records_stay_in_front_in_their_order(void **state)
+{
+    (void)state;
+    uint64_t first = 0;
+    push(OUT_EVENTS, "abc", 1);
+    push(OUT_EVENTS, "def", 2);
+    assert_int_equal(out_queue_push_sealed(q, SLICE("[1]")), 0);
+    assert_int_equal(out_queue_push_sealed(q, SLICE("[2]")), 0);
+    assert_string_equal(content(), "[1][2]abcdef");
+    out_queue_advance(q, 2);
+    assert_int_equal(out_queue_push_sealed(q, SLICE("[3]")), 0);
+    assert_string_equal(content(), "][2][3]abcdef");
+    assert_int_equal(out_queue_drop_events(q, &first), 6);
+    assert_string_equal(content(), "][2][3]");
+    out_queue_advance(q, 7);
+    assert_int_equal(out_queue_push_sealed(q, SLICE("[4]")), 0);
+    assert_string_equal(content(), "[4]");
+}
+
+static void test_what_is_left_of_a_taken_segment_is_not_dropped(void **state)
+{
+    (void)state;
+    uint64_t first = 0;
+    push(OUT_EVENTS, "abc", 1);
+    push(OUT_EVENTS, "def", 2);
+    out_queue_take(q, 2);
+    assert_int_equal(out_queue_push_sealed(q, SLICE("[ab]")), 0);
+    assert_int_equal(out_queue_drop_events(q, &first), 3);
+    assert_int_equal(first, 2);
+    assert_string_equal(content(), "[ab]c");
+    push(OUT_EVENTS, "ghi", 3);
+    out_queue_advance(q, 4);
+    out_queue_take(q, 1);
+    assert_int_equal(out_queue_drop_events(q, &first), 3);
+    assert_int_equal(q->count, 0);
+}
+
 static void test_first_dropped_is_the_smallest(void **state)
 {
     (void)state;
@@ -212,6 +250,8 @@ int main(void)
         TEST(test_advance),
         TEST(test_neighbours_are_merged),
         TEST(test_dropping_keeps_what_has_begun_and_control),
+        TEST(test_sealed_records_stay_in_front_in_their_order),
+        TEST(test_what_is_left_of_a_taken_segment_is_not_dropped),
         TEST(test_first_dropped_is_the_smallest),
         TEST(test_push_front),
         TEST(test_compact),

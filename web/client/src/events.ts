@@ -1,0 +1,131 @@
+/* Generated from the event catalogue by `make docs`. */
+
+/** A component's state or progress changed. */
+export interface ComponentUpdateData {
+    /** The component. */
+    component_id: string;
+    /** Its state now. */
+    status: 'pending' | 'in_progress' | 'completed' | 'failed' | (string & {});
+    /** Per cent done. */
+    progress?: number | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** A feature's state or progress changed. */
+export interface FeatureUpdateData {
+    /** The feature. */
+    feature_id: string;
+    /** Its state now. */
+    status: 'pending' | 'in_progress' | 'completed' | 'failed' | (string & {});
+    /** Per cent done. */
+    progress?: number | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** A program wrote to its terminal. */
+export interface TerminalOutputData {
+    /** What the program wrote, escape sequences included. */
+    output: string;
+    /** Where it wrote to. */
+    output_type?: 'stdout' | 'stderr' | null;
+    /** Who wrote it. */
+    source?: string | null;
+    /** How many bytes of output are missing here; `output` says so in words. */
+    left_out?: number | null;
+    [more: string]: unknown;
+}
+
+/** A build checkpoint was written. */
+export interface CheckpointUpdateData {
+    /** The checkpoint. */
+    checkpoint_id: string;
+    /** The build's phase. */
+    phase?: string | null;
+    /** Tasks done so far. */
+    tasks_completed?: string[] | null;
+    /** Files made so far. */
+    files_created?: string[] | null;
+    /** Whatever else the checkpoint says. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** How far the build as a whole is. */
+export interface BuildProgressData {
+    /** How many steps there are. */
+    total: number;
+    /** How many of them are done; at most total. */
+    completed: number;
+    /** Per cent done; computed from the other two when left out. */
+    percent?: number | null;
+    [more: string]: unknown;
+}
+
+/** A watched file changed. */
+export interface FileChangeData {
+    /** The file. */
+    file_path: string;
+    /** What happened to it. */
+    change_type: 'created' | 'modified' | 'deleted' | 'moved';
+    /** Its text, when it has at most 64 KiB; else left out, and truncated is true. */
+    content?: string | null;
+    /** Whether the content was left out. */
+    truncated?: boolean | null;
+    [more: string]: unknown;
+}
+
+/** Something failed. Every filter lets it pass. */
+export interface ErrorData {
+    /** What went wrong. */
+    error_message: string;
+    /** What kind of error it is. */
+    error_type?: string | null;
+    /** Where it happened. */
+    traceback?: string | null;
+    [more: string]: unknown;
+}
+
+/** `fanfare run` started a command. */
+export interface RunStartedData {
+    /** The command and its arguments. */
+    command?: unknown;
+    /** The directory in which it runs. */
+    cwd?: string | null;
+    /** Its process id. */
+    pid?: number | null;
+    /** Whether it writes to a terminal. */
+    pty?: boolean | null;
+    /** The terminal's width, where there is one. */
+    cols?: number | null;
+    /** Its height. */
+    rows?: number | null;
+    [more: string]: unknown;
+}
+
+/** The command that `fanfare run` started has ended. */
+export interface RunFinishedData {
+    /** How it exited; null after a signal, 126 or 127 when it could not be started. */
+    exit_code?: number | null;
+    /** The signal that ended it, "SIGTERM" for instance, or null. */
+    signal?: unknown;
+    /** Seconds it took. */
+    duration?: number | null;
+    [more: string]: unknown;
+}
+
+/** The data of each event type. Declare your own types here, too. */
+export interface EventData {
+    'component_update': ComponentUpdateData;
+    'feature_update': FeatureUpdateData;
+    'terminal_output': TerminalOutputData;
+    'checkpoint_update': CheckpointUpdateData;
+    'build_progress': BuildProgressData;
+    'file_change': FileChangeData;
+    'error': ErrorData;
+    'run_started': RunStartedData;
+    'run_finished': RunFinishedData;
+}

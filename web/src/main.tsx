@@ -1,0 +1,9 @@
+import { render } from 'preact';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/list.css';
+import './styles/session.css';
+import './styles/views.css';
+import { App } from './views/App.tsx';
+
+render(<App />, document.getElementById('page')!);

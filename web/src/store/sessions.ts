@@ -1,0 +1,105 @@
+import { computed, signal } from '@preact/signals';
+import { serverNow } from './clock.ts';
+import type { KnownStatus } from './items.ts';
+import { matches } from './arrange.ts';
+import { ask, token } from './server.ts';
+
+/* The list of sessions, asked for again while someone looks at it. */
+
+export interface SessionSummary {
+    session_id: string;
+    offset: number;
+    connections: number;
+    phase: string | null;
+    status: KnownStatus;
+    build_progress: { total: number; completed: number; percent: number };
+    overall_progress: { tasks_completed: number; files_created: number; completion_percentage: number; status: KnownStatus };
+    started: string | null;
+    updated: string | null;
+}
+
+export type ListFilter = 'all' | 'in_progress' | 'failed' | 'completed';
+
+const busyInterval = 2_000;
+const quietInterval = 5_000;
+const failedInterval = 4_000;
+const busyFor = 30_000;
+
+/** null: not known yet. */
+export const sessions = signal<SessionSummary[] | null>(null);
+/** Why the list could not be had; null: it could. */
+export const listTrouble = signal<string | null>(null);
+export const listSearch = signal('');
+export const listFilter = signal<ListFilter>('all');
+
+const rank: Record<string, number> = { in_progress: 0, failed: 1, pending: 2, completed: 1 };
+
+/** What goes on first, then by the last change. */
+function compare(a: SessionSummary, b: SessionSummary): number {
+    const running = (rank[a.status] === 0 ? 0 : 1) - (rank[b.status] === 0 ? 0 : 1);
+    if (running) return running;
+    return (b.updated ?? '').localeCompare(a.updated ?? '') || a.session_id.localeCompare(b.session_id);
+}
+
+export const shownSessions = computed(() => {
+    const all = sessions.value ?? [];
+    const chosen = all.filter((each) => (listFilter.value === 'all' || each.status === listFilter.value) &&
+        matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value));
+    return chosen.sort(compare);
+});
+
+export const statusCounts = computed(() => {
+    const counts: Record<ListFilter, number> = { all: 0, in_progress: 0, failed: 0, completed: 0 };
+    for (const each of sessions.value ?? []) {
+        counts.all++;
+        if (each.status !== 'pending') counts[each.status]++;
+    }
+    return counts;
+});
+
+let last = '';
+
+async function refresh(aborted: AbortSignal): Promise<number> {
+    try {
+        const { sessions: list } = await ask<{ sessions: SessionSummary[] }>('api/build/sessions', { signal: aborted });
+        // Nothing is drawn again when nothing has changed.
+        const text = JSON.stringify(list);
+        if (text !== last || sessions.peek() === null) sessions.value = list;
+        last = text;
+        listTrouble.value = null;
+        const newest = Math.max(0, ...list.slice(0, 1000).map((each) => Date.parse(each.updated ?? '') || 0));
+        return list.length === 0 || serverNow() - newest < busyFor ? busyInterval : quietInterval;
+    } catch (error) {
+        if (aborted.aborted) return 0;
+        listTrouble.value = error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;
+        return failedInterval;
+    }
+}
+
+/** Follows the list until the returned function is called; hidden pages ask nothing. */
+export function followSessions(): () => void {
+    const ended = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let asking = false;
+    const turn = async () => {
+        if (asking || document.visibilityState === 'hidden') return;
+        asking = true;
+        const pause = await refresh(ended.signal);
+        asking = false;
+        if (!ended.signal.aborted) timer = setTimeout(turn, pause);
+    };
+    const atOnce = () => {
+        clearTimeout(timer);
+        void turn();
+    };
+    document.addEventListener('visibilitychange', atOnce);
+    addEventListener('online', atOnce);
+    const forgetToken = token.subscribe(atOnce);
+    return () => {
+        ended.abort();
+        clearTimeout(timer);
+        forgetToken();
+        document.removeEventListener('visibilitychange', atOnce);
+        removeEventListener('online', atOnce);
+    };
+}

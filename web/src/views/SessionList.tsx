@@ -1,0 +1,148 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { now } from '../store/clock.ts';
+import { addressOf, go } from '../store/route.ts';
+import {
+    followSessions, listFilter, type ListFilter, listSearch, listTrouble, sessions, type SessionSummary, shownSessions, statusCounts,
+} from '../store/sessions.ts';
+import { resetTab } from '../store/tab.ts';
+import { agoText, countText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
+import { Bar } from './Bar.tsx';
+import { Icon } from './Icon.tsx';
+import { followLink } from './Link.tsx';
+import { ListEmpty } from './ListEmpty.tsx';
+import { StatusIcon, statusWord } from './StatusIcon.tsx';
+import { TopBar } from './TopBar.tsx';
+import { useShortcuts } from './useShortcuts.ts';
+
+const pageSize = 200;
+const filters: [ListFilter, string][] = [['all', 'All'], ['in_progress', 'Running'], ['failed', 'Failed'], ['completed', 'Passed']];
+
+function durationOf({ status, started, updated }: SessionSummary): string {
+    if (!started || !updated) return '–';
+    const end = status === 'in_progress' ? Math.max(now.value, Date.parse(updated)) : Date.parse(updated);
+    return elapsedText(end - Date.parse(started));
+}
+
+function stepsOf({ build_progress: { total, completed } }: SessionSummary): string {
+    return total > 0 ? `${countText(completed)} / ${countText(total)}` : '';
+}
+
+function SessionRow({ session }: { session: SessionSummary }) {
+    const { session_id: id, status, phase, updated, started, connections } = session;
+    const percent = session.overall_progress.completion_percentage;
+    const place = { session: id };
+    const said = [id, statusWord(status), phase, percentText(percent), started && `started ${agoText(now.value - Date.parse(started))}`,
+        updated && `changed ${agoText(now.value - Date.parse(updated))}`, connections > 0 && `${connections} watching`].filter(Boolean).join(', ');
+    return (
+        <li class="session-row">
+            <a class="session-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-session={id} aria-label={said}>
+                <StatusIcon status={status} />
+                <span class="session-names">
+                    <span class="session-name">{id}</span>
+                    <span class="session-phase">{session.offset === 0 ? 'nothing published yet' : phase ?? statusWord(status)}</span>
+                </span>
+                <span class="session-progress">
+                    <Bar percent={percent} status={status} label={`Progress of ${id}`} />
+                    <span class="session-percent num">{percentText(percent)}</span>
+                </span>
+                <span class="session-steps num">{stepsOf(session)}</span>
+                <span class="session-started num" title={started ? fullTimeText(Date.parse(started)) : ''}>
+                    {started ? agoText(now.value - Date.parse(started)) : ''}
+                </span>
+                <span class="session-duration num">{durationOf(session)}</span>
+                <span class="session-age num" title={updated ? fullTimeText(Date.parse(updated)) : ''}>
+                    {updated ? agoText(now.value - Date.parse(updated)) : ''}
+                </span>
+                <span class="session-watching num" title={`${connections} watching`}>
+                    {connections > 0 && <><Icon name="people" /><span>{connections}</span></>}
+                </span>
+            </a>
+        </li>
+    );
+}
+
+export function SessionList() {
+    useEffect(() => followSessions(), []);
+    useEffect(() => resetTab('Sessions · Fanfare'), []);
+    const search = useRef<HTMLInputElement>(null);
+    const list = useRef<HTMLUListElement>(null);
+    const [limit, setLimit] = useState(pageSize);
+    const shown = shownSessions.value;
+    const known = sessions.value !== null;
+    const isEmpty = sessions.value?.length === 0;
+
+    const focusRow = (step: number) => {
+        const links = [...(list.current?.querySelectorAll<HTMLAnchorElement>('a.session-link') ?? [])];
+        const at = links.indexOf(document.activeElement as HTMLAnchorElement);
+        links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
+    };
+    useShortcuts('Sessions', [
+        { key: '/', does: 'Search', act: () => search.current?.focus() },
+        { key: 'j', does: 'Next session', act: () => focusRow(1) },
+        { key: 'k', does: 'Previous session', act: () => focusRow(-1) },
+        { key: 'ArrowDown', does: 'Next session', act: () => focusRow(1) },
+        { key: 'ArrowUp', does: 'Previous session', act: () => focusRow(-1) },
+    ]);
+
+    return (
+        <>
+            <TopBar>{listTrouble.value && <ListTrouble text={listTrouble.value} />}</TopBar>
+            <main id="main" class="list-page">
+                <div class="list-head">
+                    <h1>Sessions</h1>
+                    {known && !isEmpty && (
+                        <>
+                            <div class="segments" role="group" aria-label="Show">
+                                {filters.map(([value, name]) => (
+                                    <button key={value} type="button" class="segment" aria-pressed={listFilter.value === value} onClick={() => (listFilter.value = value)}>
+                                        {name} <span class="count num">{countText(statusCounts.value[value])}</span>
+                                    </button>
+                                ))}
+                            </div>
+                            <label class="search">
+                                <Icon name="search" />
+                                <span class="visually-hidden">Search sessions</span>
+                                <input ref={search} type="search" class="input" placeholder="Search" value={listSearch.value} autocomplete="off" spellcheck={false}
+                                    onInput={(event) => (listSearch.value = event.currentTarget.value)}
+                                    onKeyDown={(event) => {
+                                        if (event.key === 'Escape') event.currentTarget.blur();
+                                        if (event.key === 'ArrowDown') focusRow(1);
+                                        if (event.key === 'Enter' && shown[0]) go({ session: shown[0].session_id });
+                                    }} />
+                                <kbd aria-hidden="true">/</kbd>
+                            </label>
+                        </>
+                    )}
+                </div>
+                {!known && <ListWaiting />}
+                {isEmpty && <ListEmpty />}
+                {known && !isEmpty && (
+                    <div class="card session-table">
+                        <div class="session-columns" aria-hidden="true">
+                            <span /><span>Session</span><span>Progress</span><span>Steps</span><span>Started</span><span>Duration</span><span>Last change</span><span />
+                        </div>
+                        <ul ref={list} class="session-rows" aria-label={`${shown.length} sessions`}>
+                            {shown.slice(0, limit).map((session) => <SessionRow key={session.session_id} session={session} />)}
+                        </ul>
+                        {shown.length === 0 && <p class="nothing">No session fits. <button type="button" class="link" onClick={() => ((listSearch.value = ''), (listFilter.value = 'all'))}>Show all</button></p>}
+                        {shown.length > limit && (
+                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>Show more ({countText(shown.length - limit)} left)</button>
+                        )}
+                    </div>
+                )}
+            </main>
+        </>
+    );
+}
+
+function ListTrouble({ text }: { text: string }) {
+    return <span class="connection is-away" role="status"><span class="connection-dot" />{text} Trying again.</span>;
+}
+
+function ListWaiting() {
+    return (
+        <div class="card session-table" aria-busy="true" aria-label="Asking for the sessions">
+            {[0, 1, 2].map((i) => <div key={i} class="skeleton-row"><span class="skeleton" /><span class="skeleton" /><span class="skeleton" /></div>)}
+        </div>
+    );
+}
