@@ -40,6 +40,8 @@ struct run_publisher {
     pthread_t thread;
     int wakeup;
 
+    bool adds_return[2]; /* set before there is output */
+
     /* Set before the queue is closed, read afterwards. */
     struct run_end end;
     int wait_ms;
@@ -173,6 +175,18 @@ static void make_gap_notice(struct run_publisher *p, struct output_piece *piece)
     piece->len -= rest;
 }
 
+static void append_piece(struct buf *out, const struct output_piece *piece, bool adds_return)
+{
+    struct slice rest = slice_of(piece->data, piece->len);
+    const char *newline;
+    while (adds_return && rest.len && (newline = memchr(rest.ptr, '\n', rest.len))) {
+        buf_append(out, rest.ptr, (size_t)(newline - rest.ptr));
+        BUF_LITERAL(out, "\r\n");
+        rest = slice_skip(rest, (size_t)(newline - rest.ptr) + 1);
+    }
+    buf_append_slice(out, rest);
+}
+
 /* The piece as an event, without the code point that it ends inside. */
 static void make_output(struct run_publisher *p, const struct output_piece *piece)
 {
@@ -180,7 +194,7 @@ static void make_output(struct run_publisher *p, const struct output_piece *piec
     size_t *tail_len = &p->tail_lens[piece->stream];
     buf_clear(&p->text);
     buf_append(&p->text, tail, *tail_len);
-    buf_append(&p->text, piece->data, piece->len);
+    append_piece(&p->text, piece, p->adds_return[piece->stream]);
     struct slice text = buf_slice(&p->text);
     *tail_len = utf8_incomplete_tail(text);
     text.len -= *tail_len;
@@ -427,11 +441,12 @@ static void publish(struct run_publisher *p, const char *type, struct buf *data,
 }
 
 void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
-                         int64_t wall_ms)
+                         const struct run_output_form *form)
 {
     struct buf data = {0};
+    memcpy(p->adds_return, form->adds_return, sizeof p->adds_return);
     run_event_started(&data, beginning);
-    publish(p, "run_started", &data, wall_ms);
+    publish(p, "run_started", &data, form->wall_ms);
 }
 
 void run_publisher_fail(struct run_publisher *p, const char *message)

@@ -27,10 +27,17 @@ struct run_publisher_options {
 struct run_publisher *run_publisher_new(const struct run_publisher_options *options, char *why,
                                         size_t why_size);
 
-/* In this order: begin (wall_ms: when that was) or fail (the command could not be started),
- * output…, end. */
+/* How the command's output is to be published. */
+struct run_output_form {
+    int64_t wall_ms; /* when the command began */
+    /* Whether the stream's line ends lack the carriage return that a terminal adds: for streams
+     * that reach us without one, while the events say that there is a terminal. */
+    bool adds_return[2];
+};
+
+/* In this order: begin or fail (the command could not be started), output…, end. */
 void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
-                         int64_t wall_ms);
+                         const struct run_output_form *form);
 void run_publisher_fail(struct run_publisher *p, const char *message);
 void run_publisher_output(struct run_publisher *p, unsigned stream, struct slice bytes);
 

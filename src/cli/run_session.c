@@ -179,8 +179,12 @@ static void has_started(struct session *s, const struct child_options *o, int64_
                                             .directory = directory ? directory : "",
                                             .pid = s->child.pid,
                                             .size = terminal ? &o->size : NULL};
-    run_publisher_begin(s->options->publisher, &beginning, wall_ms);
+    /* A session's terminal adds carriage returns itself, as far as the command wants it. */
+    const struct run_output_form form = {.wall_ms = wall_ms,
+                                         .adds_return = {terminal && !o->session, terminal}};
+    run_publisher_begin(s->options->publisher, &beginning, &form);
     free(directory);
+    s->end.pid = s->child.pid;
     run_terminal_enter(&s->terminal);
     s->open[0] = s->child.outputs[0] >= 0;
     s->open[1] = s->child.outputs[1] >= 0;

@@ -84,6 +84,8 @@ void run_event_finished(struct buf *out, const struct run_end *end)
         json_put_u64(out, "exit_code", (uint64_t)end->exit_code);
     put_signal(out, end->signal);
     json_put_number(out, "duration", end->seconds);
+    if (end->pid)
+        json_put_u64(out, "pid", (uint64_t)end->pid);
     json_end(out, '}');
 }
 

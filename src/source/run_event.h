@@ -17,6 +17,7 @@ struct run_beginning {
 };
 
 struct run_end {
+    int pid;       /* 0: it was not started */
     int exit_code; /* of the command, or of a shell that could not start it */
     int signal;    /* that ended it; 0: none */
     double seconds;

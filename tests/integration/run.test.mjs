@@ -94,9 +94,9 @@ test('the exit code is the command\'s, and the events tell the story', async (t)
         assert.equal(events[0].type, 'run_started');
         assert.equal(begin.command, command.length > 1 ? `sh -c ${quote(command[2])}` : 'true');
         assert.ok(begin.pid > 0 && path.isAbsolute(begin.cwd) && begin.pty === false, JSON.stringify(begin));
-        const { duration, ...rest } = ofType(events, 'run_finished')[0];
+        const { duration, pid, ...rest } = ofType(events, 'run_finished')[0];
         assert.deepEqual(rest, end);
-        assert.ok(duration >= 0 && duration < 60);
+        assert.ok(duration >= 0 && duration < 60 && pid === begin.pid);
         assert.equal(events.at(-1).type, 'run_finished');
         if (code !== 3) continue;
         assert.equal(done.stdout, 'out\n');
@@ -326,13 +326,14 @@ test('Ctrl-Z stops the job, with the terminal as it was; fg and bg go on with it
     await shell.expect(/\[1\]\+ .* &/);
     shell.type('echo shell""-alive\n');
     await shell.expect(/shell-alive/);
-    shell.type('fg\n');
+    shell.type('fg; echo ba""ck\n');
     await shell.expect(/sh -c/);
     // The command is in the foreground again once a line reaches it; until then the shell's terminal echoes it.
     shell.type('one\n');
     await shell.expect(/got <one>/);
     shell.type('two\n');
     await shell.expect(/and <two>/);
+    await shell.expect(/back/);
     shell.type('stty -a | grep -o -e "-\\?icanon"; echo sho""wn\n');
     assert.match((await shell.expect(/\n([^]*)shown/))[1], /^icanon/m);
 });
@@ -404,7 +405,7 @@ test('in a pipeline the command stays in the job: stdin is piped, Ctrl-C reaches
     const shell = await terminal(t);
     shell.type('echo da""ta | ' + inTerminal(server, session, `sh -c 'test -t 1 && test ! -t 0 && cat; echo e""nd'`, '--quiet'));
     await shell.expect(/\ndata\r\nend\r\n/);
-    assert.equal(outputOf(await finished(server, session)), 'data\nend\n');
+    assert.equal(outputOf(await finished(server, session)), 'data\r\nend\r\n'); // as on a terminal
     shell.type('sleep 1000 | ' + inTerminal(server, uniqueName(), `sh -c 'echo rea""dy; exec cat'`, '--quiet'));
     await shell.expect(/\nready/);
     shell.type('\x03');

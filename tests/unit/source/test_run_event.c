@@ -1,5 +1,5 @@
 /* The data of a run's events is JSON, whatever bytes the command has. */
-#include "test.h"
+#include "../test.h"
 
 #include <signal.h>
 
@@ -36,8 +36,8 @@ static void test_finished(void **state)
 {
     struct buf out = {0};
     (void)state;
-    run_event_finished(&out, &(struct run_end){.exit_code = 3, .seconds = 1.5});
-    expect(&out, "{\"exit_code\":3,\"signal\":null,\"duration\":1.5}");
+    run_event_finished(&out, &(struct run_end){.pid = 7, .exit_code = 3, .seconds = 1.5});
+    expect(&out, "{\"exit_code\":3,\"signal\":null,\"duration\":1.5,\"pid\":7}");
     run_event_finished(&out, &(struct run_end){.signal = SIGTERM});
     expect(&out, "{\"exit_code\":null,\"signal\":\"SIGTERM\",\"duration\":0}");
     run_event_finished(&out, &(struct run_end){.signal = SIGRTMIN + 1});
