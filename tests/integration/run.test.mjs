@@ -357,7 +357,7 @@ test('bash inside has job control, and less and top work', async (t) => {
     await shell.expect(/code 0/);
 });
 
-test('vi edits a file', { skip: !fs.existsSync('/usr/bin/vi') && 'no vi' }, async (t) => {
+test('vi edits a file', async (t) => {
     const server = await startServer({ t });
     const session = uniqueName();
     const file = path.join(temporaryDirectory(), 'text');
