@@ -14,7 +14,7 @@ export function Toolbar({ model, onFind, onCopyAll, onSave }: ToolbarProps): JSX
     const { transcript, switches } = model;
     const hasGroups = transcript.groups.length > 0;
     return (
-        <div class="terminal-bar" role="toolbar" aria-label="Terminal">
+        <div class="terminal-bar" role="group" aria-label="What the terminal shows">
             <span class="terminal-size">{plural(transcript.lines, 'line')}</span>
             <Problems model={model} />
             <span class="terminal-said" role="status">{model.said}</span>
