@@ -18,6 +18,7 @@ set(web_pages
     /index.html=${web_output}/index.html
     /icon.svg=${web_output}/icon.svg
     /assets/page.js=${web_output}/assets/page.js
+    /assets/session.js=${web_output}/assets/session.js
     /assets/page.css=${web_output}/assets/page.css
     /assets/emulator.js=${web_output}/assets/emulator.js
     /fanfare.js=${web_output}/fanfare.js)

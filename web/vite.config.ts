@@ -17,7 +17,7 @@ export default defineConfig({
         rollupOptions: {
             output: {
                 entryFileNames: 'assets/page.js',
-                chunkFileNames: 'assets/[name].js',
+                chunkFileNames: ({ name }) => `assets/${name === 'SessionPage' ? 'session' : name}.js`,
                 assetFileNames: 'assets/page[extname]',
                 // What parses terminal output is large: the page is there before it.
                 manualChunks: (id) => (id.includes('@xterm') ? 'emulator' : undefined),

@@ -126,9 +126,58 @@ pageTest('a link to a line shows that line to whoever opens it', async ({ t, ope
     assert.ok(box.y > 100 && box.y < 900, 'it is in sight');
 });
 
-/** Asks the page to answer a click, over and over, while `busy` goes on; the longest and the median wait in ms. */
+pageTest('what the server no longer keeps is told, and the rest is there', async ({ t, open }) => {
+    const server = await startServer({ t, config: { topics: { session: { count: 400 } } } });
+    await publishAll(server, 'demo', [['run_started', { command: 'make' }], ...range(2000).map((i) => ['terminal_output', { output: `line ${i}\n` }])]);
+    const page = await open(`${server.url}/?session=demo`);
+    await caughtUp(page, 2001);
+    assert.equal(await page.evaluate(() => globalThis.fanfareSession.history.value.phase), 'trimmed');
+    const { lines, state } = await knowledge(page);
+    const texts = lines.map((line) => line.replace(/^\S+ /, ''));
+    assert.match(texts[0], /no longer kept/);
+    assert.equal(texts.filter((text) => text.startsWith('line ')).at(-1), 'line 1999');
+    assert.ok(texts.length >= 400 && new Set(texts.filter(Boolean)).size === texts.filter(Boolean).length, 'none twice');
+    assert.equal(state.run, 'running', 'what the picture says of the beginning stays');
+});
+
+pageTest('who looks elsewhere is told when a build ends, if he wants that', async ({ t, open }) => {
+    const server = await startServer({ t });
+    await publishAll(server, 'demo', build({ steps: 30 }));
+    const page = await open(`${server.url}/docs`);
+    await page.context().grantPermissions(['notifications']);
+    await page.addInitScript(() => {
+        globalThis.notified = [];
+        globalThis.Notification = class {
+            static permission = 'granted';
+            static requestPermission = async () => 'granted';
+            constructor(title, { body }) {
+                globalThis.notified.push(`${title}: ${body}`);
+            }
+        };
+        document.hasFocus = () => false;
+    });
+    await page.goto(`${server.url}/?session=demo`);
+    await caughtUp(page, 100);
+    const switchOn = page.getByRole('button', { name: 'Notify me when a build ends' });
+    await switchOn.click();
+    await waitFor(async () => (await switchOn.getAttribute('aria-pressed')) === 'true', 'the switch to be on');
+    await publishAll(server, 'demo', [['error', { error_message: 'it broke' }], ['run_finished', { exit_code: 1 }]]);
+    await waitFor(() => page.evaluate(() => globalThis.notified.length), 'a notification');
+    assert.deepEqual(await page.evaluate(() => globalThis.notified), ['demo has failed: it broke']);
+    await page.locator('[aria-live=polite]').getByText('demo has failed').waitFor({ state: 'attached' });
+});
+
+/**
+ * Asks the page to answer a click, over and over, while `busy` goes on: the longest and the median wait in
+ * ms, as the test sees them, and the longest task, which is how long the page did not listen.
+ */
 async function answersWhile(page, busy) {
     let done = false;
+    await page.evaluate(() => {
+        globalThis.longestTask = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (globalThis.longestTask = Math.max(globalThis.longestTask, duration))))
+            .observe({ entryTypes: ['longtask'] });
+    });
     const ended = busy.then(() => (done = true), (error) => { done = true; throw error; });
     const waits = [];
     while (!done) {
@@ -141,7 +190,10 @@ async function answersWhile(page, busy) {
     }
     await ended;
     waits.sort((a, b) => a - b);
-    return { longest: waits.at(-1), median: waits[Math.floor(waits.length / 2)], clicks: waits.length };
+    return {
+        longest: waits.at(-1), median: waits[Math.floor(waits.length / 2)], clicks: waits.length,
+        task: await page.evaluate(() => globalThis.longestTask),
+    };
 }
 
 pageTest('half a million lines of output, and the page answers clicks meanwhile', async ({ t, open }) => {
@@ -160,10 +212,10 @@ pageTest('half a million lines of output, and the page answers clicks meanwhile'
     })();
     await page.getByRole('tab', { name: 'Terminal' }).waitFor();
     const begun = performance.now();
-    const { longest, median, clicks } = await answersWhile(page, flood);
-    t.diagnostic(`500,000 lines in ${Math.round(performance.now() - begun)} ms; ${clicks} clicks meanwhile answered in ${Math.round(median)} ms (median), ${Math.round(longest)} ms (longest)`);
-    assert.ok(median < ms(400), `clicks took ${median} ms`);
-    assert.ok(longest < ms(3000), `a click took ${longest} ms`);
+    const { longest, median, clicks, task } = await answersWhile(page, flood);
+    t.diagnostic(`500,000 lines in ${Math.round(performance.now() - begun)} ms; ${clicks} clicks meanwhile answered in ${Math.round(median)} ms (median), ${Math.round(longest)} ms (longest); longest task ${task} ms`);
+    assert.ok(median < ms(1000), `clicks took ${median} ms`);
+    assert.ok(task < ms(500), `the page did not listen for ${task} ms`);
     const last = await page.evaluate(() => {
         const transcript = globalThis.fanfareSession.transcripts.current.value;
         return { lines: transcript.lines, text: [1, 2].map((n) => transcript.text(transcript.lines - n)).join('') };
@@ -189,9 +241,9 @@ pageTest('five thousand components stay quick', async ({ t, open }) => {
             await caughtUp(page, 5001 + (round + 1) * 100);
         }
     })();
-    const { longest, median, clicks } = await answersWhile(page, updates);
-    t.diagnostic(`5,000 updates of 5,000 components; ${clicks} clicks meanwhile answered in ${Math.round(median)} ms (median), ${Math.round(longest)} ms (longest)`);
-    assert.ok(median < ms(300) && longest < ms(2500), `clicks took ${median} and at most ${longest} ms`);
+    const { longest, median, clicks, task } = await answersWhile(page, updates);
+    t.diagnostic(`5,000 updates of 5,000 components; ${clicks} clicks meanwhile answered in ${Math.round(median)} ms (median), ${Math.round(longest)} ms (longest); longest task ${task} ms`);
+    assert.ok(median < ms(1000) && task < ms(500), `clicks took ${median} ms, a task ${task} ms`);
     const begun = performance.now();
     await page.getByRole('searchbox', { name: 'Filter by name' }).fill('ledger 4999');
     await waitFor(async () => (await page.locator('.item-row').count()) === 1, 'the filter');

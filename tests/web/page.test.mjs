@@ -78,6 +78,23 @@ test('five thousand components are arranged in a few milliseconds', () => {
     assert.ok(performance.now() - begun < 600);
 });
 
+test('what is seen from its beginning has a duration, and nothing else has', () => {
+    const list = new Items();
+    const update = (id, status, second) => list.update(id, { status }, `2026-01-31T12:00:${second}Z`);
+    list.load({ joined: { status: 'in_progress', progress: 10, updated: '2026-01-31T11:00:00Z' } });
+    update('seen', 'in_progress', '01');
+    update('seen', 'in_progress', '05');
+    update('seen', 'completed', '09');
+    update('joined', 'completed', '10');
+    update('again', 'in_progress', '11');
+    update('again', 'failed', '12');
+    update('again', 'in_progress', '20');
+    assert.deepEqual(['seen', 'joined', 'again'].map((id) => list.byId.get(id).took), [8000, null, null]);
+    update('again', 'completed', '21');
+    assert.equal(list.byId.get('again').took, 1000);
+    assert.deepEqual(names(arrange(list, { ...everything, order: 'slowest' })), ['seen', 'again', 'joined']);
+});
+
 // ---- What happened ----
 
 function told(...events) {

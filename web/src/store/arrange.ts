@@ -2,7 +2,7 @@ import { type Item, type Items, isKnown, type KnownStatus } from './items.ts';
 
 /* Which components are shown, in which order and under which headings. */
 
-export type Order = 'status' | 'name' | 'progress' | 'recent' | 'arrival';
+export type Order = 'status' | 'name' | 'progress' | 'slowest' | 'recent' | 'arrival';
 
 export interface Arrangement {
     /** Text that the id must contain; several words: all of them. */
@@ -42,6 +42,7 @@ const comparisons: Record<Exclude<Order, 'arrival'>, (a: Item, b: Item) => numbe
     status: byStatus,
     name: byName,
     progress: (a, b) => b.progress - a.progress,
+    slowest: (a, b) => (b.took ?? -1) - (a.took ?? -1),
     recent: byRecency,
 };
 

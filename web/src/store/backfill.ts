@@ -1,5 +1,5 @@
 import type { BuildEvent } from './event.ts';
-import { client } from './server.ts';
+import { client } from './client.ts';
 import type { Session } from './session.ts';
 import { SessionState } from './state.ts';
 import { Story } from './story.ts';

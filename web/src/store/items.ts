@@ -16,6 +16,10 @@ export interface Item {
     metadataBytes: number;
     /** RFC 3339. */
     updated: string;
+    /** When it was first seen in progress, ms since 1970; null: not known. For the page alone. */
+    began: number | null;
+    /** From then until it was done or had failed, ms; null: not known, or it goes on. */
+    took: number | null;
 }
 
 export interface Stats extends Record<KnownStatus, number> {
@@ -75,6 +79,7 @@ export class Items {
         const item = this.byId.get(id) ?? this.#add(id, time);
         this.#count(item, -1);
         const status = text(data.status);
+        if (status !== null) this.#measure(item, status, time);
         if (status !== null) item.status = isKnown(status) ? status : cut(status, statusBytesMost);
         this.#setProgress(item, number(data.progress));
         this.#count(item, 1);
@@ -87,7 +92,9 @@ export class Items {
     load(snapshot: unknown): void {
         for (const [id, value] of Object.entries(object(snapshot) ?? {})) {
             const item = object(value);
-            if (item) this.update(id, item, text(item.updated) ?? '');
+            if (!item) continue;
+            this.update(id, item, text(item.updated) ?? '');
+            this.byId.get(id)!.began = null; // it may have been in progress for long
         }
     }
 
@@ -101,7 +108,7 @@ export class Items {
     }
 
     #add(id: string, time: string): Item {
-        const item: Item = { id, status: 'pending', progress: 0, metadata: null, metadataBytes: 0, updated: time };
+        const item: Item = { id, status: 'pending', progress: 0, metadata: null, metadataBytes: 0, updated: time, began: null, took: null };
         if (this.byId.size >= itemsMost) this.#dropOldest();
         this.byId.set(id, item);
         this.#count(item, 1);
@@ -115,6 +122,15 @@ export class Items {
         this.#metadataBytes -= oldest.metadataBytes;
         this.byId.delete(oldest.id);
         this.#byUpdate.delete(oldest.id);
+    }
+
+    /** Only what is seen from its beginning has a duration. */
+    #measure(item: Item, status: string, time: string): void {
+        if (status === item.status) return;
+        if (status === 'in_progress' || status === 'pending') {
+            item.began = status === 'in_progress' ? Date.parse(time) : null;
+            item.took = null;
+        } else if (item.began !== null && item.took === null) item.took = Date.parse(time) - item.began;
     }
 
     #count(item: Item, sign: 1 | -1): void {

@@ -1,5 +1,4 @@
-import { computed, signal } from '@preact/signals';
-import { Fanfare } from '../../client/src/fanfare.ts';
+import { signal } from '@preact/signals';
 import { learnTime } from './clock.ts';
 
 /* The server that this page came from: its address, the token for it, and plain requests. */
@@ -37,8 +36,6 @@ export function useToken(text: string): void {
 export function wantToken(): void {
     tokenWanted.value = token.peek() ? 'The server does not accept this token (it may have expired).' : 'This server asks for a token.';
 }
-
-export const client = computed(() => new Fanfare(base.href, token.value ? { token: token.value } : {}));
 
 /** An answer that is not a success. */
 export class Refusal extends Error {

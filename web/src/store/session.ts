@@ -1,12 +1,13 @@
 import { signal } from '@preact/signals';
 import type { Connection, Gap, SessionState as Snapshot, Stream } from '../../client/src/fanfare.ts';
 import { Backfill } from './backfill.ts';
+import { client } from './client.ts';
 import { learnTime } from './clock.ts';
 import type { BuildEvent } from './event.ts';
 import { Messages } from './messages.ts';
 import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
-import { client, wantToken } from './server.ts';
+import { wantToken } from './server.ts';
 import { SessionState } from './state.ts';
 import { Story } from './story.ts';
 import { Transcripts } from './transcripts.ts';

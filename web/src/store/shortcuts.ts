@@ -28,7 +28,8 @@ export function declareShortcuts(group: ShortcutGroup): () => void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-    return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+    if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button)$/.test(target.type);
+    return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 /** Keys that mean something to what has the focus are left to it. */

@@ -4,7 +4,7 @@ import { arrange, groupNames, type Order } from '../store/arrange.ts';
 import { now } from '../store/clock.ts';
 import { type Item, percentOf } from '../store/items.ts';
 import type { Session } from '../store/session.ts';
-import { agoText, clockText, countText, fullTimeText, percentText } from '../text/format.ts';
+import { agoText, clockText, countText, durationText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
 import { Bar } from './Bar.tsx';
 import { Icon } from './Icon.tsx';
 import { StatusIcon, statusWord, toneOf } from './StatusIcon.tsx';
@@ -13,7 +13,7 @@ import { VirtualList } from './VirtualList.tsx';
 
 const rowHeight = 34;
 const orders: [Order, string][] = [
-    ['status', 'Failures first'], ['recent', 'Last changed'], ['progress', 'Progress'], ['name', 'Name'], ['arrival', 'As they came'],
+    ['status', 'Failures first'], ['recent', 'Last changed'], ['progress', 'Progress'], ['slowest', 'Slowest first'], ['name', 'Name'], ['arrival', 'As they came'],
 ];
 
 type Kind = 'components' | 'features';
@@ -113,6 +113,12 @@ function ItemName({ id }: { id: string }) {
     );
 }
 
+/** How long it took, or when it was done. */
+function timeOf({ status, took, updated }: Item): string {
+    if (status !== 'completed') return '';
+    return took === null ? clockText(Date.parse(updated)) : durationText(took);
+}
+
 /** Where a bar would say nothing: what is done, and what has not begun. */
 function isSettled({ status, progress }: Item): boolean {
     return status === 'completed' || (status === 'pending' && progress === 0);
@@ -133,7 +139,7 @@ function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
                 <StatusIcon status={item.status} label={statusWord(item.status)} />
                 <ItemName id={item.id} />
                 {isSettled(item)
-                    ? <span class="item-time num">{item.status === 'completed' && clockText(Date.parse(item.updated))}</span>
+                    ? <span class="item-time num">{timeOf(item)}</span>
                     : <><Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />
                         <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span></>}
             </button>
@@ -150,7 +156,7 @@ function ItemDetail({ item, onClose }: { item: Item; onClose(): void }) {
                 <StatusIcon status={item.status} /><h3>{item.id}</h3>
                 <button type="button" class="button quiet" onClick={onClose} aria-label="Close the details"><Icon name="cross" /></button>
             </div>
-            <p class="faint">{statusWord(item.status)} · {percentText(percentOf(item))} · <span title={fullTimeText(updated)}>changed {agoText(now.value - updated)}</span></p>
+            <p class="faint">{statusWord(item.status)} · {percentText(percentOf(item))} · <span title={fullTimeText(updated)}>changed {agoText(now.value - updated)}</span>{item.took !== null && ` · took ${durationText(item.took)}`}{item.took === null && item.began !== null && ` · for ${elapsedText(now.value - item.began)}`}</p>
             {metadata && Object.keys(metadata).length > 0
                 ? <dl class="metadata">{Object.entries(metadata).map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd></div>)}</dl>
                 : <p class="faint">No metadata.</p>}

@@ -27,14 +27,16 @@ function stepsOf({ build_progress: { total, completed } }: SessionSummary): stri
     return total > 0 ? `${countText(completed)} / ${countText(total)}` : '';
 }
 
-function SessionRow({ session, selected }: { session: SessionSummary; selected: boolean }) {
+function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
     const percent = session.overall_progress.completion_percentage;
     const place = { session: id };
+    const said = [id, statusWord(status), phase, percentText(percent), started && `started ${agoText(now.value - Date.parse(started))}`,
+        updated && `changed ${agoText(now.value - Date.parse(updated))}`, connections > 0 && `${connections} watching`].filter(Boolean).join(', ');
     return (
-        <li class={`session-row ${selected ? 'selected' : ''}`}>
-            <a class="session-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-session={id}>
-                <StatusIcon status={status} label={statusWord(status)} />
+        <li class="session-row">
+            <a class="session-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-session={id} aria-label={said}>
+                <StatusIcon status={status} />
                 <span class="session-names">
                     <span class="session-name">{id}</span>
                     <span class="session-phase">{session.offset === 0 ? 'nothing published yet' : phase ?? statusWord(status)}</span>
@@ -52,7 +54,7 @@ function SessionRow({ session, selected }: { session: SessionSummary; selected: 
                     {updated ? agoText(now.value - Date.parse(updated)) : ''}
                 </span>
                 <span class="session-watching num" title={`${connections} watching`}>
-                    {connections > 0 && <><Icon name="people" /><span>{connections}</span><span class="visually-hidden"> watching</span></>}
+                    {connections > 0 && <><Icon name="people" /><span>{connections}</span></>}
                 </span>
             </a>
         </li>
@@ -120,7 +122,7 @@ export function SessionList() {
                             <span /><span>Session</span><span>Progress</span><span>Steps</span><span>Started</span><span>Duration</span><span>Last change</span><span />
                         </div>
                         <ul ref={list} class="session-rows" aria-label={`${shown.length} sessions`}>
-                            {shown.slice(0, limit).map((session) => <SessionRow key={session.session_id} session={session} selected={false} />)}
+                            {shown.slice(0, limit).map((session) => <SessionRow key={session.session_id} session={session} />)}
                         </ul>
                         {shown.length === 0 && <p class="nothing">No session fits. <button type="button" class="link" onClick={() => ((listSearch.value = ''), (listFilter.value = 'all'))}>Show all</button></p>}
                         {shown.length > limit && (

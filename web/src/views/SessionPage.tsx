@@ -1,12 +1,11 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { switchNotifications } from './NotifyButton.tsx';
 import { announce } from '../store/announce.ts';
 import { followPresence } from '../store/presence.ts';
 import { absoluteAddressOf, go, refine, route, type View } from '../store/route.ts';
 import { Session } from '../store/session.ts';
 import { followOutcome } from '../store/outcome.ts';
-import { nextTheme, side } from '../store/settings.ts';
+import { side } from '../store/settings.ts';
 import { countText } from '../text/format.ts';
 import { ConnectionBadge } from './ConnectionBadge.tsx';
 import { CopyButton, copyText } from './CopyButton.tsx';
@@ -171,9 +170,3 @@ function Waiting({ session }: { session: Session }) {
         </section>
     );
 }
-
-/** Shortcuts that work on every page. */
-export const everywhere = [
-    { key: 't', does: 'Light, dark or as the system', act: nextTheme },
-    { key: 'n', does: 'Notifications when a build ends', act: () => void switchNotifications() },
-];

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { refine } from '../store/route.ts';
-import { client } from '../store/server.ts';
+import { client } from '../store/client.ts';
 import type { Session } from '../store/session.ts';
 import type { Entry, EntryKind } from '../store/story.ts';
 import { clockText, countText, fullTimeText } from '../text/format.ts';
