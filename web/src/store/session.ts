@@ -36,8 +36,12 @@ const noticesMost = 5;
 
 /** What the reader is told of events that will not come. */
 export function gapText({ reason, from, to }: Pick<Gap, 'reason' | 'from' | 'to'>): string {
-    const range = from !== undefined && to !== undefined && to >= from
-        ? ` (events ${from} to ${to})` : from !== undefined ? ` (from event ${from} on)` : '';
+    const range =
+        from !== undefined && to !== undefined && to >= from
+            ? ` (events ${from} to ${to})`
+            : from !== undefined
+              ? ` (from event ${from} on)`
+              : '';
     switch (reason) {
         case 'epoch_changed':
             return `The server was started anew and no longer has what came before${range}. Shown is what it knows now.`;
@@ -204,13 +208,15 @@ export class Session {
         this.tell('bad', gapText(gap));
         // A failed resume is followed by the state; elsewhere it has to be asked for.
         if (gap.reason !== 'superseded') this.#beginsAnew = true;
-        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open') this.#stream.requestState();
+        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open')
+            this.#stream.requestState();
     }
 
     #takeConnection(connection: Connection): void {
         const before = this.connection.peek();
         this.connection.value = connection;
-        if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed') this.#startBackfill();
+        if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed')
+            this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
         if (connection.phase === 'closed' && connection.error?.status === 401) wantToken();
     }

@@ -39,7 +39,15 @@ function isTaken(event: KeyboardEvent): boolean {
 }
 
 addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isTaken(event)) return;
+    if (
+        event.defaultPrevented ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        isTyping(event.target) ||
+        isTaken(event)
+    )
+        return;
     if (document.querySelector('dialog[open]')) return;
     if (shortcuts.peek() === 'off' && event.key !== '?') return;
     for (const group of [...groups.peek()].reverse()) {

@@ -39,7 +39,9 @@ export function App() {
     ]);
     return (
         <>
-            <a class="skip" href="#main" onClick={skipToMain}>Skip to the content</a>
+            <a class="skip" href="#main" onClick={skipToMain}>
+                Skip to the content
+            </a>
             <Page />
             <Help />
             <Announcer />
@@ -57,14 +59,26 @@ function skipToMain(event: Event): void {
 
 function Page() {
     const id = sessionId.value;
-    if (tokenWanted.value) return <><TopBar /><TokenBox /></>;
+    if (tokenWanted.value)
+        return (
+            <>
+                <TopBar />
+                <TokenBox />
+            </>
+        );
     return id ? <LazySession id={id} /> : <SessionList />;
 }
 
 function LazySession({ id }: { id: string }) {
     const module = sessionModule.value;
     useEffect(() => void loadSessionModule(), [id]);
-    if (module === null || module === 'failed') return <><TopBar /><Loading failed={module === 'failed'} /></>;
+    if (module === null || module === 'failed')
+        return (
+            <>
+                <TopBar />
+                <Loading failed={module === 'failed'} />
+            </>
+        );
     return <module.SessionPage key={`${id} ${token.value}`} id={id} />;
 }
 
@@ -72,7 +86,14 @@ function LazySession({ id }: { id: string }) {
 function Loading({ failed }: { failed: boolean }) {
     return (
         <main id="main" class="session" aria-busy={!failed}>
-            {failed && <p class="nothing" role="alert">The server does not answer. <button type="button" class="link" onClick={() => location.reload()}>Load the page again</button></p>}
+            {failed && (
+                <p class="nothing" role="alert">
+                    The server does not answer.{' '}
+                    <button type="button" class="link" onClick={() => location.reload()}>
+                        Load the page again
+                    </button>
+                </p>
+            )}
         </main>
     );
 }

@@ -9,6 +9,14 @@ export function TerminalPane({ session }: { session: Session }) {
     const selected = fragment.startsWith('L') ? fragment.slice(1) : undefined;
     // Lines have an address that means the same to everybody once the history has been read.
     const onSelect = transcripts.isWhole.value
-        ? (address: string | undefined) => refine({ view: 'terminal', fragment: address ? `L${address}` : '' }) : undefined;
-    return <TerminalView transcript={transcripts.current.value} name={session.id} selected={selected} onSelect={onSelect} />;
+        ? (address: string | undefined) => refine({ view: 'terminal', fragment: address ? `L${address}` : '' })
+        : undefined;
+    return (
+        <TerminalView
+            transcript={transcripts.current.value}
+            name={session.id}
+            selected={selected}
+            onSelect={onSelect}
+        />
+    );
 }

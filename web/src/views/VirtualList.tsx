@@ -21,7 +21,16 @@ interface VirtualListProps {
 
 const overscan = 6;
 
-export function VirtualList({ count, rowHeight, label, row, class: className = '', reveal = null, onKeyDown, activeId }: VirtualListProps) {
+export function VirtualList({
+    count,
+    rowHeight,
+    label,
+    row,
+    class: className = '',
+    reveal = null,
+    onKeyDown,
+    activeId,
+}: VirtualListProps) {
     const box = useRef<HTMLDivElement>(null);
     const [place, setPlace] = useState({ top: 0, height: 600 });
 
@@ -44,7 +53,8 @@ export function VirtualList({ count, rowHeight, label, row, class: className = '
         if (reveal === null || !element) return;
         const from = reveal * rowHeight;
         if (from < element.scrollTop) element.scrollTop = from;
-        else if (from + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = from + rowHeight - element.clientHeight;
+        else if (from + rowHeight > element.scrollTop + element.clientHeight)
+            element.scrollTop = from + rowHeight - element.clientHeight;
     }, [reveal]);
 
     const first = Math.max(Math.floor(place.top / rowHeight) - overscan, 0);
@@ -53,10 +63,22 @@ export function VirtualList({ count, rowHeight, label, row, class: className = '
     for (let i = first; i < last; i++) rows.push(row(i, { 'aria-setsize': count, 'aria-posinset': i + 1 }));
 
     return (
-        <div ref={box} class={`virtual ${className}`} onScroll={look} tabIndex={0} role="list" aria-label={label}
-            onKeyDown={onKeyDown} {...(activeId ? { 'aria-activedescendant': activeId } : {})}>
+        <div
+            ref={box}
+            class={`virtual ${className}`}
+            onScroll={look}
+            tabIndex={0}
+            role="list"
+            aria-label={label}
+            onKeyDown={onKeyDown}
+            {...(activeId ? { 'aria-activedescendant': activeId } : {})}
+        >
             <div class="virtual-all" role="presentation" style={{ height: `${count * rowHeight}px` }}>
-                <div class="virtual-shown" role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
+                <div
+                    class="virtual-shown"
+                    role="presentation"
+                    style={{ transform: `translateY(${first * rowHeight}px)` }}
+                >
                     {rows}
                 </div>
             </div>
