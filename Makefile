@@ -37,8 +37,12 @@ fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: packages-test all ## Measure fan-out, latency and memory on this machine
-	@scripts/bench
+bench: packages-build all ## Measure fan-out, latency and memory on this machine
+	@build/release/fanfare bench
+
+.PHONY: instructions
+instructions: packages-test all ## Count instructions per delivery, handshake, publish; compare with the record
+	@node bench/instructions.mjs
 
 .PHONY: lint
 lint: packages-lint build/debug/build.ninja ## Format, static analysis, layers, scripts

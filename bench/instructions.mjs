@@ -66,6 +66,7 @@ const work = {
 async function instructions({ run }, times) {
     const out = path.join(temporaryDirectory(), 'callgrind.out');
     const server = await startServer({
+        t: { after() {} }, // finished below
         args: ['--workers', '1', '--engine', 'memory', '--log-level', 'error'],
         prefix: ['valgrind', '--tool=callgrind', `--callgrind-out-file=${out}`],
     });

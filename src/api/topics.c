@@ -115,8 +115,9 @@ void api_history(struct api_request *r)
     }
     memory_free(events);
     epoch_format(page.epoch, epoch);
-    buf_printf(&out, "],\"epoch\":\"%s\",\"offset\":%llu,\"first_offset\":%llu}\n", epoch,
-               (unsigned long long)page.offset, (unsigned long long)page.first_offset);
+    buf_printf(&out, "],\"epoch\":\"%s\",\"offset\":%llu,\"first_offset\":%llu,\"since\":%llu}\n",
+               epoch, (unsigned long long)page.offset, (unsigned long long)page.first_offset,
+               (unsigned long long)since);
     if (!error) {
         http_reply_json(r->exchange, 200, &out);
         return;

@@ -154,7 +154,7 @@ static int read_head(struct bench_connection *c, struct slice data,
     if (!end)
         return 0;
     if (!slice_starts(buf_slice(head), "HTTP/1.1 101")) {
-        struct slice rest = buf_slice(head), line;
+        struct slice rest = buf_slice(head), line = {0};
         slice_split(&rest, '\r', &line);
         buf_printf(c->load->why, "the server refused a handshake: %.*s", SLICE_ARG(line));
         return FAN_E_DENIED;

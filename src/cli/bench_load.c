@@ -51,7 +51,8 @@ static const char *find_number(struct bench_load *l, struct slice payload)
 static int wrong_message(struct bench_connection *c, uint64_t number)
 {
     buf_printf(c->load->why,
-               "a reader of topic %u got message %llu where %llu had to come: this is a bug",
+               "a reader of topic %u got message %llu where %llu had to come: a delivery was lost, "
+               "doubled or misplaced",
                c->topic, (unsigned long long)number, (unsigned long long)c->next);
     return FAN_E_PROTOCOL;
 }
@@ -106,25 +107,31 @@ int bench_on_publisher(void *arg, struct slice payload)
 
 /* ---- Publishing ---- */
 
+/* {"topic":…,"type":"bench","data":{…}} up to the padding; *data is where the data begins. */
+static size_t write_message(const struct bench_load *l, uint64_t due_ns, char *text, size_t size,
+                            size_t *data)
+{
+    unsigned topic = l->topics ? (unsigned)(l->published % l->topics) : 0;
+    *data = (size_t)snprintf(
+        text, size, "{\"topic\":\"session:bench-%s-%u\",\"type\":\"bench\",\"data\":", l->run,
+        topic);
+    return *data + (size_t)snprintf(text + *data, size - *data,
+                                    "{" NUMBER_KEY "%llu" TIME_KEY "%llu,\"pad\":\"",
+                                    (unsigned long long)(NUMBER_BASE + l->published),
+                                    (unsigned long long)(TIME_BASE + due_ns % TIME_BASE));
+}
+
 static void append_message(struct bench_load *l, uint64_t due_ns)
 {
     static const uint8_t no_mask[4] = {0}; /* so that the text stays as it is */
     uint8_t header[WS_HEADER_MAX];
     char text[256];
-    unsigned topic = l->topics ? (unsigned)(l->published % l->topics) : 0;
-    int head =
-        snprintf(text, sizeof text,
-                 "{\"topic\":\"session:bench-%s-%u\",\"type\":\"bench\",\"data\":{", l->run, topic);
-    int data = snprintf(text + head, sizeof text - (size_t)head,
-                        NUMBER_KEY "%llu" TIME_KEY "%llu,\"pad\":\"",
-                        (unsigned long long)(NUMBER_BASE + l->published),
-                        (unsigned long long)(TIME_BASE + due_ns % TIME_BASE));
-    size_t used = (size_t)data + 3; /* with the brackets and the last quote */
+    size_t data, len = write_message(l, due_ns, text, sizeof text, &data);
+    size_t used = len - data + strlen("\"}");
     size_t pad = l->size > used ? l->size - used : 0;
-    size_t total = (size_t)(head + data) + pad + 3;
-    size_t n = ws_header_write(header, WS_TEXT, true, false, total, no_mask);
+    size_t n = ws_header_write(header, WS_TEXT, true, false, len + pad + strlen("\"}}"), no_mask);
     buf_append(&l->outgoing, header, n);
-    buf_append(&l->outgoing, text, (size_t)(head + data));
+    buf_append(&l->outgoing, text, len);
     char *room = buf_reserve(&l->outgoing, pad);
     if (room) {
         memset(room, 'x', pad);

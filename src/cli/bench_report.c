@@ -12,6 +12,8 @@
 #define BUILD "; THIS PROGRAM IS NOT OPTIMISED: its figures mean nothing"
 #endif
 
+#define OTHERS_MATTER 0.1
+
 static void append_plain(struct buf *out, const char *text)
 {
     terminal_append_plain(out, slice_from(text));
@@ -40,6 +42,15 @@ void bench_append_setting(struct buf *out, const struct bench_setting *s)
         BUF_LITERAL(out, "; server and load share the cores\n");
 }
 
+void bench_append_others(struct buf *out, double share)
+{
+    if (share >= OTHERS_MATTER)
+        buf_printf(out,
+                   "Other programs used %.0f %% of this machine meanwhile: RATE, P50 and P99 are "
+                   "theirs as much as the server's.\n",
+                   share * 100);
+}
+
 /* ---- The table ---- */
 
 /* "–" for what was not measured. */
@@ -54,32 +65,23 @@ static void add_figure(struct table *table, double figure, const char *format)
     buf_fini(&cell);
 }
 
-static void add_rate(struct table *table, double rate, const char *unit)
+static void add_rate(struct table *table, double rate)
 {
     if (rate >= 100000)
-        table_add_format(table, "%.0fk %s", rate / 1000, unit);
+        table_add_format(table, "%.0fk/s", rate / 1000);
     else
-        table_add_format(table, "%.0f %s", rate, unit);
-}
-
-static const char *rate_unit(const struct bench_result *r)
-{
-    if (strcmp(r->unit, "delivery") == 0)
-        return "deliveries/s";
-    return strcmp(r->unit, "event") == 0 ? "events/s" : "handshakes/s";
+        table_add_format(table, "%.0f/s", rate);
 }
 
 static void add_row(struct table *table, const struct bench_result *r)
 {
     table_add(table, slice_from(r->title));
-    if (r->cpu_us < 0)
-        table_add(table, SLICE("–"));
-    else
-        table_add_format(table, "%.2f µs/%s", r->cpu_us, r->unit);
-    add_rate(table, r->per_second, rate_unit(r));
+    table_add(table, slice_from(r->unit));
+    add_figure(table, r->cpu_us, "%.2f µs");
+    add_rate(table, r->per_second);
     add_figure(table, r->p50_ms, "%.2f ms");
     add_figure(table, r->p99_ms, "%.2f ms");
-    add_figure(table, r->bytes_each, "%.0f B each");
+    add_figure(table, r->bytes_each, "%.0f B");
     add_figure(table, r->server_share < 0 ? -1 : r->server_share * 100, "%.0f %%");
     add_figure(table, r->load_share < 0 ? -1 : r->load_share * 100, "%.0f %%");
 }
@@ -88,17 +90,17 @@ void bench_append_table(struct buf *out, const struct bench_result *results, uns
                         bool colours)
 {
     static const struct table_column columns[] = {
-        {"SCENARIO", false}, {"SERVER CPU", true}, {"RATE", true},   {"P50", true},
-        {"P99", true},       {"MEMORY", true},     {"SERVER", true}, {"LOAD", true}};
+        {"SCENARIO", false}, {"OF A", false},  {"SERVER CPU", true}, {"RATE", true}, {"P50", true},
+        {"P99", true},       {"MEMORY", true}, {"SERVER", true},     {"LOAD", true}};
     struct table table;
-    table_init(&table, columns, 8);
+    table_init(&table, columns, 9);
     for (unsigned i = 0; i < count; i++)
         add_row(&table, &results[i]);
     table_append(out, &table, colours, 0, 0, count);
     table_fini(&table);
     BUF_LITERAL(out,
                 "SERVER CPU is the figure to compare: the server's processor time, user and "
-                "system, for each delivery.\n"
+                "system, for one delivery.\n"
                 "It holds also where LOAD is near 100 % and limits RATE. P50 and P99 count from "
                 "when a message was due.\n");
 }
@@ -156,13 +158,14 @@ static void append_setting_json(struct buf *out, const struct bench_setting *s)
 }
 
 void bench_append_json(struct buf *out, const struct bench_setting *setting,
-                       const struct bench_options *options, const struct bench_result *results,
-                       unsigned count)
+                       const struct bench_options *options, double others,
+                       const struct bench_result *results, unsigned count)
 {
     json_begin(out, NULL, '{');
     append_setting_json(out, setting);
     json_put_bool(out, "quick", options->quick);
     json_put_u64(out, "size", options->size);
+    put_figure(out, "other_programs_share", others);
     json_begin(out, "scenarios", '[');
     for (unsigned i = 0; i < count; i++)
         append_result(out, &results[i]);

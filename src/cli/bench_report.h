@@ -11,9 +11,13 @@ void bench_append_setting(struct buf *out, const struct bench_setting *setting);
 void bench_append_table(struct buf *out, const struct bench_result *results, unsigned count,
                         bool colours);
 
+/* A warning, when other programs had a good part of the machine. share: 0 to 1, below 0 when it is
+ * not known. */
+void bench_append_others(struct buf *out, double share);
+
 /* All of it as one JSON object. */
 void bench_append_json(struct buf *out, const struct bench_setting *setting,
-                       const struct bench_options *options, const struct bench_result *results,
-                       unsigned count);
+                       const struct bench_options *options, double others,
+                       const struct bench_result *results, unsigned count);
 
 #endif

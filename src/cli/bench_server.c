@@ -173,6 +173,47 @@ struct bench_usage bench_server_usage(const struct bench_server *s)
     return usage;
 }
 
+/* ---- The rest of the machine ---- */
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double own_seconds(void)
+{
+    struct rusage self = {0}, children = {0};
+    getrusage(RUSAGE_SELF, &self);
+    getrusage(RUSAGE_CHILDREN, &children);
+    return seconds_of(self.ru_utime) + seconds_of(self.ru_stime) + seconds_of(children.ru_utime) +
+           seconds_of(children.ru_stime);
+}
+
+struct bench_machine bench_machine_now(void)
+{
+    /* user nice system idle iowait irq softirq steal, in ticks: see proc(5) */
+    unsigned long long t[8] = {0};
+    struct bench_machine m = {.at = (double)clock_ns() / 1e9, .own = own_seconds()};
+    FILE *file = fopen("/proc/stat", "re");
+    int n = file ? fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2],
+                          &t[3], &t[4], &t[5], &t[6], &t[7])
+                 : 0;
+    if (file)
+        fclose(file);
+    if (n == 8)
+        m.busy = (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / (double)sysconf(_SC_CLK_TCK);
+    return m;
+}
+
+double bench_machine_others(struct bench_machine before, struct bench_machine after)
+{
+    double all = (after.at - before.at) * (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double others = (after.busy - before.busy) - (after.own - before.own);
+    if (all <= 0 || before.busy <= 0)
+        return -1;
+    return others > 0 ? others / all : 0;
+}
+
 /* ---- The setting ---- */
 
 static void copy(char *to, size_t size, struct slice from)

@@ -36,6 +36,16 @@ struct bench_usage {
 };
 struct bench_usage bench_server_usage(const struct bench_server *s);
 
+/* Processor seconds that all programs of this machine have used, and those of this process and the
+ * servers that it has stopped. */
+struct bench_machine {
+    double at, busy, own; /* seconds */
+};
+struct bench_machine bench_machine_now(void);
+
+/* Which part of the machine others had between the two, 0 to 1. */
+double bench_machine_others(struct bench_machine before, struct bench_machine after);
+
 /* What a reader of the figures has to know: the server's version, engine, flush and workers, cores,
  * kernel, processor, congestion control; as JSON members, for both forms of the report. */
 struct bench_setting {

@@ -21,6 +21,7 @@ struct bench {
     struct remote remote;
     struct bench_cores cores;
     struct bench_setting setting;
+    double others; /* what other programs had of the machine; below 0: not known */
     struct bench_result results[RESULTS_MAX];
     unsigned result_count;
 };
@@ -103,11 +104,12 @@ static int report(const struct bench *b)
 {
     struct buf out = {0};
     if (b->json) {
-        bench_append_json(&out, &b->setting, &b->options, b->results, b->result_count);
+        bench_append_json(&out, &b->setting, &b->options, b->others, b->results, b->result_count);
     } else {
         bench_append_setting(&out, &b->setting);
         BUF_LITERAL(&out, "\n");
         bench_append_table(&out, b->results, b->result_count, terminal_has_colours(stdout));
+        bench_append_others(&out, b->others);
     }
     bool written = terminal_write(stdout, &out);
     buf_fini(&out);
@@ -121,10 +123,12 @@ static int bench(struct bench *b)
     if (!b->own_server)
         b->cores.server = -1; /* where it runs is not ours to say */
     b->progress = isatty(STDERR_FILENO) && !b->json;
+    struct bench_machine before = bench_machine_now();
     for (const struct bench_scenario *s = bench_scenarios; s->name && !code; s++)
         if (is_wanted(b, s->name))
             code = run_scenario(b, s);
     show_progress(b, "");
+    b->others = b->own_server ? bench_machine_others(before, bench_machine_now()) : -1;
     if (b->result_count && report(b) != DONE)
         code = FAILED;
     return code;

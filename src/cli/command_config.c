@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "config/config.h"
 #include "config/describe.h"
+#include "config/suggest.h"
 #include "fanfare/error.h"
 
 /* This command's own switches; what else is given belongs to the configuration. */
@@ -110,13 +111,31 @@ static int print_docs(void)
     return written ? DONE : FAILED;
 }
 
+/* The command knows neither what to do nor this option: most likely its name is mistyped. */
+static int no_request(const struct request *r)
+{
+    for (int i = 0; i < r->rest_count; i++) {
+        struct slice name = slice_skip(slice_from(r->rest[i]), 2);
+        struct suggestion s = {.wanted = name};
+        if (!slice_starts(slice_from(r->rest[i]), "--") || slice_starts(name, "config") ||
+            option_find(slice_of(name.ptr, strcspn(name.ptr, "="))))
+            continue;
+        for (const struct command_option *o = config_command.options; o->name; o++)
+            suggestion_offer(&s, o->name);
+        if (s.best)
+            return usage_error(&config_command, "unknown option --%.*s; did you mean --%s?",
+                               SLICE_ARG(name), s.best);
+    }
+    return usage_error(&config_command, "expected one of --check, --print, --docs");
+}
+
 static int run(int argc, char **argv)
 {
     struct request r = {0};
     int code;
     read_arguments(&r, argc, argv);
     if (r.check + r.print + r.docs != 1)
-        code = usage_error(&config_command, "expected one of --check, --print, --docs");
+        code = no_request(&r);
     else if (r.docs && (r.rest_count || r.json))
         code = usage_error(&config_command, "--docs takes nothing else");
     else

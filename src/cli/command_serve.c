@@ -42,7 +42,11 @@ const struct command serve_command = {
             "environment, that over the file. Switches are turned off by `--no-NAME`.",
             NULL,
         },
-    .options = (const struct command_option[]){{0}},
+    .options =
+        (const struct command_option[]){
+            {"config", "FILE", "FANFARE_CONFIG", "The YAML file. [fanfare.yaml, if there is one]"},
+            {0},
+        },
     .examples =
         (const struct command_example[]){
             {"fanfare serve", "A server for this machine on port 8000"},

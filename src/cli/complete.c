@@ -86,7 +86,7 @@ static bool names(struct slice argument, const char *what)
 static void offer_argument(struct line *l, struct slice argument)
 {
     skip_list(l, &argument);
-    if (names(argument, "FILE"))
+    if (names(argument, "FILE") || names(argument, "ARGUMENT"))
         BUF_LITERAL(l->out, ":files\n");
     else if (names(argument, "DIR") || names(argument, "PATH"))
         BUF_LITERAL(l->out, ":directories\n");
@@ -97,7 +97,7 @@ static void offer_argument(struct line *l, struct slice argument)
     else if (names(argument, "COMMAND") && l->command == &help_command)
         offer_commands(l);
     else if (names(argument, "COMMAND"))
-        buf_append_text(l->out, l->place ? ":files\n" : ":commands\n");
+        BUF_LITERAL(l->out, ":commands\n");
     offer_literals(l, argument);
 }
 
@@ -111,10 +111,15 @@ static const struct command_option *find_option(const struct command *command, s
     return NULL;
 }
 
-/* Of the server's configuration, for the commands that take those, too. */
+/* `config` shows what `serve` would do with its options, and its help refers to that of serve. */
+static bool takes_config_options(const struct command *command)
+{
+    return command->config_options || command == &config_command;
+}
+
 static const struct option *find_config_option(const struct command *command, struct slice name)
 {
-    const struct option *o = command->config_options ? option_find(name) : NULL;
+    const struct option *o = takes_config_options(command) ? option_find(name) : NULL;
     return o && !o->secret ? o : NULL;
 }
 
@@ -150,7 +155,7 @@ static void offer_options(struct line *l)
         buf_printf(&flag, "--%s", o->name);
         offer(l, buf_slice(&flag), o->help);
     }
-    for (size_t i = 0; l->command->config_options && i < option_count; i++) {
+    for (size_t i = 0; takes_config_options(l->command) && i < option_count; i++) {
         buf_clear(&flag);
         option_append_flag(&flag, &options[i]);
         if (!options[i].secret && !find_option(l->command, slice_skip(buf_slice(&flag), 2)))
@@ -162,18 +167,18 @@ static void offer_options(struct line *l)
 
 /* ---- Arguments that are no options, by the synopsis ---- */
 
-/* "[TOPIC]", "TOPIC…" → TOPIC; *repeats: there may be several. */
+/* "[TOPIC]", "TOPIC…", "[TOPIC]…" → TOPIC; *repeats: there may be several. */
 static struct slice bare(struct slice token, bool *repeats)
 {
     static const char dots[] = "…";
     const size_t n = sizeof dots - 1;
+    *repeats = token.len > n && memcmp(token.ptr + token.len - n, dots, n) == 0;
+    if (*repeats)
+        token.len -= n;
     while (token.len && token.ptr[0] == '[')
         token = slice_skip(token, 1);
     while (token.len && token.ptr[token.len - 1] == ']')
         token.len--;
-    *repeats = token.len > n && memcmp(token.ptr + token.len - n, dots, n) == 0;
-    if (*repeats)
-        token.len -= n;
     return token;
 }
 
@@ -232,6 +237,7 @@ static struct slice walk(struct line *l, char *const *words, int count)
                 option = name;
         } else {
             l->place++;
+            l->only_arguments |= l->command->runs_another; /* the other command's from here on */
         }
     }
     return option;

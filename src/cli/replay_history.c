@@ -82,8 +82,7 @@ static int history_lost(const struct replay_history *h)
 static void note_trimmed(const struct replay_history *h, struct json_value page)
 {
     uint64_t first = number_in(page, SLICE("first_offset"));
-    bool skipped = first > h->since + 1 && !(h->cursor && !h->begun);
-    if (skipped)
+    if (first > h->since + 1)
         command_error(&replay_command, "#%llu to #%llu are no longer kept: going on with #%llu",
                       (unsigned long long)h->since + 1, (unsigned long long)first - 1,
                       (unsigned long long)first);
@@ -104,11 +103,12 @@ static int read_page(struct replay_history *h)
     struct slice epoch = event_member(page, SLICE("epoch"));
     if (h->begun && !slice_is(epoch, h->epoch))
         return history_lost(h);
-    note_trimmed(h, page);
     if (!h->begun) {
+        h->since = number_in(page, SLICE("since")); /* what the cursor means */
         snprintf(h->epoch, sizeof h->epoch, "%.*s", SLICE_ARG(epoch));
         h->until = number_in(page, SLICE("offset"));
     }
+    note_trimmed(h, page);
     h->begun = true;
     h->events = json_elements(events);
     return 0;

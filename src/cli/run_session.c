@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -132,14 +133,15 @@ static unsigned short number_from(const char *variable, unsigned short otherwise
     return n > 0 && n < 10000 ? (unsigned short)n : otherwise;
 }
 
+/* The size of the caller's terminal; where there is none, or it has no size, what scripts set. */
 static void choose_size(struct session *s, struct winsize *size)
 {
     static const int streams[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
     s->window = -1;
     for (size_t i = 0; i < 3 && s->window < 0; i++)
-        if (ioctl(streams[i], TIOCGWINSZ, size) == 0 && size->ws_col > 0)
+        if (ioctl(streams[i], TIOCGWINSZ, size) == 0)
             s->window = streams[i];
-    if (s->window < 0)
+    if (s->window < 0 || size->ws_col == 0 || size->ws_row == 0)
         *size = (struct winsize){.ws_col = number_from("COLUMNS", 80),
                                  .ws_row = number_from("LINES", 24)};
 }
@@ -498,6 +500,22 @@ static void await_publisher(struct session *s)
     show_messages(s);
 }
 
+/* Ctrl-C on the command's own terminal reached the command alone; on the caller's it would have
+ * reached the whole job: a script or loop around us must not go on. Only for a command that the
+ * signal has ended. */
+static void share_interrupt(const struct session *s)
+{
+    sigset_t set;
+    int number = s->end.signal;
+    if (!s->child.session || (number != SIGINT && number != SIGQUIT))
+        return;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* the core would be ours, and tell nothing */
+    kill(0, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 void run_session_block_signals(void)
 {
     sigset_t set;
@@ -529,5 +547,6 @@ int run_session(const struct run_session_options *options)
     run_outlet_fini(&s->outlets[0]);
     run_outlet_fini(&s->outlets[1]);
     buf_fini(&s->late);
+    share_interrupt(s);
     return s->end.signal ? 128 + s->end.signal : s->end.exit_code;
 }

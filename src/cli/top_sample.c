@@ -137,7 +137,7 @@ static const struct {
 static void read_series(struct top_figures *f, struct slice line)
 {
     char number[64];
-    struct slice value = line, name;
+    struct slice value = line, name = {0};
     slice_split(&value, ' ', &name);
     const char *brace = memchr(name.ptr, '{', name.len);
     if (brace)
@@ -146,9 +146,14 @@ static void read_series(struct top_figures *f, struct slice line)
         return;
     memcpy(number, value.ptr, value.len);
     number[value.len] = '\0';
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        if (slice_is(name, figures[i].metric))
-            *(double *)((char *)f + figures[i].at) += strtod(number, NULL);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        double sum;
+        if (!slice_is(name, figures[i].metric))
+            continue;
+        memcpy(&sum, (char *)f + figures[i].at, sizeof sum);
+        sum += strtod(number, NULL);
+        memcpy((char *)f + figures[i].at, &sum, sizeof sum);
+    }
 }
 
 void top_read_metrics(struct top_sample *s, struct slice text)

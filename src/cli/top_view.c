@@ -212,7 +212,7 @@ static void append_topics(struct buf *out, struct top_view *v, const struct top_
     for (size_t i = skip; i < count && i - skip < rows; i++)
         add_row(&table, shown[i]);
     table_append(out, &table, v->colours, v->columns, 0, rows);
-    if (count == 0 && rows)
+    if (count == 0 && (rows || !v->rows))
         buf_append_text(out, s->topic_count ? "no topic's name contains the filter\n"
                                             : "no topics yet\n");
     table_fini(&table);

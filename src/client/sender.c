@@ -23,7 +23,7 @@
 #define KEEPALIVE_MS 20000        /* silence after which we ask, and again until we give up */
 #define OUT_SIZE     (256 * 1024) /* written ahead of the socket */
 #define MAX_ANSWER   (4 * 1024 * 1024)
-#define SOON_MS      250  /* between attempts while somebody waits for the spool to be empty */
+#define SOON_MS      1000 /* between attempts while somebody waits for the spool to be empty */
 #define LATER_MS     1000 /* a pause that the server asked for without saying how long */
 
 struct session {

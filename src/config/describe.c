@@ -44,8 +44,6 @@ static void append_option_help(struct buf *out, const struct option *o)
 
 void config_append_help(struct buf *out)
 {
-    columns_append(out, "--config FILE",
-                   SLICE("The YAML file. [fanfare.yaml, if there is one; also FANFARE_CONFIG]"));
     for (int group = 0; group < GROUP_COUNT; group++) {
         buf_printf(out, "\n%s:\n", option_group_title((enum option_group)group));
         for (size_t i = 0; i < option_count; i++)

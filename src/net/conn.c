@@ -102,6 +102,9 @@ static bool is_full_of_large(const struct conn *c)
     return q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX;
 }
 
+/* Gives what waits to the socket at once. */
+static void offer(struct conn *c);
+
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -112,7 +115,7 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
         return FAN_E_LIMIT;
     if (kind == OUT_CONTROL && is_full(c, length)) {
         /* Much was asked at once: the peer may well read, and was offered nothing yet. */
-        conn_flush(c);
+        offer(c);
         if (is_full(c, length))
             return control_overflow(c);
     }
@@ -143,7 +146,7 @@ static int queue_copy(struct conn *c, struct slice text)
 int conn_send_large(struct conn *c, struct slice text)
 {
     if (is_full_of_large(c))
-        conn_flush(c);
+        offer(c);
     if (is_full_of_large(c))
         return control_overflow(c);
     return queue_copy(c, text);
@@ -383,14 +386,26 @@ static bool batch_queue(struct conn *c)
     return true;
 }
 
-void conn_flush(struct conn *c)
+/* Whether there is something to write, and nothing of it stands in the batch. */
+static bool may_write(struct conn *c)
 {
     struct flush *flush = c->worker->flush;
     if (!c->out || c->blocked || c->state == CONN_CLOSED)
-        return;
+        return false;
     if (c->batch == flush->batch)
         flush->ops->submit(flush);
-    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+    return c->out && !c->blocked && c->state != CONN_CLOSED;
+}
+
+static void offer(struct conn *c)
+{
+    if (may_write(c))
+        write_out(c);
+}
+
+void conn_flush(struct conn *c)
+{
+    if (!may_write(c))
         return;
     if (c->tls && c->out->count && !seal(c))
         return;

@@ -3,10 +3,11 @@
 
 #include <math.h>
 
-#define SILENCE_MS    10000
-#define ENOUGH        3 /* sightings of another count that make it the current one */
-#define TOTAL_CHANGES 8 /* steps within which ninja may find that there are more or fewer of them \
-                         */
+#define SILENCE_MS 10000
+#define ENOUGH     3 /* sightings of another count that make it the current one */
+#define TOTAL_CHANGES                                                           \
+    8 /* steps within which ninja may find that there are more or fewer of them \
+       */
 #define ESCAPE '\x1b'
 #define BELL   '\a'
 
@@ -162,14 +163,16 @@ static bool take_note(struct progress_parser *p, const struct progress_reading *
     }
 }
 
-/* pytest tells a percentage; with the number of tests it tells how many are done. */
-static void count_tests(const struct progress_parser *p, struct progress_reading *r)
+/* pytest tells a percentage; with the number of tests it tells how many are done. A count at the
+ * end of a line is pytest's when it is of that number. */
+static bool count_tests(const struct progress_parser *p, struct progress_reading *r)
 {
     if (p->tests_found && r->total == 100) {
         r->total = p->tests_found;
         r->completed = (uint32_t)lround(r->percent * p->tests_found / 100);
     }
     r->percent = 0;
+    return r->total == 100 || r->total == p->tests_found;
 }
 
 /* whole: the line's end has come; until then nothing is counted that would count again. */
@@ -181,11 +184,19 @@ static bool take_line(struct progress_parser *p, struct slice line, bool redrawn
         return false;
     if (r.kind >= PROGRESS_CARGO_FINISHED)
         return whole && take_note(p, &r, now_ms);
-    if (r.kind == PROGRESS_PYTEST)
-        count_tests(p, &r);
+    if (r.kind == PROGRESS_PYTEST && !count_tests(p, &r))
+        return false;
     if (r.kind == PROGRESS_PERCENT && !is_progress(p, &r))
         return false;
     return sight(p, &r, now_ms);
+}
+
+/* A line whose end has not come yet. Its last number may go on. */
+static bool take_beginning(struct progress_parser *p, const struct progress_stream *s,
+                           uint64_t now_ms)
+{
+    bool ready = s->len && !(s->line[s->len - 1] >= '0' && s->line[s->len - 1] <= '9');
+    return ready && take_line(p, slice_of(s->line, s->len), s->redrawn, false, now_ms);
 }
 
 static bool end_line(struct progress_parser *p, struct progress_stream *s, bool redrawn,
@@ -302,9 +313,7 @@ bool progress_parser_feed(struct progress_parser *p, unsigned stream, struct sli
             bytes = slice_skip(bytes, 1);
         }
     }
-    if (s->len && take_line(p, slice_of(s->line, s->len), s->redrawn, false, now_ms))
-        changed = true;
-    return changed;
+    return take_beginning(p, s, now_ms) || changed;
 }
 
 bool progress_parser_get(const struct progress_parser *p, struct progress *progress)

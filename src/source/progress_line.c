@@ -69,6 +69,22 @@ static bool take_percent(struct slice *text, struct progress_reading *r)
     return true;
 }
 
+/* "1,234 / 5,678", as Bazel writes it. */
+static bool take_spaced_fraction(struct slice *text, struct progress_reading *r)
+{
+    char plain[2 * MOST_DIGITS + 2];
+    size_t len = 0;
+    const char *end = memchr(text->ptr, ']', text->len);
+    if (!end || !memmem(text->ptr, (size_t)(end - text->ptr), " / ", 3))
+        return false;
+    for (const char *c = text->ptr; c < end; c++)
+        if (*c != ' ' && *c != ',' && len < sizeof plain)
+            plain[len++] = *c;
+    struct slice fraction = slice_of(plain, len);
+    *text = slice_skip(*text, (size_t)(end - text->ptr));
+    return take_fraction(&fraction, r) && at_end(fraction);
+}
+
 static bool contains(struct slice text, const char *word)
 {
     return memmem(text.ptr, text.len, word, strlen(word)) != NULL;
@@ -76,22 +92,25 @@ static bool contains(struct slice text, const char *word)
 
 /* ---- Formats of build tools ---- */
 
-/* "[12/345] CC main.o" and "[ 12%] Building C object main.o" */
+/* "[12/345] CC main.o", "[1,234 / 5,678] Compiling", "[ 12%] Building C object main.o" */
 static bool read_bracket(struct slice line, struct progress_reading *r)
 {
-    struct slice text = line;
-    if (!take_char(&text, '['))
+    if (!take_char(&line, '['))
         return false;
-    skip_spaces(&text);
-    struct slice number = text;
+    skip_spaces(&line);
+    struct slice text = line;
     r->kind = PROGRESS_STEPS;
-    if (!take_fraction(&text, r)) {
-        text = number;
-        r->kind = PROGRESS_MAKE;
-        if (!take_percent(&text, r))
-            return false;
+    bool found = take_fraction(&text, r);
+    if (!found) {
+        text = line;
+        found = take_spaced_fraction(&text, r);
     }
-    return take_char(&text, ']') && (at_end(text) || text.ptr[0] == ' ');
+    if (!found) {
+        text = line;
+        r->kind = PROGRESS_MAKE;
+        found = take_percent(&text, r);
+    }
+    return found && take_char(&text, ']') && (at_end(text) || text.ptr[0] == ' ');
 }
 
 /* "12/65 Test #12: name ...   Passed" and "12/65 suite / name   OK   0.02s" */
@@ -140,6 +159,37 @@ static bool read_docker_step(struct slice line, struct progress_reading *r)
     return take_text(&line, "Step ") && take_fraction(&line, r) && take_text(&line, " : ");
 }
 
+/* "[INFO] Building module 1.0            [3/7]" */
+static bool read_maven(struct slice line, struct progress_reading *r)
+{
+    const char *begin = line.len ? memrchr(line.ptr, '[', line.len) : NULL;
+    if (!slice_starts(line, "[INFO] Building ") || begin == line.ptr)
+        return false;
+    line = slice_skip(line, (size_t)(begin - line.ptr) + 1);
+    r->kind = PROGRESS_MAVEN;
+    return take_fraction(&line, r) && take_char(&line, ']') && at_end(line);
+}
+
+/* "Test Suites: 1 failed, 2 passed, 3 of 10 total", which Jest draws anew for every suite, and at
+ * the end "Test Suites: 10 passed, 10 total" */
+static bool read_jest(struct slice line, struct progress_reading *r)
+{
+    if (!take_text(&line, "Test Suites: ") || line.len < 6 ||
+        !slice_is(slice_skip(line, line.len - 6), " total"))
+        return false;
+    for (const char *comma; (comma = memchr(line.ptr, ',', line.len));) {
+        line = slice_skip(line, (size_t)(comma - line.ptr) + 1);
+        skip_spaces(&line);
+    }
+    r->kind = PROGRESS_JEST;
+    if (!take_number(&line, &r->completed))
+        return false;
+    r->total = r->completed;
+    if (take_text(&line, " of ") && !take_number(&line, &r->total))
+        return false;
+    return r->total > 0 && r->completed <= r->total && slice_is(line, " total");
+}
+
 /* "tests/test_a.py ....F..        [ 12%]", with the number padded to three places, or
  * "… [ 12/345]"; and "[gw0] [ 12%] PASSED tests/…" of several workers. */
 static bool read_pytest(struct slice line, struct progress_reading *r)
@@ -166,6 +216,20 @@ static bool read_pytest(struct slice line, struct progress_reading *r)
 
 /* ---- Notes ---- */
 
+/* "collected 9 items / 1 deselected / 8 selected" */
+static bool read_collected(struct slice line, struct progress_reading *r)
+{
+    if (!take_number(&line, &r->total) || !take_text(&line, " item"))
+        return false;
+    const char *last = memrchr(line.ptr, '/', line.len);
+    struct slice selected =
+        last ? slice_skip(line, (size_t)(last - line.ptr) + 2) : (struct slice){0};
+    uint32_t number;
+    if (take_number(&selected, &number) && slice_is(selected, " selected"))
+        r->total = number;
+    return r->total > 0;
+}
+
 static bool read_note(struct slice line, struct progress_reading *r)
 {
     const char *collected = memmem(line.ptr, line.len, "collected ", 10);
@@ -187,7 +251,7 @@ static bool read_note(struct slice line, struct progress_reading *r)
         return false;
     line = slice_skip(line, (size_t)(collected - line.ptr) + 10);
     r->kind = PROGRESS_PYTEST_COLLECTED;
-    return take_number(&line, &r->total) && take_text(&line, " item") && r->total > 0;
+    return read_collected(line, r);
 }
 
 /* ---- Any percentage ---- */
@@ -343,15 +407,15 @@ static bool read_npm_bar(struct slice line, struct progress_reading *r)
  * has, and begin no note, are not looked at twice. */
 static bool may_say_something(struct slice line)
 {
-    return line.len && (strchr("crtF", line.ptr[0]) || memchr(line.ptr, '/', line.len) ||
+    return line.len && (strchr("crtFT", line.ptr[0]) || memchr(line.ptr, '/', line.len) ||
                         memchr(line.ptr, '%', line.len) || memchr(line.ptr, 0xe2, line.len));
 }
 
 bool progress_read_line(struct slice line, bool redrawn, struct progress_reading *reading)
 {
     static bool (*const formats[])(struct slice line, struct progress_reading * r) = {
-        read_bracket, read_numbered_test, read_cargo_bar, read_docker_step,
-        read_pytest,  read_note,          read_npm_bar,
+        read_bracket, read_numbered_test, read_cargo_bar, read_docker_step, read_maven,
+        read_jest,    read_pytest,        read_note,      read_npm_bar,
     };
     skip_spaces(&line);
     line = without_trailing_spaces(line);

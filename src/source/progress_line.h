@@ -14,12 +14,14 @@ enum progress_kind {
     /* Percentages that only their course can show to be progress. */
     PROGRESS_PERCENT,
     /* Formats of build tools. */
-    PROGRESS_STEPS,  /* "[12/345] …": ninja, yarn and others */
+    PROGRESS_STEPS,  /* "[12/345] …": ninja, Bazel, yarn and others */
     PROGRESS_MAKE,   /* "[ 12%] …": Makefiles made by CMake */
     PROGRESS_CTEST,  /* "12/65 Test #12: …" */
     PROGRESS_MESON,  /* "12/65 suite / name   OK   0.02s" */
     PROGRESS_CARGO,  /* "Building [==>   ] 12/345: …" */
-    PROGRESS_PYTEST, /* "… [ 12%]" */
+    PROGRESS_PYTEST, /* "… [ 12%]", "… [ 12/345]" */
+    PROGRESS_MAVEN,  /* "[INFO] Building … [3/7]" */
+    PROGRESS_JEST,   /* "Test Suites: 3 of 10 total" */
     PROGRESS_DOCKER, /* "Step 3/7 : …" */
     PROGRESS_RUST_TESTS,
     /* Notes that give other lines their meaning; `total` is the number in it. */

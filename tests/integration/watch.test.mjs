@@ -1,8 +1,10 @@
 // Watching a project: what tools write as checkpoints and files becomes events, each exactly once.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import readline from 'node:readline';
 import {
     binary, ms, range, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor,
 } from './harness.mjs';
@@ -256,6 +258,39 @@ test('fanfare watch publishes from a process of its own, and lists what is there
     assert.ok(list.stdout.indexOf(second) >= 0 && list.stdout.indexOf(second) < list.stdout.indexOf(first), list.stdout);
     const latest = await runProgram(['watch', project.root, '--latest']);
     assert.ok(latest.stdout.includes(second) && !latest.stdout.includes(first), latest.stdout);
+});
+
+test('fanfare watch --json prints the events, alone or beside publishing, until nobody reads', async (t) => {
+    const server = await startServer({ t });
+    const session = uniqueName('printed');
+    const project = new Project(temporaryDirectory()).make();
+    for (const options of [['--no-publish'], ['--url', server.url]]) {
+        const watcher = spawn(binary, ['watch', project.root, '--session', session, '--json', ...options],
+            { stdio: ['ignore', 'pipe', 'pipe'] });
+        t.after(() => watcher.kill('SIGKILL'));
+        const printed = [];
+        const lines = readline.createInterface({ input: watcher.stdout });
+        lines.on('line', (line) => printed.push(JSON.parse(line)));
+        let stderr = '';
+        watcher.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+        await waitFor(() => stderr.includes('watching '), 'the watcher to be ready');
+        const id = project.checkpoint({ components: [{ id: 'a', status: 'completed' }] });
+        const ofThis = () => printed.filter(({ data }) => data.checkpoint_id === id);
+        await waitFor(() => ofThis().length > 0, 'the checkpoint');
+        assert.deepEqual([ofThis()[0].topic, ofThis()[0].type], [`session:${session}`, 'checkpoint_update']);
+        if (options[0] === '--url') {
+            await waitFor(async () => JSON.stringify(await eventsOf(server, session)).includes(id), 'the event');
+        } else {
+            const { code } = await runProgram(['pub', '--url', server.url, '-'], { input: `${JSON.stringify(ofThis()[0])}\n` });
+            assert.equal(code, 0, 'its lines are what pub takes');
+        }
+        const ended = once(watcher, 'close');
+        watcher.stdout.destroy(); // the reader is gone
+        assert.deepEqual(await ended, [0, null]);
+    }
+    const { code, stderr } = await runProgram(['watch', project.root, '--no-publish']);
+    assert.equal(code, 2);
+    assert.match(stderr, /--no-publish: expected --json/);
 });
 
 test('a project that names no session has one after its directory', async (t) => {

@@ -237,6 +237,22 @@ test('phases are marked where they begin, and progress that falls begins another
     );
 });
 
+test('a build whose components go back one by one is a new one, and old errors are not its own', () => {
+    const update = (n, percent) => ['component_update', { component_id: `c${n}`, status: percent ? 'completed' : 'pending', progress: percent }];
+    const all = range(10);
+    const story = told(
+        ...all.map((n) => update(n, 100)),
+        ['error', { error_message: 'of the first build' }],
+        ...all.map((n) => update(n, 0)),
+        ['error', { error_message: 'of the second' }],
+        update(0, 100),
+        update(1, 100),
+    );
+    assert.deepEqual(story.currentErrors.map(({ message }) => message), ['of the second']);
+    assert.equal(story.errors.length, 2);
+    assert.deepEqual(story.samples.map(({ percent }) => percent), [0, 10, 20]);
+});
+
 test('the timeline and the samples are bounded', () => {
     const story = told(...range(30_000).map((i) => ['file_change', { file_path: `f${i}`, change_type: 'created' }]));
     assert.ok(story.entries.length <= 22_000);

@@ -4,6 +4,7 @@ import logging
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,7 @@ class Server:
 
     def stop(self):
         if self.process:
+            self.thaw()
             self.process.terminate()
             code = self.process.wait(PATIENCE)
             self.process.stdout.close()
@@ -69,6 +71,17 @@ class Server:
             if code:
                 log = pathlib.Path(self.directory, "server.log").read_text()
                 raise AssertionError(f"the server's end: {code}\n{log}")
+
+    def freeze(self):
+        """Stops the process in its tracks, as a machine that hangs does; returns when it stands."""
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        wait_for(lambda: all((task / "stat").read_text().rpartition(") ")[2][0] == "T"
+                             for task in tasks.iterdir()), "the server to stand still")
+
+    def thaw(self):
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
 
     def get(self, path, token=None):
         link = Link(parse_url(self.url), None, PATIENCE)

@@ -2,7 +2,6 @@
 import asyncio
 import inspect
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -77,14 +76,14 @@ class TestAsyncPublisher(Case):
             async with fanfare.AsyncPublisher(server.url, confirm_timeout=0.2,
                                               timeout=PATIENCE) as p:
                 await p.publish("session:s", "tick")
-                server.process.send_signal(signal.SIGSTOP)
+                server.freeze()
                 try:
                     begun = time.monotonic()
                     results = [await p.publish("session:s", "tick") for _ in range(50)]
                     self.assertLess(time.monotonic() - begun, 0.2 * PATIENCE)
                     self.assertEqual(set(results), {None})
                 finally:
-                    server.process.send_signal(signal.SIGCONT)
+                    server.thaw()
                 self.assertTrue(await p.flush(PATIENCE))
 
         asyncio.run(main())
@@ -96,11 +95,11 @@ class TestAsyncPublisher(Case):
         async def main():
             async with fanfare.AsyncPublisher(server.url, confirm_timeout=PATIENCE) as p:
                 await p.publish("session:s", "tick", {"n": 0})
-                server.process.send_signal(signal.SIGSTOP)
+                server.freeze()
                 task = asyncio.ensure_future(p.publish("session:s", "tick", {"n": 1}))
                 await asyncio.sleep(0)
                 task.cancel()
-                server.process.send_signal(signal.SIGCONT)
+                server.thaw()
                 with self.assertRaises(asyncio.CancelledError):
                     await task
                 self.assertTrue(await p.flush(PATIENCE))

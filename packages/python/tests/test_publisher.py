@@ -1,6 +1,5 @@
 """The publisher against real servers: there, away at first, restarted, refusing."""
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -196,7 +195,8 @@ class TestRefused(PublisherCase):
             ({"url": "ftp://x"}, "unknown scheme"), ({"url": "unix:"}, "path is empty"),
             ({"url": "http://"}, "no valid host"), ({"url": "http://x:99999"}, "expected http"),
             ({"url": "http://u@x"}, "no user"), ({"token": "a\nb"}, "cannot carry"),
-            ({"policy": "panic"}, "drop_oldest"), ({"spool_bytes": 1}, "spool_bytes"),
+            ({"policy": "panic"}, "drop-oldest"), ({"spool_bytes": 1}, "spool_bytes"),
+            ({"url": "http://x y"}, "expected http"), ({"url": 7}, "expected http"),
             ({"url": "https://x", "ca_file": "/nowhere"}, "/nowhere"),
         ]:
             with self.subTest(options=options):
@@ -343,15 +343,38 @@ class TestAway(PublisherCase):
         server = self.server()
         p = self.publisher(server.url, confirm=True, confirm_timeout=0.2, timeout=PATIENCE)
         p.publish("session:a", "tick", {"n": 0})
-        server.process.send_signal(signal.SIGSTOP)
-        self.addCleanup(lambda: server.process and server.process.send_signal(signal.SIGCONT))
+        server.freeze()
         begun = time.monotonic()
         for n in range(1, 100):
             self.assertIsNone(p.publish("session:a", "tick", {"n": n}))
         self.assertLess(time.monotonic() - begun, 0.2 * PATIENCE)
-        server.process.send_signal(signal.SIGCONT)
+        server.thaw()
         self.assertTrue(p.flush(PATIENCE))
         self.assertEqual(self.numbers(server, "session:a"), list(range(100)))
+
+    def test_a_server_that_hangs_behind_a_full_spool_costs_one_wait(self):
+        server = self.server()
+        p = self.publisher(server.url, spool_bytes=10_000, confirm_timeout=0.2, timeout=PATIENCE)
+        p.publish("session:a", "tick", {"n": 0}, confirm=True)
+        server.freeze()
+        begun = time.monotonic()
+        for n in range(1, 200):
+            p.publish("session:a", "tick", {"n": n})
+        self.assertLess(time.monotonic() - begun, 0.2 * PATIENCE)
+        server.thaw()
+        self.assertTrue(p.flush(PATIENCE))
+        self.assertEqual(self.numbers(server, "session:a")[-1], 199)
+
+    def test_close_ends_a_request_that_hangs(self):
+        server = self.server()
+        p = self.publisher(server.url, timeout=60)
+        p.publish("session:a", "tick", {"n": 0}, confirm=True)
+        server.freeze()
+        p.publish("session:a", "tick", {"n": 1})
+        self.assertFalse(p.close(0.1))
+        p._thread.join(PATIENCE)
+        self.assertFalse(p._thread.is_alive())
+        self.assertEqual([problem.kind for problem in self.problems], ["dropped"])
 
     def overflow(self, policy):
         server = self.server(start=False)
@@ -362,7 +385,7 @@ class TestAway(PublisherCase):
 
     def finish(self, server, p):
         stats = p.stats
-        self.assertEqual(stats.accepted + (stats.dropped if p._policy != "drop_oldest" else 0), 200)
+        self.assertEqual(stats.accepted + (stats.dropped if p._policy != "drop-oldest" else 0), 200)
         self.assertLessEqual(stats.spool_bytes, 10_000)
         self.assertEqual(len(self.problems.of("dropped")), 1)
         server.start()
@@ -372,14 +395,14 @@ class TestAway(PublisherCase):
         return self.numbers(server, "session:a"), stats
 
     def test_overflow_drops_the_oldest(self):
-        server, p = self.overflow("drop_oldest")
+        server, p = self.overflow("drop-oldest")
         for n in range(1, 200):
             p.publish("session:a", "tick", {"n": n})
         numbers, stats = self.finish(server, p)
         self.assertEqual(numbers, list(range(stats.dropped, 200)))
 
     def test_overflow_drops_the_newest(self):
-        server, p = self.overflow("drop_newest")
+        server, p = self.overflow("drop-newest")
         for n in range(1, 200):
             p.publish("session:a", "tick", {"n": n})
         numbers, stats = self.finish(server, p)

@@ -306,7 +306,8 @@ export class Publisher {
         this.#running = true;
         await undefined; // what is published in the same turn goes out together
         while (this.#spool.hasUnsent) {
-            const batch = this.#spool.take(batchEvents, batchBytes);
+            // What is on its way cannot make room for what is newer: most of the spool stays home.
+            const batch = this.#spool.take(batchEvents, Math.min(batchBytes, this.#spool.limit / 4));
             let more = true;
             try {
                 const asked = await this.#sendBatch(batch);

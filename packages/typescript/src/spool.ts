@@ -99,12 +99,12 @@ export class Spool {
     }
 
     /** Sends the oldest entries on their way: at least one, when there is any. */
-    take(most: number, mostBytes: number): Entry[] {
+    take(most: number, mostCost: number): Entry[] {
         const batch: Entry[] = [];
-        let size = 0;
+        let cost = 0;
         while (this.hasUnsent && batch.length < most) {
-            size += this.#unsent[this.#first]!.line.length;
-            if (batch.length > 0 && size > mostBytes) break;
+            cost += this.#unsent[this.#first]!.cost;
+            if (batch.length > 0 && cost > mostCost) break;
             batch.push(this.#shift()!);
         }
         this.#inFlight = batch;

@@ -51,6 +51,26 @@ test('the examples of the README run and print what is said', { timeout }, async
     }
 });
 
+test('docs/publishers.md says the same in every language', { timeout }, async (t) => {
+    const page = fs.readFileSync(path.join(projectRoot, 'docs/publishers.md'), 'utf8');
+    for (const language of ['sh', 'python', 'ts']) {
+        const server = await startServer({ t });
+        const text = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(page)[1].replaceAll('http://127.0.0.1:8000', server.url);
+        if (language === 'sh') await run('bash', ['-euc', text]);
+        if (language === 'python') {
+            await run('python3', ['-c', text], { env: { ...process.env, PYTHONPATH: path.join(projectRoot, 'packages/python/src') } });
+        }
+        if (language === 'ts') await run(process.execPath, ['page.js'], { cwd: await compiled({ 'page.ts': text }) });
+        const { json } = await server.get('/api/v1/topics/session:web/history?since=0');
+        const [component, terminal, deploy] = json.events.map(({ data }) => data);
+        assert.equal(component.progress, 45.5, language);
+        assert.equal(terminal.output, 'Compiling...\n');
+        assert.deepEqual(deploy, { to: 'staging' });
+        const again = await server.publish({ topic: 'session:web', type: 'deploy.started', id: 'deploy-17' });
+        assert.equal(again.duplicate, true);
+    }
+});
+
 test('the README names every option', () => {
     const named = fs.readFileSync(path.join(root, 'README.md'), 'utf8').split('| Option |')[1].split('\n\n')[0]
         .split('\n').slice(2).flatMap((row) => [...row.split('|')[1].matchAll(/`(\w+)`/g)].map(([, name]) => name));

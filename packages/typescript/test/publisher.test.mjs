@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +43,14 @@ function unixServer(t) {
 }
 
 const nobody = () => `unix:${temporaryDirectory()}/nobody`;
+
+/** Stops a server in its tracks, as a machine that hangs does; resolves when it stands. */
+async function freeze({ child }) {
+    child.kill('SIGSTOP');
+    const tasks = `/proc/${child.pid}/task`;
+    const stands = (task) => fs.readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)[0] === 'T';
+    await waitFor(() => fs.readdirSync(tasks).every(stands), 'the server to stand still');
+}
 
 /** A listener before `target` that can swallow answers, and answer in the server's place. */
 async function wire(t, target) {
@@ -289,7 +298,7 @@ test('a server that hangs costs one wait', async (t) => {
     const hanging = await place.start();
     const p = publisher(t, place.url, { confirmTimeout: 200, timeout: patience });
     await p.publish('session:a', 'tick', { n: 0 });
-    hanging.child.kill('SIGSTOP');
+    await freeze(hanging);
     t.after(() => hanging.child.kill('SIGCONT'));
     const begun = Date.now();
     for (const n of range(50)) assert.equal(await p.publish('session:a', 'tick', { n: n + 1 }), undefined);

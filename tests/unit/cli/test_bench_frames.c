@@ -1,5 +1,5 @@
 /* Light reading of a server's frames. */
-#include "test.h"
+#include "../test.h"
 
 #include "cli/bench_frames.h"
 #include "codec/websocket.h"

@@ -1,5 +1,5 @@
 /* Percentiles. */
-#include "test.h"
+#include "../test.h"
 
 #include "cli/histogram.h"
 

@@ -1,5 +1,5 @@
 /* When the events of a recording are due. */
-#include "test.h"
+#include "../test.h"
 
 #include "cli/replay_pace.h"
 

@@ -1,5 +1,5 @@
 /* Tables of text. */
-#include "test.h"
+#include "../test.h"
 
 #include "cli/table.h"
 

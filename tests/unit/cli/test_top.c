@@ -1,5 +1,5 @@
 /* What `fanfare top` knows, shows, and does at a key. */
-#include "test.h"
+#include "../test.h"
 
 #include "base/memory.h"
 #include "cli/top_view.h"

@@ -21,7 +21,7 @@ export function followOutcome(session: Session): () => void {
             session: session.id,
             status: state.status,
             percent: state.percentage,
-            errors: story.errors.length,
+            errors: session.currentErrors.length,
             away,
         });
         if (!session.known.value) return;

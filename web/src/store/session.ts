@@ -9,7 +9,7 @@ import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
 import { wantToken } from './server.ts';
 import { SessionState } from './state.ts';
-import { Story } from './story.ts';
+import { type BuildError, Story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
 
 /*
@@ -141,6 +141,12 @@ export class Session {
     tell(tone: Notice['tone'], text: string): void {
         const notice = { id: ++this.#noticeCount, tone, text };
         this.notices.value = [...this.notices.value.filter((each) => each.text !== text), notice].slice(-noticesMost);
+    }
+
+    /** The errors of the build that goes on, or went last; without its history the state tells whether there are any. */
+    get currentErrors(): readonly BuildError[] {
+        const isKnown = /^(whole|trimmed)$/.test(this.history.value.phase);
+        return isKnown || this.state.status === 'failed' ? this.story.currentErrors : [];
     }
 
     readHistoryAgain(): void {

@@ -96,6 +96,7 @@ export class Story {
     dropped = 0;
     files = 0;
     #phase: string | null = null;
+    #peak = 0;
 
     /** After `state` took the same event in. */
     fold(event: BuildEvent, state: SessionState): void {
@@ -122,15 +123,26 @@ export class Story {
         if (event.type !== 'terminal_output') this.sample(time, state.percentage);
     }
 
+    /** Progress that falls a lot, or below where it began, is that of another build. */
     sample(time: number, percent: number): void {
         const last = this.samples.at(-1);
-        if (last && percent <= last.percent - restartDrop) {
+        if (last?.percent === percent) return;
+        if (last && (percent <= this.#peak - restartDrop || percent < this.samples[0]!.percent)) {
             this.samples = [];
+            this.#peak = 0;
             if (this.runs.at(-1)?.finished !== null) this.began = time;
-        } else if (last?.percent === percent) return;
+        }
+        this.#peak = Math.max(this.#peak, percent);
         this.samples.push({ time, percent });
-        if (this.samples.length > samplesMost)
+        if (this.samples.length > samplesMost) {
             this.samples = this.samples.filter((_, i) => i % 2 === 0 || i > samplesMost - 200);
+        }
+    }
+
+    /** The errors of the build that goes on, or went last. */
+    get currentErrors(): readonly BuildError[] {
+        const { began } = this;
+        return began === null ? this.errors : this.errors.filter(({ time }) => time >= began);
     }
 
     #add(entry: Entry): void {
@@ -196,6 +208,7 @@ export class Story {
         if (this.runs.length > runsMost) this.runs.shift();
         this.began = time;
         this.samples = [];
+        this.#peak = 0;
         this.#add({ offset: offset!, kind: 'run', time, tone: 'plain', title: command, note: 'started' });
     }
 

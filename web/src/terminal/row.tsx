@@ -36,12 +36,18 @@ export function Row(props: RowProps): JSX.Element {
         <div class={classOf(props)} data-line={line.index}>
             {href === undefined || isContinued ? <span class="terminal-number" data-number={number} /> : (
                 <a class="terminal-number" href={href} tabIndex={jumps ? 0 : -1} data-number={number}
-                    aria-label={jumps ? `Show line ${number} in its place` : `Line ${number}`} />
+                    aria-label={`${jumps ? 'Show line' : 'Line'} ${number}${kindOf(line)}`} />
             )}
             {props.time !== undefined && <time class="terminal-time">{isContinued ? '' : props.time}</time>}
             <RowText {...props} />
         </div>
     );
+}
+
+/* For those who do not see the colour at the edge. */
+function kindOf({ flags }: Line): string {
+    if (flags & LineFlag.error) return ', an error';
+    return flags & LineFlag.warning ? ', a warning' : '';
 }
 
 function classOf({ line, marked, afterGap, jumps }: RowProps): string {

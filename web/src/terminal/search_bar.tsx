@@ -1,21 +1,21 @@
 /* Where to type what is searched, and how far the search is. */
 import type { JSX, RefObject } from 'preact';
 import { MOST_MATCHES, type Query, type Search } from './search.ts';
+import type { ViewModel } from './view_model.ts';
 
 export interface SearchBarProps {
     readonly input: RefObject<HTMLInputElement>;
-    readonly search: Search;
+    readonly model: ViewModel;
     readonly query: Query;
-    /** The number of the match that is shown, -1 for none. */
-    readonly current: number;
-    readonly onQuery: (query: Query) => void;
     readonly onStep: (forward: boolean) => void;
     readonly onClose: () => void;
 }
 
-export function SearchBar({ input, search, query, current, onQuery, onStep, onClose }: SearchBarProps): JSX.Element {
+export function SearchBar({ input, model, query, onStep, onClose }: SearchBarProps): JSX.Element {
+    const { search } = model;
     const key = (event: KeyboardEvent): void => {
-        if (event.key === 'Enter' || event.key === 'F3') {
+        const isEnter = event.key === 'Enter' && event.target === input.current; // a button's is its own
+        if (isEnter || event.key === 'F3') {
             event.preventDefault();
             onStep(!event.shiftKey);
         } else if (event.key === 'Escape') {
@@ -27,12 +27,12 @@ export function SearchBar({ input, search, query, current, onQuery, onStep, onCl
         <div class="terminal-search" role="search" onKeyDown={key}>
             <input ref={input} type="search" aria-label="Search the terminal" placeholder="Search" spellcheck={false}
                 autocomplete="off" autocapitalize="off" value={query.text} aria-invalid={search.problem !== undefined}
-                onInput={(event) => onQuery({ ...query, text: event.currentTarget.value })} />
+                onInput={(event) => model.setQuery({ ...query, text: event.currentTarget.value })} />
             <button type="button" class="terminal-switch" aria-pressed={query.matchCase} aria-label="Match case" title="Match case"
-                onClick={() => onQuery({ ...query, matchCase: !query.matchCase })}>Aa</button>
+                onClick={() => model.setQuery({ ...query, matchCase: !query.matchCase })}>Aa</button>
             <button type="button" class="terminal-switch" aria-pressed={query.regex} aria-label="Regular expression" title="Regular expression"
-                onClick={() => onQuery({ ...query, regex: !query.regex })}>.*</button>
-            <span class="terminal-found" role="status">{state(search, current)}</span>
+                onClick={() => model.setQuery({ ...query, regex: !query.regex })}>.*</button>
+            <span class="terminal-found" role="status">{state(search, model.match)}</span>
             <button type="button" aria-label="Previous match" title="Previous match (Shift+Enter)" disabled={!search.count} onClick={() => onStep(false)}>↑</button>
             <button type="button" aria-label="Next match" title="Next match (Enter)" disabled={!search.count} onClick={() => onStep(true)}>↓</button>
             <button type="button" aria-label="Close the search" title="Close (Escape)" onClick={onClose}>✕</button>

@@ -1,48 +1,38 @@
 /* The buttons above the lines. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useRef } from 'preact/hooks';
-import type { Transcript } from './transcript.ts';
-
-export interface Switches {
-    readonly problems: boolean;
-    readonly wrap: boolean;
-    readonly times: boolean;
-}
+import type { ViewModel } from './view_model.ts';
 
 export interface ToolbarProps {
-    readonly transcript: Transcript;
-    readonly switches: Switches;
-    readonly onSwitch: (change: Partial<Switches>) => void;
+    readonly model: ViewModel;
     readonly onFind: () => void;
-    readonly onFoldAll: (folded: boolean) => void;
     readonly onCopyAll: () => void;
     readonly onSave: (colors: boolean) => void;
-    readonly said: string;
 }
 
-export function Toolbar(props: ToolbarProps): JSX.Element {
-    const { transcript, switches, onSwitch, onFoldAll } = props;
+export function Toolbar({ model, onFind, onCopyAll, onSave }: ToolbarProps): JSX.Element {
+    const { transcript, switches } = model;
     const hasGroups = transcript.groups.length > 0;
     return (
         <div class="terminal-bar" role="toolbar" aria-label="Terminal">
             <span class="terminal-size">{plural(transcript.lines, 'line')}</span>
-            <Problems {...props} />
-            <span class="terminal-said" role="status">{props.said}</span>
-            <Switch on={switches.wrap} onChange={(wrap) => onSwitch({ wrap })} title="Continue long lines in the next row (w)">Wrap</Switch>
-            <Switch on={switches.times} onChange={(times) => onSwitch({ times })} title="When each line was written (t)">Times</Switch>
-            {hasGroups && <button type="button" title="Show the headers of groups only" onClick={() => onFoldAll(true)}>Fold</button>}
-            {hasGroups && <button type="button" title="Show what is in all groups" onClick={() => onFoldAll(false)}>Unfold</button>}
-            <button type="button" title="Search all lines (/ or Ctrl+F)" onClick={props.onFind}>Find</button>
-            <button type="button" title="Copy all lines" onClick={props.onCopyAll}>Copy all</button>
-            <Save onSave={props.onSave} />
+            <Problems model={model} />
+            <span class="terminal-said" role="status">{model.said}</span>
+            <Switch on={switches.wrap} onChange={(wrap) => model.switchTo({ wrap })} title="Continue long lines in the next row (w)">Wrap</Switch>
+            <Switch on={switches.times} onChange={(times) => model.switchTo({ times })} title="When each line was written (t)">Times</Switch>
+            {hasGroups && <button type="button" title="Show the headers of groups only" onClick={() => model.foldAll(true)}>Fold</button>}
+            {hasGroups && <button type="button" title="Show what is in all groups" onClick={() => model.foldAll(false)}>Unfold</button>}
+            <button type="button" title="Search all lines (/ or Ctrl+F)" onClick={onFind}>Find</button>
+            <button type="button" title="Copy all lines" onClick={onCopyAll}>Copy all</button>
+            <Save onSave={onSave} />
         </div>
     );
 }
 
-function Problems({ transcript, switches, onSwitch }: ToolbarProps): JSX.Element {
-    const { errors, warnings } = transcript;
+function Problems({ model }: { model: ViewModel }): JSX.Element {
+    const { errors, warnings } = model.transcript;
     return (
-        <Switch on={switches.problems} onChange={(problems) => onSwitch({ problems })}
+        <Switch on={model.switches.problems} onChange={(problems) => model.switchTo({ problems })}
             title="Only errors, warnings and what was written to stderr (e: next error, Shift+E: previous)">
             <span class={errors ? 'terminal-errors' : undefined}>{plural(errors, 'error')}</span>
             {warnings > 0 && <span class="terminal-warnings">{plural(warnings, 'warning')}</span>}

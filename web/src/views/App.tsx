@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { sessionId } from '../store/route.ts';
 import { token, tokenWanted } from '../store/server.ts';
 import { nextTheme } from '../store/settings.ts';
@@ -52,6 +52,10 @@ export function App() {
 /** Not by the address: what follows # there is a line of the terminal. */
 function skipToMain(event: Event): void {
     event.preventDefault();
+    focusMain();
+}
+
+function focusMain(): void {
     const main = document.getElementById('main');
     main?.setAttribute('tabindex', '-1');
     main?.focus();
@@ -59,6 +63,12 @@ function skipToMain(event: Event): void {
 
 function Page() {
     const id = sessionId.value;
+    const isFirst = useRef(true);
+    // Another page without a load: who reads it by ear or key begins at its top.
+    useEffect(() => {
+        if (isFirst.current) isFirst.current = false;
+        else focusMain();
+    }, [id]);
     if (tokenWanted.value)
         return (
             <>

@@ -43,7 +43,7 @@ function ErrorTools({ session, error }: { session: Session; error: BuildError })
 /** The newest errors, above everything else. */
 export function ErrorStrip({ session }: { session: Session }) {
     session.storyChanged.value;
-    const { errors } = session.story;
+    const errors = session.currentErrors;
     const back = useSignal(0); // how many errors before the newest one
     const open = useSignal(false);
     const closed = useSignal(0); // how many there were when it was closed

@@ -5,8 +5,18 @@ import { Icon } from './Icon.tsx';
 /** What the reader must know of the connection: gaps, limits, a history that could not be read. */
 export function Notices({ session }: { session: Session }) {
     const { types, history, notices } = session;
+    const { phase, error } = session.connection.value;
     return (
         <div class="notices">
+            {phase === 'closed' && error && (
+                <p class="notice" role="alert">
+                    <Icon name="warn" />
+                    <span>The server refuses the connection: {error.message}</span>
+                    <button type="button" class="button" onClick={() => session.reconnect()}>
+                        Try again
+                    </button>
+                </p>
+            )}
             {types.value && (
                 <p class="notice">
                     <Icon name="warn" />

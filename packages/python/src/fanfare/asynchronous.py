@@ -59,7 +59,7 @@ class AsyncPublisher(Typed):
             if self._publisher._try_accept(entry):
                 return
             await asyncio.wait([room], timeout=max(deadline - loop.time(), 0))
-        self._publisher._force_accept(entry)
+        self._publisher._force_accept(entry, late=True)
 
     def _give_up(self, entry: Entry, future: "asyncio.Future[Outcome]") -> None:
         if not future.done():

@@ -42,7 +42,7 @@ BATCH_EVENTS = 5000
 BATCH_BYTES = 1024 * 1024
 PAUSE_FIRST = 0.25
 PAUSE_MOST = 15.0
-POLICIES = ("drop_oldest", "drop_newest", "raise")
+POLICIES = ("drop-oldest", "drop-newest", "raise")
 
 Token = Union[str, Callable[[], Optional[str]], None]
 
@@ -115,8 +115,8 @@ class Publisher(Typed):
     confirm: every call waits for the acknowledgement, at most confirm_timeout seconds and only
         while the server is there, returns a Receipt and raises what the server refuses. Without it
         calls return at once, and refusals go to on_problem and the log.
-    spool_bytes: how much may wait. policy: what happens when that is full: "drop_oldest" (waiting
-        events make room: the newest state arrives in the end), "drop_newest" (what waits stays) or
+    spool_bytes: how much may wait. policy: what happens when that is full: "drop-oldest" (waiting
+        events make room: the newest state arrives in the end), "drop-newest" (what waits stays) or
         "raise" (SpoolFull). While the server is there a call waits for room before that, at most
         confirm_timeout.
     timeout: seconds after which a request counts as failed.
@@ -128,7 +128,7 @@ class Publisher(Typed):
     def __init__(self, url: Optional[str] = None, token: Token = None, *,
                  source: Optional[str] = None, ca_file: Optional[str] = None,
                  confirm: bool = False, confirm_timeout: float = 1.0,
-                 spool_bytes: int = 16 * 1024 * 1024, policy: str = "drop_oldest",
+                 spool_bytes: int = 16 * 1024 * 1024, policy: str = "drop-oldest",
                  timeout: float = 10.0, raise_denied: bool = True,
                  on_problem: Optional[Callable[[Problem], None]] = None) -> None:
         if policy not in POLICIES:
@@ -168,6 +168,7 @@ class Publisher(Typed):
         self._lost = False        # something was left when it was closed
         self._deadline = 0.0      # of closing, monotonic
         self._failures = 0
+        self._flushing = 0        # how many threads wait in flush
         self._counts = {"acknowledged": 0, "refused": 0, "dropped": 0, "resent": 0}
         self._id_prefix = os.urandom(8).hex()
         self._id_numbers = itertools.count(1)  # one step is atomic
@@ -245,7 +246,7 @@ class Publisher(Typed):
         with self._lock:
             self._changed.wait_for(lambda: self._spool.fits(entry.cost) or self._away
                                    or self._closing, self._confirm_timeout)
-        self._force_accept(entry)
+        self._force_accept(entry, late=True)
 
     def _check(self, entry: Entry) -> None:
         if self._closing:
@@ -268,20 +269,23 @@ class Publisher(Typed):
         self._force_accept(entry)
         return True
 
-    def _force_accept(self, entry: Entry) -> None:
-        """Does what the policy says when there is no room."""
+    def _force_accept(self, entry: Entry, late: bool = False) -> None:
+        """Does what the policy says when there is no room. late: the server was given time to make
+        some; until it does, nobody waits for that again."""
         with self._lock:
             self._check(entry)
+            self._away = self._away or late and not self._spool.fits(entry.cost)
             dropped = self._make_room(entry)
             first = bool(dropped) and self._dropping == 0
             self._dropping += len(dropped)
             self._counts["dropped"] += len(dropped)
-            self._changed.notify_all()
+            if self._flushing:
+                self._changed.notify_all()
         full = SpoolFull(f"the spool is full ({self._spool.limit} bytes)")
         for each in dropped:
             each.settle(None)
         if first:
-            which = "oldest" if self._policy == "drop_oldest" else "newest"
+            which = "oldest" if self._policy == "drop-oldest" else "newest"
             self._report(Problem("dropped", f"{full}: the {which} events are dropped from now on",
                                  events=len(dropped)))
         if self._policy == "raise" and dropped:
@@ -290,7 +294,7 @@ class Publisher(Typed):
     def _make_room(self, entry: Entry) -> List[Entry]:
         """Adds the entry, or not. Returns what was dropped for it, which may be itself."""
         dropped: List[Entry] = []
-        while not self._spool.fits(entry.cost) and self._policy == "drop_oldest":
+        while not self._spool.fits(entry.cost) and self._policy == "drop-oldest":
             oldest = self._spool.drop_oldest()
             if not oldest:
                 break
@@ -357,7 +361,8 @@ class Publisher(Typed):
                 self._asleep = True
                 self._changed.wait()
             self._asleep = False
-            return self._spool.take(BATCH_EVENTS, BATCH_BYTES)
+            # What is on its way cannot make room for what is newer: most of the spool stays home.
+            return self._spool.take(BATCH_EVENTS, min(BATCH_BYTES, self._spool.limit // 4))
 
     def _pause(self, seconds: float, deadline: float = 0) -> bool:
         """Waits before the next attempt; while the publisher is closing, only until the deadline.
@@ -457,7 +462,7 @@ class Publisher(Typed):
         for entry in waiting:
             entry.settle(None)
         self._wake_room_waiters()
-        if first:
+        if first and not self._closed:
             self._report(Problem("denied" if denied else "unreachable",
                                  f"{self.url}: {reason}; trying again",
                                  denied.status if denied else 0, len(waiting)))
@@ -500,7 +505,9 @@ class Publisher(Typed):
         dropped. False: the time was over before. timeout: seconds; None: no limit."""
         with self._lock:
             wanted = self._spool.accepted
+            self._flushing += 1
             self._changed.wait_for(lambda: self._spool.oldest() > wanted or self._closed, timeout)
+            self._flushing -= 1
             return self._spool.oldest() > wanted and not self._lost
 
     def close(self, timeout: float = 5.0) -> bool:
@@ -514,7 +521,7 @@ class Publisher(Typed):
             thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join(timeout)
-        self._link.close()
+        self._link.end()
         with self._lock:
             left = self._spool.all()
             self._spool.clear()

@@ -90,13 +90,13 @@ class Spool:
         self.bytes -= entry.cost
         return entry
 
-    def take(self, most: int, most_bytes: int) -> List[Entry]:
+    def take(self, most: int, most_cost: int) -> List[Entry]:
         """Sends the oldest entries on their way: at least one, when there is any."""
         batch: List[Entry] = []
-        size = 0
+        cost = 0
         while self._unsent and len(batch) < most:
-            size += len(self._unsent[0].line)
-            if batch and size > most_bytes:
+            cost += self._unsent[0].cost
+            if batch and cost > most_cost:
                 break
             batch.append(self._unsent.popleft())
         self._in_flight = batch

@@ -100,8 +100,8 @@ class Response(NamedTuple):
 
 
 class Link:
-    """One connection to a server, made when it is needed. For one thread at a time; close may be
-    called by any, and ends a request that is under way."""
+    """One connection to a server, made when it is needed. For one thread at a time, but any may
+    call end."""
 
     def __init__(self, target: Target, ca_file: Optional[str], timeout: float) -> None:
         self._target = target
@@ -114,6 +114,7 @@ class Link:
                 raise ConfigurationError(
                     f"{ca_file}: the file with certificates cannot be read: {problem}") from None
         self._connection: Optional[http.client.HTTPConnection] = None
+        self._ended = False
 
     def _connect(self) -> http.client.HTTPConnection:
         target = self._target
@@ -140,7 +141,7 @@ class Link:
                 sent = self._connection is not None
                 self.close()
                 late = isinstance(problem, (TimeoutError, socket.timeout))
-                if attempt == 2 or late or not reused:
+                if attempt == 2 or late or not reused or self._ended:
                     raise Unreachable(_reason(problem), sent=sent) from None
         raise AssertionError("unreachable")
 
@@ -167,6 +168,11 @@ class Link:
             except OSError:
                 pass
         connection.close()
+
+    def end(self) -> None:
+        """Closes for good; a request that is under way fails."""
+        self._ended = True
+        self.close()
 
     def forget(self) -> None:
         """After a fork: the connection is the parent's, and is left to it."""
