@@ -150,6 +150,34 @@ pageTest('a connection that breaks is resumed: what came meanwhile is there once
     assert.equal(await page.locator('.notice').count(), 0, 'nothing was lost, so nothing is said');
 });
 
+pageTest('who was away for longer than the server keeps is told what is missing', async ({ t, open }) => {
+    const server = await startServer({ t, config: { topics: { session: { count: 200 } } } });
+    await publishAll(server, 'demo', build({ steps: 12 }));
+    const page = await open(`${server.url}/?session=demo`, { mayComplain: whileAway });
+    await caughtUp(page, 40);
+    const before = await page.evaluate(() => globalThis.fanfareSession.offset);
+    await page.context().setOffline(true);
+    await page.evaluate(() => globalThis.fanfareSession.reconnect());
+    await page.locator('.connection.is-away').waitFor();
+    await publishAll(
+        server,
+        'demo',
+        range(1000).map((i) => ['terminal_output', { output: `meanwhile ${i}\n` }]),
+    );
+    await page.context().setOffline(false);
+    await caughtUp(page, before + 1000, ms(20000));
+    await page.getByText('no longer keeps everything that came while the connection was away').waitFor();
+    const { lines, state } = await knowledge(page);
+    const { offset, ...expected } = await serverState(server, 'demo');
+    assert.equal(offset, before + 1000);
+    assert.deepEqual(state, expected);
+    const meanwhile = lines.filter((line) => line.includes('meanwhile'));
+    assert.match(meanwhile.at(-1), /meanwhile 999$/);
+    assert.equal(new Set(meanwhile).size, meanwhile.length, 'none twice');
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    assert.equal(await page.locator('.notice').count(), 0);
+});
+
 pageTest('a link to a line shows that line to whoever opens it', async ({ t, open }) => {
     const server = await startServer({ t });
     await publishAll(server, 'demo', [
