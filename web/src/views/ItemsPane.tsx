@@ -76,7 +76,7 @@ export function ItemsPane({ session }: { session: Session }) {
                         </button>
                     </div>
                 )}
-                <StatusFilter counts={items.counts} status={status} />
+                <StatusFilter counts={{ ...items.counts }} status={status} />
             </div>
             <div class="pane-tools">
                 <SearchField label="Filter by name" placeholder="Filter" value={search} input={input} shortcut="/" />
