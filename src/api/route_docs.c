@@ -110,7 +110,8 @@ static const struct route_parameter stream_parameters[] = {
      "`full`: events look as in event streams, each with its cursor."},
     {"state", IN_QUERY, "string", false, false, "`1`: build_status follows the greeting."},
     {"epoch", IN_QUERY, "string", false, false, "With since: the life of the numbering."},
-    {"since", IN_QUERY, "integer", false, false, "Resumes behind this offset."},
+    {"since", IN_QUERY, "integer", false, false,
+     "Resumes behind this offset; 0 without epoch: from the beginning."},
     {"cursor", IN_QUERY, "string", false, false, "Resumes behind this position."},
 };
 

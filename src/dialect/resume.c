@@ -50,10 +50,10 @@ int resume_from_query(struct slice query, struct start_point *start)
         uint64_t offset;
         result = error ? FAN_E_INVALID : parse_number(buf_slice(&value), &offset);
         buf_clear(&value);
-        bool epoch_given = http_query_get(query, "epoch", &value) == 0;
-        if (!result && !epoch_given && offset == 0)
+        error = http_query_get(query, "epoch", &value);
+        if (!result && error == FAN_E_NOT_FOUND && offset == 0)
             start->kind = START_BEGINNING; /* as in event streams */
-        else if (!result && !epoch_given)
+        else if (!result && error)
             result = FAN_E_INVALID;
         else if (!result)
             *start = (struct start_point){START_OFFSET, offset, epoch_or_none(buf_slice(&value))};

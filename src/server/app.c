@@ -118,6 +118,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
     if (verdict.cors) {
         buf_printf(&x->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(request.origin));
         http_add_header(x, "Access-Control-Allow-Credentials", "true");
+        http_add_header(x, "Access-Control-Expose-Headers", "Retry-After");
     }
     return true;
 }

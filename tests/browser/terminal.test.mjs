@@ -197,9 +197,9 @@ pageTest('the view of problems leads to the place of each', async ({ t, open }) 
     await until(page, (texts) => texts.includes('line 499') && texts.includes('a.c:2:2: warning: two') && texts.length > 20, 'the place');
     assert.equal(await selectedAddress(page), '4.0');
     await page.locator('.terminal-scroll').focus();
-    await page.keyboard.press('Shift+E');
+    await page.keyboard.press('k');
     await until(page, (texts) => texts.includes('a.c:1:1: error: one'), 'the error before');
-    await page.keyboard.press('e');
+    await page.keyboard.press('j');
     await waitFor(async () => /No error after/.test(await page.locator('.terminal-said').textContent()), 'there is no other');
 });
 

@@ -484,13 +484,13 @@ function consoleCommands(text) {
 const pattern = (line) => new RegExp(
     `^${line.split('…').map((part) => part.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
 
-test('the examples of docs/cli.md do what they show', async (t) => {
+for (const [guide, least] of [['docs/cli.md', 8], ['docs/running-commands.md', 2]]) test(`the examples of ${guide} do what they show`, async (t) => {
     const server = await startServer({ t });
     const directory = temporaryDirectory();
     fs.symlinkSync(binary, path.join(directory, 'fanfare'));
     const env = { PATH: `${directory}:${process.env.PATH}`, FANFARE_URL: server.url, HOME: directory };
-    const examples = consoleCommands(fs.readFileSync(path.join(projectRoot, 'docs/cli.md'), 'utf8'));
-    assert.ok(examples.length > 8);
+    const examples = consoleCommands(fs.readFileSync(path.join(projectRoot, guide), 'utf8'));
+    assert.ok(examples.length > least);
     for (const { command, output } of examples) {
         const child = spawn('bash', ['-c', `{ ${command}\n} 2>&1`], { cwd: directory, env });
         let text = '';

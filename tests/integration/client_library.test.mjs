@@ -35,6 +35,12 @@ const offsets = (events) => events.map((event) => event.offset);
 const upTo = (count) => range(count).map((n) => n + 1);
 const phases = (seen) => seen.connection.map(({ phase }) => phase);
 
+test('pages of any origin may load the module', async () => {
+    const allowed = async (origin) => (await server.get('/fanfare.js', { Origin: origin })).headers['access-control-allow-origin'];
+    assert.equal(await allowed('https://elsewhere.example'), '*');
+    assert.equal(await allowed('http://localhost:5173'), 'http://localhost:5173');
+});
+
 // ---- Following ----
 
 for (const transport of transports) {
@@ -306,6 +312,7 @@ test('closing ends a loop, reconnecting begins again', async (t) => {
     const fanfare = connect(server.url);
     const stream = fanfare.session(session, { since: '0' });
     await fanfare.publish(`session:${session}`, 'tick', {});
+    assert.equal(stream.connection.attempt, 0, 'it begins when somebody listens');
     const got = [];
     for await (const event of stream) {
         got.push(event.offset);

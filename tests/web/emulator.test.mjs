@@ -234,8 +234,26 @@ test('links say where they lead, and many of them cost no memory', async () => {
     assert.deepEqual([runs[0], runs[2], runs[3]], [4, 8, 0]);
 });
 
+test('every line of a long list may have a link', async () => {
+    const transcript = new Transcript({ columns: 80, rows });
+    const count = 20000;
+    for (let i = 0; i < count; i += 100) {
+        const list = Array.from({ length: 100 }, (_, j) => `\x1b]8;;https://example.org/${(i + j) % 500}\x1b\\file ${i + j}\x1b]8;;\x1b\\\n`);
+        transcript.write(list.join(''), { offset: i + 1, stream: 'stdout' });
+    }
+    await transcript.settled();
+    assert.equal(transcript.lines, count);
+    for (let i = 0; i < count; i++) {
+        const { text, runs } = transcript.line(i);
+        assert.equal(text, `file ${i}`);
+        assert.equal(transcript.styles.get(runs[1]).link, `https://example.org/${i % 500}`);
+    }
+});
+
 test('absurd repetitions are left out', async () => {
     assert.deepEqual(await linesOf('a\x1b[2000000000bz\nb\x1b[3b\n'), ['az', 'bbbb']);
+    const lines = await linesOf('a\x1b[1000b'.repeat(300), { columns: 2 });
+    assert.equal(lines.join(''), 'a'.repeat(300 * 1001), 'but nothing of what is merely much');
 });
 
 test('a run with a terminal gets its size, one without gets line ends', async () => {

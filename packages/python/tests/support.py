@@ -135,7 +135,10 @@ class Wire:
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
             request.read(length)
-            client.sendall(answer)
+            try:
+                client.sendall(answer)
+            except OSError:
+                pass  # the publisher was closed
 
     @staticmethod
     def _carry(source, sink):

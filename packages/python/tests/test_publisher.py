@@ -125,6 +125,23 @@ class TestThere(PublisherCase):
         self.assertEqual(self.problems, [])
 
 
+class TestTls(PublisherCase):
+    def test_https_asks_for_a_certificate_that_is_trusted(self):
+        key, cert = (os.path.join(self.directory, name) for name in ("key.pem", "cert.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", key,
+                        "-out", cert], check=True, capture_output=True)
+        server = self.server("--tls-cert", cert, "--tls-key", key)
+        self.assertTrue(server.http_url.startswith("https:"))
+        p = self.publisher(server.http_url, ca_file=cert, confirm=True, confirm_timeout=PATIENCE)
+        self.assertEqual(p.publish("session:a", "tick").offset, 1)
+        distrustful = self.publisher(server.http_url, confirm=True, confirm_timeout=PATIENCE)
+        self.assertIsNone(distrustful.publish("session:a", "tick"))
+        wait_for(lambda: self.problems)
+        self.assertIn("certificate verify failed", self.problems[0].message)
+
+
 class TestRefused(PublisherCase):
     def test_mistakes_show_where_they_are_made(self):
         p = self.publisher(f"unix:{self.directory}/nobody")
@@ -145,6 +162,7 @@ class TestRefused(PublisherCase):
             (lambda: p.file_change("s", "f", "touched"), "change_type", "created"),
             (lambda: p.publish("session:a", "tick", [1]), "data", "mapping"),
             (lambda: p.publish("session:a", 7), "type", "a string"),
+            (lambda: p.publish(None, "tick"), "topic", "session:build_123"),
         ]:
             with self.subTest(field=field):
                 with self.assertRaises(fanfare.EventRefused) as caught:
@@ -418,6 +436,20 @@ class TestAway(PublisherCase):
                 refused += 1
         numbers, stats = self.finish(server, p)
         self.assertEqual((len(numbers), stats.dropped), (200 - refused, refused))
+
+    def test_close_waits_as_long_as_a_server_asks_if_there_is_time(self):
+        wire = self.wire(self.server())
+        text = ('{"error":{"status":429,"code":"rate_limited","message":"later",'
+                '"retry_after":60},"line":1}\n{"published":0,"failed":1,"topics":{}}\n')
+        wire.answer = (f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n"
+                       f"Connection: close\r\n\r\n{text}").encode()
+        p = self.publisher(wire.url)
+        p.publish("session:a", "tick")
+        wait_for(lambda: p.stats.resent)
+        begun = time.process_time()
+        self.assertFalse(p.close(0.3))
+        self.assertLess(time.process_time() - begun, 0.2, "it waits, and does not spin")
+        self.assertLessEqual(p.stats.resent, 3)
 
     def test_an_event_that_could_never_fit(self):
         p = self.publisher(f"unix:{self.directory}/nobody", spool_bytes=2000)

@@ -161,7 +161,7 @@ export class Publisher {
         this.#onProblem = onProblem;
         this.#link = new Link(parseUrl(this.url), caFile, timeout);
         this.#spool = new Spool(spoolBytes);
-        watchExit(this);
+        Publisher.#watchExit(this);
     }
 
     // ---- Publishing ----
@@ -495,8 +495,25 @@ export class Publisher {
         };
     }
 
-    /** At the program's end: what was not sent is lost, and that is said. */
-    reportLoss(): void {
+    // ---- The program's end ----
+
+    static readonly #all = new Set<WeakRef<Publisher>>();
+
+    /** What was not sent when the program ends is lost, and that is said. */
+    static #watchExit(publisher: Publisher): void {
+        if (Publisher.#all.size === 0) {
+            process.once('exit', () => {
+                for (const each of Publisher.#all) {
+                    const left = each.deref();
+                    if (left) left.#reportLoss();
+                }
+            });
+        }
+        for (const each of Publisher.#all) if (!each.deref()) Publisher.#all.delete(each);
+        Publisher.#all.add(new WeakRef(publisher));
+    }
+
+    #reportLoss(): void {
         const count = this.#spool.count;
         if (count > 0) {
             this.#report('dropped', `${this.url}: ${plural(count)} could not be sent before the program ended; ` +
@@ -546,18 +563,4 @@ function checkStatus(response: Response): void {
     }
     const place = headers.location;
     throw new AccessDenied(place ? `it redirects to ${place}: use that as URL` : errorText(response), status);
-}
-
-// ---- The program's end ----
-
-const publishers = new Set<WeakRef<Publisher>>();
-
-function watchExit(publisher: Publisher): void {
-    if (publishers.size === 0) {
-        process.on('exit', () => {
-            for (const each of publishers) each.deref()?.reportLoss();
-        });
-    }
-    for (const each of publishers) if (!each.deref()) publishers.delete(each);
-    publishers.add(new WeakRef(publisher));
 }

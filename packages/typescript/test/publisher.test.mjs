@@ -1,6 +1,6 @@
 // The publisher against real servers: there, away at first, restarted, refusing.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -138,6 +138,19 @@ test('the order of the calls is the order of the events', async (t) => {
     const found = await numbers(server, topic);
     assert.deepEqual(found, range(9000).slice(-found.length));
     assert.equal(p.stats.acknowledged, 9000);
+});
+
+test('https asks for a certificate that is trusted', async (t) => {
+    const directory = temporaryDirectory();
+    const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(directory, name));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+        '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2', '-keyout', key, '-out', cert],
+    { stdio: 'ignore' });
+    const secure = await startServer({ t, args: ['--tls-cert', cert, '--tls-key', key] });
+    assert.equal((await publisher(t, secure.url, { caFile: cert }).publish('session:a', 'tick')).offset, 1);
+    const distrustful = publisher(t, secure.url);
+    assert.equal(await distrustful.publish('session:a', 'tick'), undefined);
+    assert.match(distrustful.problems[0].message, /self-signed certificate/);
 });
 
 // ---- Refused ----

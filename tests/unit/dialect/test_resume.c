@@ -65,6 +65,7 @@ static void test_query(void **state)
         {"epoch=%41QIDBAUGBwg&since=%37", START_OFFSET, 7, EPOCH},
         {"epoch=gone&since=7", START_OFFSET, 7, 0}, /* simply another one */
         {"epoch=&since=7", START_OFFSET, 7, 0},
+        {"since=0", START_BEGINNING, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct start_point start = {START_BEGINNING, 1, 1};
@@ -92,6 +93,7 @@ static void test_refused_query(void **state)
         "since=1000000000000000&epoch=" EPOCH_TEXT,
         "since=%2&epoch=" EPOCH_TEXT,
         "since=7&epoch=%2",
+        "since=0&epoch=%2",
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct start_point start = {START_BEGINNING, 1, 1};

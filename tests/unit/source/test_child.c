@@ -1,5 +1,5 @@
 /* Commands as child processes: what they get, what becomes of them, and what cannot be started. */
-#include "test.h"
+#include "../test.h"
 
 #include <errno.h>
 #include <poll.h>

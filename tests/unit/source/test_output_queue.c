@@ -1,6 +1,6 @@
 /* The way of a command's output to the publisher: order, batches, and what is left out when there
  * is too much of it. */
-#include "test.h"
+#include "../test.h"
 
 #include "base/clock.h"
 #include "base/memory.h"

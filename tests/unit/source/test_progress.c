@@ -1,6 +1,6 @@
 /* Progress read from real outputs of build tools, whole and in pieces, and from numbers that are
  * no progress. */
-#include "test.h"
+#include "../test.h"
 
 #include <stdio.h>
 

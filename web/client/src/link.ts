@@ -44,7 +44,7 @@ const PATIENCE = 2;
 export const freshToken = async (token: Token): Promise<string | undefined> => (typeof token === 'function' ? token() : token);
 
 export class Link {
-    connection: Connection = { phase: 'waiting', attempt: 0 };
+    connection: Connection = { phase: 'connecting', attempt: 0 };
 
     readonly #server: Server;
     readonly #owner: LinkOwner;

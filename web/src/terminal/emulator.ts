@@ -138,10 +138,12 @@ export type LineSink = (line: EmulatedLine) => void;
 const CHUNK = 1024;
 /** A line of more rows than this is cut: one that never ends must not pile up in the emulator. */
 const LONGEST_LINE_ROWS = 512;
-const SCROLLBACK = CHUNK + LONGEST_LINE_ROWS;
-/** REP (CSI b) repeats a character: more than fits a chunk is nobody's picture. */
+/** REP (CSI b) repeats a character, at most so often: more is nobody's picture. */
 const MOST_REPEATED = 1024;
+const SCROLLBACK = CHUNK + MOST_REPEATED + LONGEST_LINE_ROWS;
 const MOST_LINKS = 1024;
+/** And each link costs time whenever a row makes room: with so many, rows are not kept to be used again. */
+const MANY_LINKS = 16;
 /** Pairs of words whose style is remembered: true colours must not fill the memory. */
 const MOST_KNOWN = 4096;
 
@@ -213,7 +215,10 @@ export class Emulator {
         });
         // A link costs a marker until its row scrolls out: one that is redrawn for ever must not add up.
         parser.registerOscHandler(8, () => this.#core.buffers.active.markers.length > MOST_LINKS);
-        parser.registerCsiHandler({ final: 'b' }, (params) => Number(params[0]) > MOST_REPEATED);
+        parser.registerCsiHandler({ final: 'b' }, (params) => {
+            this.#takeScrolled(); // few characters make many rows: there is room for one of these
+            return Number(params[0]) > MOST_REPEATED;
+        });
     }
 
     /* When rows make room for others, those that are left move up. So does the saved cursor, as it
@@ -224,7 +229,7 @@ export class Emulator {
         this.#trimmed = buffer.lines;
         this.#taken = 0;
         buffer.lines.onTrim((count) => {
-            this.#taken -= count;
+            this.#taken = Math.max(this.#taken - count, 0);
             buffer.savedY = Math.max(buffer.savedY - count, 0);
         });
     }
@@ -235,10 +240,6 @@ export class Emulator {
 
     get rows(): number {
         return this.#terminal.rows;
-    }
-
-    set convertEol(on: boolean) {
-        this.#terminal.options.convertEol = on;
     }
 
     resize(columns: number, rows: number): void {
@@ -316,6 +317,7 @@ export class Emulator {
         this.#read(this.#normal, this.#taken, end, this.#scrolled);
         for (let y = this.#taken; y < end; y++) this.#origins.delete(lines.get(y)!);
         this.#taken = end;
+        if (this.#normal.markers.length > MANY_LINKS) this.#trim(end);
     }
 
     /* Removes rows at the top. */

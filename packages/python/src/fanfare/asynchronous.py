@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from . import events
-from .publisher import Publisher, Stats, Token, Typed, confirmed
+from .publisher import Publisher, Stats, Token, confirmed
 from .spool import Entry, Outcome, Receipt
+from .typed import Typed
 
 
 class AsyncPublisher(Typed):

@@ -2,7 +2,7 @@
 
 A function raises EventRefused when an argument is not what its field demands, with the words in
 which the server would say it, so that a mistake shows where it was made even while the server is
-away. Publishers turn every function into a method; see `publishes` in publisher.py.
+away. Publishers turn every function into a method; see typed.py.
 """
 from __future__ import annotations
 

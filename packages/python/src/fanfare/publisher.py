@@ -20,10 +20,8 @@ import threading
 import time as clock
 import weakref
 from collections import deque
-from functools import wraps
-from inspect import Parameter, signature
-from typing import (TYPE_CHECKING, Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple, Union)
+from typing import (Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple, Union)
 
 from . import answers, events
 from .errors import (AccessDenied, ConfigurationError, EventRefused, FanfareError, PublisherClosed,
@@ -31,10 +29,7 @@ from .errors import (AccessDenied, ConfigurationError, EventRefused, FanfareErro
 from .spool import Entry, Outcome, Receipt, Spool
 from .target import (DEFAULT_URL, Link, Response, Unreachable, check_token, error_text, parse_url,
                      retry_after)
-
-if TYPE_CHECKING:
-    from typing_extensions import Concatenate, ParamSpec
-    P = ParamSpec("P")
+from .typed import Typed
 
 _log = logging.getLogger("fanfare")
 
@@ -73,32 +68,6 @@ class Stats(NamedTuple):
     resent: int        # sent once more after a connection broke or the server asked for it
     spool_events: int  # waiting, or sent and not acknowledged
     spool_bytes: int
-
-
-def publishes(build: "Callable[P, events.Event]") -> "Callable[Concatenate[Any, P], Any]":
-    """Makes a publisher's method of a function that builds an event: same arguments, same
-    documentation; what is built goes to the publisher's _publish_built."""
-    @wraps(build)
-    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return self._publish_built(lambda: build(*args, **kwargs))
-
-    shape = signature(build)
-    me = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
-    setattr(method, "__signature__", shape.replace(
-        parameters=[me, *shape.parameters.values()], return_annotation="Optional[Receipt]"))
-    return method
-
-
-class Typed:
-    """The typed methods, one for each event; on every kind of publisher."""
-
-    component_update = publishes(events.component_update)
-    feature_update = publishes(events.feature_update)
-    terminal_output = publishes(events.terminal_output)
-    checkpoint_update = publishes(events.checkpoint_update)
-    build_progress = publishes(events.build_progress)
-    file_change = publishes(events.file_change)
-    error = publishes(events.error)
 
 
 class Publisher(Typed):
@@ -207,8 +176,11 @@ class Publisher(Typed):
         members: Dict[str, Any] = {"id": id if id is not None else self._next_id()}
         if isinstance(topic, str):
             members["topic"] = topic
+        elif isinstance(topic, Sequence):
+            members["topics"] = topic
         else:
-            members["topics"] = list(topic)
+            raise EventRefused('topic must be a string such as "session:build_123", or a list of '
+                               f"them, got {topic!r:.60}", "topic")
         for name, value in (("type", type), ("key", key), ("time", time),
                             ("source", source if source is not None else self._source)):
             if value is not None:
@@ -368,11 +340,12 @@ class Publisher(Typed):
         """Waits before the next attempt; while the publisher is closing, only until the deadline.
         False: there is no next attempt."""
         with self._lock:
-            if self._closing:
+            closing = self._closing
+            if closing:
                 seconds = min(seconds, deadline - clock.monotonic())
             if seconds <= 0:
-                return not self._closing
-            self._changed.wait_for(lambda: self._closing, seconds)
+                return not closing
+            self._changed.wait_for(lambda: self._closing != closing, seconds)
             return True
 
     def _headers(self) -> Dict[str, str]:
@@ -475,7 +448,7 @@ class Publisher(Typed):
                 waiting = self._spool.withdraw_waiting()
                 self._counts["refused"] += len(waiting)
             for entry in waiting:
-                entry.settle(denied)
+                entry.settle(AccessDenied(str(denied), denied.status))
         return self._on_outage(Unreachable(f"the server refuses: {denied}"), denied)
 
     def _on_recovery(self) -> None:
@@ -521,11 +494,12 @@ class Publisher(Typed):
             thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join(timeout)
+        with self._lock:
+            self._closed = True
         self._link.end()
         with self._lock:
             left = self._spool.all()
             self._spool.clear()
-            self._closed = True
             self._lost = self._lost or bool(left)
             self._counts["dropped"] += len(left)
             self._changed.notify_all()
