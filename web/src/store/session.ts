@@ -129,7 +129,7 @@ export class Session {
         this.types.value = types;
         this.#stream.setTypes(types ? [...types] : undefined);
         if (types === null && limited) {
-            this.#beginsAnew = true;
+            this.#beginAnew();
             this.#stream.requestState();
         }
     }
@@ -155,26 +155,33 @@ export class Session {
 
     // ---- What the server says ----
 
+    /** A state that merely was asked for tells nothing new: it is what the events came to. */
     #takeState(snapshot: Snapshot): void {
-        const sameplace = snapshot.offset === this.offset && this.known.peek();
-        if (sameplace && !this.#beginsAnew) {
-            this.#changed.head = this.#changed.items = true;
-        } else {
-            this.#begin(snapshot);
-        }
-        this.#refresh.soon();
+        if (!this.#beginsAnew) return;
+        // Over an event stream the state comes by another way, and may be older than the last events.
+        const later = this.recent.after(snapshot.offset);
+        if (later) this.#begin(snapshot, later);
+        else this.#stream.requestState();
     }
 
-    #begin(snapshot: Snapshot): void {
+    #begin(snapshot: Snapshot, later: readonly BuildEvent[]): void {
         this.#beginsAnew = false;
         this.offset = snapshot.offset;
         this.state = SessionState.load(snapshot as unknown as Record<string, unknown>);
         this.story = Story.fromState(this.state);
         this.recent.clear(snapshot.offset);
         this.transcripts.begin(snapshot.terminal_tail, snapshot.offset);
+        for (const event of later) this.#take(event);
         this.known.value = true;
         this.#changed = { head: true, items: true, story: true, messages: true };
+        this.#refresh.soon();
         this.#startBackfill();
+    }
+
+    /** What is shown is no longer what the next events go on from: they wait for a state. */
+    #beginAnew(): void {
+        this.#beginsAnew = true;
+        this.recent.clear(0);
     }
 
     #startBackfill(): void {
@@ -185,6 +192,7 @@ export class Session {
 
     #take(event: BuildEvent): void {
         if (event.offset === undefined) return; // ephemeral: it is in the messages
+        if (this.#beginsAnew) return this.recent.push(event);
         if (event.offset <= this.offset) return;
         this.offset = event.offset;
         this.state.fold(event);
@@ -212,8 +220,8 @@ export class Session {
 
     #takeGap(gap: Gap): void {
         this.tell('bad', gapText(gap));
+        this.#beginAnew();
         // A failed resume is followed by the state; elsewhere it has to be asked for.
-        if (gap.reason !== 'superseded') this.#beginsAnew = true;
         if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open')
             this.#stream.requestState();
     }
