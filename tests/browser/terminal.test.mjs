@@ -38,7 +38,11 @@ const visible = (page) => page.evaluate(() => {
     }).map((row) => row.querySelector('.terminal-text').textContent);
 });
 
-const until = (page, condition, what) => waitFor(async () => condition(await visible(page)), what);
+/** There may be no rows for a moment. */
+const until = (page, condition, what) => waitFor(async () => {
+    const texts = await visible(page);
+    return texts.length > 0 && condition(texts);
+}, what);
 const selectedAddress = (page) => page.evaluate(() => window.terminal.selected.value);
 const row = (page, line) => page.locator(`.terminal-row[data-line="${line}"]`);
 const copied = (page) => page.evaluate(() => navigator.clipboard.readText());

@@ -13,7 +13,12 @@ export interface SessionSummary {
     phase: string | null;
     status: KnownStatus;
     build_progress: { total: number; completed: number; percent: number };
-    overall_progress: { tasks_completed: number; files_created: number; completion_percentage: number; status: KnownStatus };
+    overall_progress: {
+        tasks_completed: number;
+        files_created: number;
+        completion_percentage: number;
+        status: KnownStatus;
+    };
     started: string | null;
     updated: string | null;
 }
@@ -32,19 +37,20 @@ export const listTrouble = signal<string | null>(null);
 export const listSearch = signal('');
 export const listFilter = signal<ListFilter>('all');
 
-const rank: Record<string, number> = { in_progress: 0, failed: 1, pending: 2, completed: 1 };
-
 /** What goes on first, then by the last change. */
 function compare(a: SessionSummary, b: SessionSummary): number {
-    const running = (rank[a.status] === 0 ? 0 : 1) - (rank[b.status] === 0 ? 0 : 1);
+    const running = Number(b.status === 'in_progress') - Number(a.status === 'in_progress');
     if (running) return running;
     return (b.updated ?? '').localeCompare(a.updated ?? '') || a.session_id.localeCompare(b.session_id);
 }
 
 export const shownSessions = computed(() => {
     const all = sessions.value ?? [];
-    const chosen = all.filter((each) => (listFilter.value === 'all' || each.status === listFilter.value) &&
-        matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value));
+    const chosen = all.filter(
+        (each) =>
+            (listFilter.value === 'all' || each.status === listFilter.value) &&
+            matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value),
+    );
     return chosen.sort(compare);
 });
 
