@@ -66,6 +66,9 @@ struct fan_client_options {
     const char *source;  /* `source` of events that name none; NULL: none */
     const char *ca_file; /* PEM file of trusted authorities; NULL: the system's */
     size_t spool_bytes;  /* 0: 16 MiB */
+    /* Added to the nice value of the client's thread, so that publishing much does not take the
+     * processor from what is published about. 0 to 19; Linux only. */
+    int nice;
 
     /* Called on the client's thread; may be NULL. Must not call fan_client_flush,
      * fan_client_wait_room or fan_client_free. */

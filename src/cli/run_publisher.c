@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/nice.h"
 #include "codec/utf8.h"
 #include "fanfare/client.h"
 #include "source/output_queue.h"
@@ -25,6 +26,8 @@
 #define END_STEP_MS  50
 #define UNREACHED_MS 1000 /* a wait at the end for a server that was never there */
 #define UTF8_TAIL    3
+/* A command that prints as fast as it can keeps its processors: publishing gets what is left. */
+#define PUBLISHER_NICE 10
 
 /* An event that the client has not taken yet. */
 struct waiting_event {
@@ -365,6 +368,7 @@ static void tell_losses(struct run_publisher *p)
 static void *publisher_run(void *arg)
 {
     struct run_publisher *p = arg;
+    nice_thread(PUBLISHER_NICE);
     run_queue(p);
     p->delivered = deliver_rest(p) && await_acknowledgement(p);
     tell_losses(p);
@@ -417,6 +421,7 @@ struct run_publisher *run_publisher_new(const struct run_publisher_options *opti
         .ca_file = options->remote->ca_file,
         .source = "run",
         .spool_bytes = ON_THE_WAY,
+        .nice = PUBLISHER_NICE,
         .on_problem = on_problem,
         .arg = p,
     };
