@@ -238,7 +238,10 @@ test('phases are marked where they begin, and progress that falls begins another
 });
 
 test('a build whose components go back one by one is a new one, and old errors are not its own', () => {
-    const update = (n, percent) => ['component_update', { component_id: `c${n}`, status: percent ? 'completed' : 'pending', progress: percent }];
+    const update = (n, percent) => [
+        'component_update',
+        { component_id: `c${n}`, status: percent ? 'completed' : 'pending', progress: percent },
+    ];
     const all = range(10);
     const story = told(
         ...all.map((n) => update(n, 100)),
@@ -248,9 +251,15 @@ test('a build whose components go back one by one is a new one, and old errors a
         update(0, 100),
         update(1, 100),
     );
-    assert.deepEqual(story.currentErrors.map(({ message }) => message), ['of the second']);
+    assert.deepEqual(
+        story.currentErrors.map(({ message }) => message),
+        ['of the second'],
+    );
     assert.equal(story.errors.length, 2);
-    assert.deepEqual(story.samples.map(({ percent }) => percent), [0, 10, 20]);
+    assert.deepEqual(
+        story.samples.map(({ percent }) => percent),
+        [0, 10, 20],
+    );
 });
 
 test('the timeline and the samples are bounded', () => {

@@ -80,6 +80,8 @@ export class Session {
     readonly history = signal<HistoryProgress>({ phase: 'waiting', read: 0, of: 0 });
     /** Round-trip time of the last ping, ms. */
     readonly roundTrip = signal<number | null>(null);
+    /** What the server calls this connection; null: it has none yet, or no WebSocket. */
+    readonly connectionId = signal<string | null>(null);
     /** The event types that this connection is limited to; null: it is not. */
     readonly types = signal<readonly string[] | null>(null);
 
@@ -239,6 +241,7 @@ export class Session {
         this.messages.push(direction, text, time);
         if (direction === 'in' && text.startsWith('{"type":"connection"')) {
             learnTime(Date.parse(/"timestamp":"([^"]+)"/.exec(text)?.[1] ?? ''));
+            this.connectionId.value = /"connection_id":"([^"]+)"/.exec(text)?.[1] ?? null;
         }
         this.#changed.messages = true;
         this.#refresh.soon();
