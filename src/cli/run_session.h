@@ -26,7 +26,8 @@ struct run_session_options {
 /* Runs the command to its end and waits for the publisher's. Returns the exit code: the command's,
  * 128 + n after signal n, 127 when there is no such command, 126 when it cannot be started. Takes
  * over the program's signals; to be called once, and after the publisher was made. When Ctrl-C has
- * ended an interactive command, the program ends by SIGINT as well, and with it the caller's job. */
+ * ended an interactive command, the program ends by SIGINT as well, and with it the caller's job.
+ */
 int run_session(const struct run_session_options *options);
 
 /* Blocks the signals that the session reads from a descriptor, so that threads which start before
