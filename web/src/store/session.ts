@@ -76,6 +76,8 @@ export class Session {
     /** Whether the server's picture has come. */
     readonly known = signal(false);
     readonly connection = signal<Connection>({ phase: 'connecting', attempt: 0 });
+    /** The connection was lost or could not be had, until there is one. */
+    readonly away = signal(false);
     readonly notices = signal<Notice[]>([]);
     readonly history = signal<HistoryProgress>({ phase: 'waiting', read: 0, of: 0 });
     /** Round-trip time of the last ping, ms. */
@@ -231,6 +233,7 @@ export class Session {
     #takeConnection(connection: Connection): void {
         const before = this.connection.peek();
         this.connection.value = connection;
+        if (connection.phase !== 'connecting') this.away.value = connection.phase !== 'open';
         if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed')
             this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
