@@ -344,7 +344,7 @@ test('bash inside has job control, and less and top work', async (t) => {
     shell.type(inTerminal(server, uniqueName(), `env PS1= bash --norc --noprofile`));
     shell.type('echo in""side; sleep 1000\n');
     await shell.expect(/inside/);
-    await waitFor(() => execFileSync('ps', ['-eo', 'stat,args']).toString().match(/S\+ +sleep 1000/), 'sleep in the foreground');
+    await waitFor(() => execFileSync('ps', ['-eo', 'stat,args']).toString().match(/S\S*\+ +sleep 1000/), 'sleep in the foreground');
     shell.type('\x1a');
     await shell.expect(/Stopped +sleep 1000/);
     shell.type('exit 5\n');
