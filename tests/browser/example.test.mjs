@@ -19,7 +19,9 @@ const picture = [/^open /, /auth_service/, /45 %/, /<b>Compiling<\/b>/];
 async function expectOn(page, ...patterns) {
     let text = '';
     const matches = async () => {
-        text = await page.evaluate(() => `${document.getElementById('state').dataset.state} ${document.body.textContent}`);
+        text = await page.evaluate(
+            () => `${document.getElementById('state').dataset.state} ${document.body.textContent}`,
+        );
         return patterns.every((pattern) => pattern.test(text));
     };
     await waitFor(matches, `${patterns} on the page`, ms(10000)).catch((error) => {

@@ -96,6 +96,37 @@ pageTest('a late joiner of a session that goes on without a pause misses and dou
     );
 });
 
+pageTest('where WebSockets do not come through, event streams do as well', async ({ t, open }) => {
+    const server = await startServer({ t });
+    await publishAll(server, 'demo', build({ steps: 40 }));
+    const publisher = await openWs(server.ws('/api/v1/publish?ack=none'));
+    t.after(() => publisher.terminate());
+    let sent = 0;
+    const timer = setInterval(() => {
+        for (const _ of range(5)) {
+            publisher.send({ topic: 'session:demo', type: 'terminal_output', data: { output: `late ${sent++}\r\n` } });
+        }
+    }, 5);
+    t.after(() => clearInterval(timer));
+    const page = await open(`${server.url}/docs`);
+    await page.addInitScript(() => delete globalThis.WebSocket);
+    await page.goto(`${server.url}/?session=demo`);
+    await caughtUp(page, 300, ms(20000));
+    clearInterval(timer);
+    await publishAll(server, 'demo', [['error', { error_message: 'the end' }]]);
+    await page.locator('.error-strip').getByText('the end').waitFor();
+    const { lines, state, offset: at } = await knowledge(page);
+    const { offset, ...expected } = await serverState(server, 'demo');
+    assert.equal(at, offset);
+    assert.deepEqual(state, expected);
+    const late = lines.filter((line) => line.includes(' late ')).map((line) => line.replace(/^\S+ /, ''));
+    assert.deepEqual(
+        late,
+        range(sent).map((i) => `late ${i}`),
+    );
+    await page.getByText('Live', { exact: true }).waitFor();
+});
+
 pageTest(
     'while the server is away the page says so, and comes back by itself with nothing doubled',
     async ({ t, open }) => {

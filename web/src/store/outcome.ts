@@ -16,13 +16,12 @@ export function followOutcome(session: Session): () => void {
         session.headChanged.value;
         session.storyChanged.value;
         const { state, story } = session;
-        const away = session.connection.value.phase === 'waiting' || session.connection.value.phase === 'closed';
         showTab({
             session: session.id,
             status: state.status,
             percent: state.percentage,
             errors: session.currentErrors.length,
-            away,
+            away: session.away.value,
         });
         if (!session.known.value) return;
         if (status !== null && status !== state.status) {

@@ -76,10 +76,14 @@ export class Session {
     /** Whether the server's picture has come. */
     readonly known = signal(false);
     readonly connection = signal<Connection>({ phase: 'connecting', attempt: 0 });
+    /** The connection was lost or could not be had, until there is one. */
+    readonly away = signal(false);
     readonly notices = signal<Notice[]>([]);
     readonly history = signal<HistoryProgress>({ phase: 'waiting', read: 0, of: 0 });
     /** Round-trip time of the last ping, ms. */
     readonly roundTrip = signal<number | null>(null);
+    /** What the server calls this connection; null: it has none yet, or no WebSocket. */
+    readonly connectionId = signal<string | null>(null);
     /** The event types that this connection is limited to; null: it is not. */
     readonly types = signal<readonly string[] | null>(null);
 
@@ -229,6 +233,7 @@ export class Session {
     #takeConnection(connection: Connection): void {
         const before = this.connection.peek();
         this.connection.value = connection;
+        if (connection.phase !== 'connecting') this.away.value = connection.phase !== 'open';
         if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed')
             this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
@@ -239,6 +244,7 @@ export class Session {
         this.messages.push(direction, text, time);
         if (direction === 'in' && text.startsWith('{"type":"connection"')) {
             learnTime(Date.parse(/"timestamp":"([^"]+)"/.exec(text)?.[1] ?? ''));
+            this.connectionId.value = /"connection_id":"([^"]+)"/.exec(text)?.[1] ?? null;
         }
         this.#changed.messages = true;
         this.#refresh.soon();

@@ -29,6 +29,7 @@ const busyInterval = 2_000;
 const quietInterval = 5_000;
 const failedInterval = 4_000;
 const busyFor = 30_000;
+const restFactor = 10;
 
 /** null: not known yet. */
 export const sessions = signal<SessionSummary[] | null>(null);
@@ -65,7 +66,11 @@ export const statusCounts = computed(() => {
 
 let last = '';
 
+const pauseAfter = (begun: number, least: number) => Math.max(least, (performance.now() - begun) * restFactor);
+
+/** Returns after how many ms to ask again: a long list that takes long is asked for rarely. */
 async function refresh(aborted: AbortSignal): Promise<number> {
+    const begun = performance.now();
     try {
         const { sessions: list } = await ask<{ sessions: SessionSummary[] }>('api/build/sessions', { signal: aborted });
         // Nothing is drawn again when nothing has changed.
@@ -74,7 +79,9 @@ async function refresh(aborted: AbortSignal): Promise<number> {
         last = text;
         listTrouble.value = null;
         const newest = Math.max(0, ...list.slice(0, 1000).map((each) => Date.parse(each.updated ?? '') || 0));
-        return list.length === 0 || serverNow() - newest < busyFor ? busyInterval : quietInterval;
+        return list.length === 0 || serverNow() - newest < busyFor
+            ? pauseAfter(begun, busyInterval)
+            : pauseAfter(begun, quietInterval);
     } catch (error) {
         if (aborted.aborted) return 0;
         listTrouble.value = error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;

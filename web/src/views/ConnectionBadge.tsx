@@ -10,13 +10,13 @@ function waitText(retryAt: number | undefined): string {
 }
 
 export function connectionWords(session: Session): { tone: 'open' | 'busy' | 'away'; text: string; detail: string } {
-    const { phase, retryAt, error, attempt } = session.connection.value;
+    const { phase, retryAt, error } = session.connection.value;
     const detail = error?.message ?? '';
     switch (phase) {
         case 'open':
             return { tone: 'open', text: 'Live', detail: 'Connected: what you see is what is happening' };
         case 'connecting':
-            return attempt > 1
+            return session.away.value
                 ? { tone: 'away', text: 'Server away, trying again', detail }
                 : { tone: 'busy', text: 'Connecting', detail };
         case 'waiting':

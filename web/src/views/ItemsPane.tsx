@@ -187,7 +187,12 @@ interface ItemRowProps {
 function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
     const percent = percentOf(item);
     return (
-        <div class={`item-row ${open ? 'open' : ''}`} role="listitem" {...position} data-item={item.id}>
+        <div
+            class={`item-row ${open ? 'open' : ''} ${isSettled(item) ? 'settled' : ''}`}
+            role="listitem"
+            {...position}
+            data-item={item.id}
+        >
             <button type="button" class="item-button" onClick={onOpen} aria-expanded={open}>
                 <StatusIcon status={item.status} label={statusWord(item.status)} />
                 <ItemName id={item.id} />

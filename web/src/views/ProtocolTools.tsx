@@ -3,6 +3,7 @@ import { announce } from '../store/announce.ts';
 import { ask } from '../store/server.ts';
 import type { Session } from '../store/session.ts';
 import { Icon } from './Icon.tsx';
+import { Menu } from './Menu.tsx';
 
 const types = [
     'component_update',
@@ -76,12 +77,14 @@ function TypeFilter({ session }: { session: Session }) {
         session.limitTo(next.length === types.length ? null : next);
     };
     const isOpen = session.connection.value.phase === 'open';
+    const summary = (
+        <>
+            <span>Subscribe{limited ? ` (${limited.length})` : ''}</span>
+            <Icon name="down" />
+        </>
+    );
     return (
-        <details class="menu">
-            <summary class="button">
-                <span>Subscribe{limited ? ` (${limited.length})` : ''}</span>
-                <Icon name="down" />
-            </summary>
+        <Menu summary={summary} label="Event types that the server sends">
             <fieldset class="menu-body" disabled={!isOpen}>
                 <legend>Event types that the server sends</legend>
                 {types.map((type) => (
@@ -99,6 +102,6 @@ function TypeFilter({ session }: { session: Session }) {
                     Everything
                 </button>
             </fieldset>
-        </details>
+        </Menu>
     );
 }

@@ -129,10 +129,24 @@ function Facts({ session }: { session: Session }) {
             )}
             {components.size > 0 && <Fact name="Components">{share(components)}</Fact>}
             {features.size > 0 && <Fact name="Features">{share(features)}</Fact>}
-            {state.filesCreated > 0 && <Fact name="Files created" minor>{countText(state.filesCreated)}</Fact>}
-            {state.tasksCompleted > 0 && <Fact name="Tasks" minor>{countText(state.tasksCompleted)}</Fact>}
-            {story.files > 0 && <Fact name="File changes" minor>{countText(story.files)}</Fact>}
-            <Fact name="Events" minor>{countText(session.offset)}</Fact>
+            {state.filesCreated > 0 && (
+                <Fact name="Files created" minor>
+                    {countText(state.filesCreated)}
+                </Fact>
+            )}
+            {state.tasksCompleted > 0 && (
+                <Fact name="Tasks" minor>
+                    {countText(state.tasksCompleted)}
+                </Fact>
+            )}
+            {story.files > 0 && (
+                <Fact name="File changes" minor>
+                    {countText(story.files)}
+                </Fact>
+            )}
+            <Fact name="Events" minor>
+                {countText(session.offset)}
+            </Fact>
         </dl>
     );
 }

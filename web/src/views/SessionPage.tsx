@@ -90,7 +90,7 @@ export function SessionPage({ id }: { id: string }) {
         <>
             <TopBar>
                 <ConnectionBadge session={session} />
-                <Presence />
+                <Presence session={session} />
                 <CopyButton
                     text={sessionLink}
                     icon="link"
