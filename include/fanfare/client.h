@@ -4,10 +4,11 @@
  * fan_client_publish returns at once: the event goes into a spool in memory, and a thread of the
  * client's own sends what is there over one WebSocket (/api/v1/publish?ack=batch). While the server
  * cannot be reached the spool fills, and the thread tries again with growing, randomly shortened
- * pauses (a quarter of a second up to 15 s). Every event carries an id, and what was not
- * acknowledged when a connection broke is sent again with the same id, which the server publishes
- * once. Events reach the server in the order in which they were accepted; only one that the server
- * asks to send later (429, 503) may be overtaken by others.
+ * pauses: a quarter of a second up to 15 s, and never more than a quarter while fan_client_flush
+ * waits. Every event carries an id, and what was not acknowledged when a connection broke is sent
+ * again with the same id, which the server publishes once. Events reach the server in the order in
+ * which they were accepted; only one that the server asks to send later (429, 503) may be overtaken
+ * by others.
  *
  * When the spool is full, what is in it stays and new events are refused with FAN_E_LIMIT; the
  * statistics count them. fan_client_wait_room waits for room instead.
@@ -65,6 +66,9 @@ struct fan_client_options {
     const char *source;  /* `source` of events that name none; NULL: none */
     const char *ca_file; /* PEM file of trusted authorities; NULL: the system's */
     size_t spool_bytes;  /* 0: 16 MiB */
+    /* Added to the nice value of the client's thread, so that publishing much does not take the
+     * processor from what is published about. 0 to 19; Linux only. */
+    int nice;
 
     /* Called on the client's thread; may be NULL. Must not call fan_client_flush,
      * fan_client_wait_room or fan_client_free. */

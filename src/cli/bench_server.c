@@ -79,7 +79,7 @@ static void clear_environment(void)
 }
 
 /* In the new process; does not return. */
-static void become_server(int output, struct bench_cores cores)
+static void become_server(int output, struct bench_cores cores, pid_t parent)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -88,6 +88,8 @@ static void become_server(int output, struct bench_cores cores)
         sched_setaffinity(0, sizeof set, &set);
     }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(1); /* it was gone before we asked to be told */
     signal(SIGPIPE, SIG_DFL);
     clear_environment();
     dup2(output, STDOUT_FILENO);
@@ -129,9 +131,10 @@ int bench_server_start(struct bench_server *s, struct bench_cores cores, struct 
         buf_append_text(why, strerror(errno));
         return FAN_E_IO;
     }
+    pid_t parent = getpid();
     s->pid = fork();
     if (s->pid == 0)
-        become_server(output[1], cores);
+        become_server(output[1], cores, parent);
     close(output[1]);
     int error = s->pid > 0 ? read_url(s, output[0], why) : FAN_E_IO;
     close(output[0]); /* it prints nothing else */

@@ -119,6 +119,8 @@ static int run_command_of(struct run *r)
         return command_error(&run_command, "%s", why);
     print_link(r);
     int code = run_session(&session);
+    if (!run_publisher_join(session.publisher))
+        _exit(code); /* the client may still be looking up the server's name */
     run_publisher_free(session.publisher);
     return code;
 }

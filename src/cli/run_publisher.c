@@ -1,22 +1,18 @@
 /* What `fanfare run` tells the server; see run_publisher.h. */
 #include "cli/run_publisher.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "codec/json.h"
-#include "codec/json_writer.h"
+#include "base/nice.h"
 #include "codec/utf8.h"
 #include "fanfare/client.h"
 #include "source/output_queue.h"
-#include "source/progress.h"
 
 #define QUEUE_SIZE   ((size_t)4 * 1024 * 1024)
 #define BACKLOG_SIZE ((size_t)14 * 1024 * 1024)
@@ -26,9 +22,12 @@
 #define OVERDUE_MS   500 /* … unless so much output waits that it has to overtake */
 #define ROOM_MS      10  /* a wait for the client, after which the queue is looked at again */
 #define IDLE_MS      500 /* without output, how often the connection is looked at */
+#define AWAY_MS      250 /* likewise while there is none, and no more room */
 #define END_STEP_MS  50
 #define UNREACHED_MS 1000 /* a wait at the end for a server that was never there */
 #define UTF8_TAIL    3
+/* A command that prints as fast as it can keeps its processors: publishing gets what is left. */
+#define PUBLISHER_NICE 10
 
 /* An event that the client has not taken yet. */
 struct waiting_event {
@@ -43,6 +42,8 @@ struct run_publisher {
     struct output_queue queue;
     pthread_t thread;
     int wakeup;
+
+    bool adds_return[2]; /* set before there is output */
 
     /* Set before the queue is closed, read afterwards. */
     struct run_end end;
@@ -70,6 +71,7 @@ struct run_publisher {
     bool has_progress; /* not published yet */
     uint64_t progress_ms;
     bool back_told;
+    bool delivered; /* everything has reached the server */
 };
 
 /* ---- Messages for the caller ---- */
@@ -131,20 +133,10 @@ static void tell_when_back(struct run_publisher *p)
     p->back_told = true;
 }
 
-static void append_size(struct buf *out, uint64_t bytes)
-{
-    if (bytes < 10 * 1024)
-        buf_printf(out, "%" PRIu64 " bytes", bytes);
-    else if (bytes < 10 * 1024 * 1024)
-        buf_printf(out, "%" PRIu64 " KiB", bytes / 1024);
-    else
-        buf_printf(out, "%" PRIu64 " MiB", bytes / 1024 / 1024);
-}
-
 static void tell_size(struct run_publisher *p, uint64_t bytes, const char *sentence)
 {
     struct buf size = {0};
-    append_size(&size, bytes);
+    run_event_append_size(&size, bytes);
     tell(p, sentence, buf_text(&size));
     buf_fini(&size);
 }
@@ -174,26 +166,9 @@ static struct buf *next_event(struct run_publisher *p, const char *type, int64_t
     return &p->waiting.data;
 }
 
-static void put_output(struct buf *data, struct slice text, unsigned stream, const char *source)
-{
-    BUF_LITERAL(data, "{\"output\":");
-    json_append_lossy(data, text);
-    json_put_text(data, "output_type", stream ? "stderr" : "stdout");
-    BUF_LITERAL(data, ",\"source\":");
-    json_append_lossy(data, slice_from(source));
-}
-
 static void make_gap_notice(struct run_publisher *p, struct output_piece *piece)
 {
-    struct buf *data = next_event(p, "terminal_output", piece->wall_ms);
-    struct buf size = {0};
-    buf_clear(&p->text);
-    append_size(&size, piece->left_out);
-    buf_printf(&p->text, "\r\n[fanfare: %s of output left out here]\r\n", buf_text(&size));
-    put_output(data, buf_slice(&p->text), piece->stream, "fanfare");
-    json_put_u64(data, "left_out", piece->left_out);
-    json_end(data, '}');
-    buf_fini(&size);
+    run_event_gap(next_event(p, "terminal_output", piece->wall_ms), piece->left_out, piece->stream);
     piece->left_out = 0;
     p->tail_lens[0] = p->tail_lens[1] = 0;
     size_t rest = 0; /* of a code point whose beginning was left out */
@@ -203,6 +178,18 @@ static void make_gap_notice(struct run_publisher *p, struct output_piece *piece)
     piece->len -= rest;
 }
 
+static void append_piece(struct buf *out, const struct output_piece *piece, bool adds_return)
+{
+    struct slice rest = slice_of(piece->data, piece->len);
+    const char *newline;
+    while (adds_return && rest.len && (newline = memchr(rest.ptr, '\n', rest.len))) {
+        buf_append(out, rest.ptr, (size_t)(newline - rest.ptr));
+        BUF_LITERAL(out, "\r\n");
+        rest = slice_skip(rest, (size_t)(newline - rest.ptr) + 1);
+    }
+    buf_append_slice(out, rest);
+}
+
 /* The piece as an event, without the code point that it ends inside. */
 static void make_output(struct run_publisher *p, const struct output_piece *piece)
 {
@@ -210,17 +197,15 @@ static void make_output(struct run_publisher *p, const struct output_piece *piec
     size_t *tail_len = &p->tail_lens[piece->stream];
     buf_clear(&p->text);
     buf_append(&p->text, tail, *tail_len);
-    buf_append(&p->text, piece->data, piece->len);
+    append_piece(&p->text, piece, p->adds_return[piece->stream]);
     struct slice text = buf_slice(&p->text);
     *tail_len = utf8_incomplete_tail(text);
     text.len -= *tail_len;
     if (*tail_len)
         memcpy(tail, text.ptr + text.len, *tail_len);
-    if (text.len == 0)
-        return;
-    struct buf *data = next_event(p, "terminal_output", piece->wall_ms);
-    put_output(data, text, piece->stream, p->options.name);
-    json_end(data, '}');
+    if (text.len)
+        run_event_output(next_event(p, "terminal_output", piece->wall_ms), text, piece->stream,
+                         p->options.name);
 }
 
 /* A code point that never became whole. */
@@ -229,9 +214,8 @@ static bool make_tail(struct run_publisher *p)
     for (unsigned i = 0; i < 2; i++) {
         if (p->tail_lens[i] == 0)
             continue;
-        struct buf *data = next_event(p, "terminal_output", 0);
-        put_output(data, slice_of(p->tails[i], p->tail_lens[i]), i, p->options.name);
-        json_end(data, '}');
+        run_event_output(next_event(p, "terminal_output", 0),
+                         slice_of(p->tails[i], p->tail_lens[i]), i, p->options.name);
         p->tail_lens[i] = 0;
         return true;
     }
@@ -243,35 +227,8 @@ static void make_progress(struct run_publisher *p)
     struct progress progress;
     p->has_progress = false;
     p->progress_ms = clock_ms();
-    if (!progress_parser_get(&p->parser, &progress))
-        return;
-    struct buf *data = next_event(p, "build_progress", 0);
-    json_begin(data, NULL, '{');
-    json_put_u64(data, "total", progress.total);
-    json_put_u64(data, "completed", progress.completed);
-    json_put_number(data, "percent", progress.percent);
-    json_end(data, '}');
-}
-
-static void make_finished(struct run_publisher *p)
-{
-    struct buf *data = next_event(p, "run_finished", 0);
-    const struct run_end *end = &p->end;
-    char name[32] = "";
-    json_begin(data, NULL, '{');
-    if (end->signal) {
-        const char *short_name = sigabbrev_np(end->signal);
-        if (short_name)
-            snprintf(name, sizeof name, "SIG%s", short_name);
-        else
-            snprintf(name, sizeof name, "%d", end->signal);
-        json_put_raw(data, "exit_code", SLICE("null"));
-    } else {
-        buf_printf(data, "\"exit_code\":%d", end->exit_code);
-    }
-    json_put_text(data, "signal", end->signal ? name : NULL);
-    json_put_number(data, "duration", end->seconds);
-    json_end(data, '}');
+    if (progress_parser_get(&p->parser, &progress))
+        run_event_progress(next_event(p, "build_progress", 0), &progress);
 }
 
 /* ---- The thread ---- */
@@ -321,10 +278,10 @@ static void take_in(struct run_publisher *p, struct list *pieces)
 }
 
 /* How long to wait for output. */
-static int patience(const struct run_publisher *p, bool room)
+static int patience(struct run_publisher *p, bool room)
 {
     if (!room)
-        return 0;
+        return atomic_load(&p->unreachable) ? AWAY_MS : 0;
     return p->has_progress ? PROGRESS_MS : IDLE_MS;
 }
 
@@ -336,7 +293,7 @@ static void run_queue(struct run_publisher *p)
     while (output_queue_take(&p->queue, BATCH_MS, patience(p, room), &pieces)) {
         take_in(p, &pieces);
         room = publish_all(p);
-        if (!room)
+        if (!room && !atomic_load(&p->unreachable))
             fan_client_wait_room(p->client, p->waiting.data.len + 256, ROOM_MS);
         tell_when_back(p);
     }
@@ -381,7 +338,7 @@ static bool deliver_rest(struct run_publisher *p)
         if (!deliver(p))
             return false;
     }
-    make_finished(p);
+    run_event_finished(next_event(p, "run_finished", 0), &p->end);
     return deliver(p);
 }
 
@@ -393,7 +350,7 @@ static bool await_acknowledgement(struct run_publisher *p)
     return true;
 }
 
-static void tell_losses(struct run_publisher *p, bool delivered)
+static void tell_losses(struct run_publisher *p)
 {
     struct fan_client_stats stats;
     fan_client_stats(p->client, &stats);
@@ -401,7 +358,7 @@ static void tell_losses(struct run_publisher *p, bool delivered)
     if (p->backlog.left_out)
         tell_size(p, p->backlog.left_out,
                   "%s of output were left out: the server did not take them in time");
-    if (!delivered)
+    if (!p->delivered)
         tell_size(p, p->backlog.bytes + (p->piece ? p->piece->len : 0) + stats.spool_bytes,
                   "the server did not take the last events, about %s, in time");
     if (refused > 1)
@@ -411,9 +368,10 @@ static void tell_losses(struct run_publisher *p, bool delivered)
 static void *publisher_run(void *arg)
 {
     struct run_publisher *p = arg;
+    nice_thread(PUBLISHER_NICE);
     run_queue(p);
-    bool delivered = deliver_rest(p) && await_acknowledgement(p);
-    tell_losses(p, delivered);
+    p->delivered = deliver_rest(p) && await_acknowledgement(p);
+    tell_losses(p);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
     pthread_mutex_unlock(&p->lock);
@@ -463,6 +421,7 @@ struct run_publisher *run_publisher_new(const struct run_publisher_options *opti
         .ca_file = options->remote->ca_file,
         .source = "run",
         .spool_bytes = ON_THE_WAY,
+        .nice = PUBLISHER_NICE,
         .on_problem = on_problem,
         .arg = p,
     };
@@ -486,60 +445,19 @@ static void publish(struct run_publisher *p, const char *type, struct buf *data,
     buf_fini(data);
 }
 
-static bool needs_quotes(const char *argument)
+void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
+                         const struct run_output_form *form)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "%+,-./:=@_^";
-    return !*argument || argument[strspn(argument, plain)];
-}
-
-/* The command as one would type it into a shell. */
-static void append_command(struct buf *out, char *const *argv)
-{
-    for (int i = 0; argv[i]; i++) {
-        if (i)
-            BUF_LITERAL(out, " ");
-        if (!needs_quotes(argv[i])) {
-            buf_append_text(out, argv[i]);
-            continue;
-        }
-        BUF_LITERAL(out, "'");
-        for (const char *c = argv[i]; *c; c++)
-            if (*c == '\'')
-                BUF_LITERAL(out, "'\\''");
-            else
-                buf_append_char(out, *c);
-        BUF_LITERAL(out, "'");
-    }
-}
-
-void run_publisher_begin(struct run_publisher *p, const struct run_beginning *b)
-{
-    struct buf data = {0}, command = {0};
-    char *directory = getcwd(NULL, 0);
-    append_command(&command, b->argv);
-    BUF_LITERAL(&data, "{\"command\":");
-    json_append_lossy(&data, buf_slice(&command));
-    BUF_LITERAL(&data, ",\"cwd\":");
-    json_append_lossy(&data, slice_from(directory ? directory : ""));
-    json_put_u64(&data, "pid", (uint64_t)b->pid);
-    json_put_bool(&data, "pty", b->size != NULL);
-    if (b->size) {
-        json_put_u64(&data, "cols", b->size->ws_col);
-        json_put_u64(&data, "rows", b->size->ws_row);
-    }
-    json_end(&data, '}');
-    publish(p, "run_started", &data, b->wall_ms);
-    buf_fini(&command);
-    free(directory);
+    struct buf data = {0};
+    memcpy(p->adds_return, form->adds_return, sizeof p->adds_return);
+    run_event_started(&data, beginning);
+    publish(p, "run_started", &data, form->wall_ms);
 }
 
 void run_publisher_fail(struct run_publisher *p, const char *message)
 {
     struct buf data = {0};
-    BUF_LITERAL(&data, "{\"error_message\":");
-    json_append_lossy(&data, slice_from(message));
-    BUF_LITERAL(&data, ",\"error_type\":\"command_not_started\"}");
+    run_event_failed(&data, message);
     publish(p, "error", &data, clock_wall_ms());
 }
 
@@ -580,12 +498,13 @@ bool run_publisher_messages(struct run_publisher *p, struct buf *messages)
     return ended;
 }
 
+bool run_publisher_join(struct run_publisher *p)
+{
+    pthread_join(p->thread, NULL);
+    return p->delivered;
+}
+
 void run_publisher_free(struct run_publisher *p)
 {
-    if (!p)
-        return;
-    run_publisher_give_up(p);
-    output_queue_close(&p->queue);
-    pthread_join(p->thread, NULL);
     publisher_destroy(p);
 }

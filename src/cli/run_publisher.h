@@ -11,9 +11,8 @@
 #ifndef CLI_RUN_PUBLISHER_H
 #define CLI_RUN_PUBLISHER_H
 
-#include <sys/ioctl.h>
-
 #include "cli/remote.h"
+#include "source/run_event.h"
 
 struct run_publisher;
 
@@ -23,27 +22,22 @@ struct run_publisher_options {
     const char *name; /* the command's: the `source` of its output */
 };
 
-/* How the command began and ended. */
-struct run_beginning {
-    char *const *argv;
-    int pid;
-    int64_t wall_ms;
-    const struct winsize *size; /* of its terminal; NULL: none */
-};
-
-struct run_end {
-    int exit_code; /* of the command, or of a shell that could not start it */
-    int signal;    /* that ended it; 0: none */
-    double seconds;
-};
-
 /* All functions are for the main thread, and none waits for the server. The options' texts must
  * outlive the publisher. NULL after a message in `why` when the client cannot be made. */
 struct run_publisher *run_publisher_new(const struct run_publisher_options *options, char *why,
                                         size_t why_size);
 
+/* How the command's output is to be published. */
+struct run_output_form {
+    int64_t wall_ms; /* when the command began */
+    /* Whether the stream's line ends lack the carriage return that a terminal adds: for streams
+     * that reach us without one, while the events say that there is a terminal. */
+    bool adds_return[2];
+};
+
 /* In this order: begin or fail (the command could not be started), output…, end. */
-void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning);
+void run_publisher_begin(struct run_publisher *p, const struct run_beginning *beginning,
+                         const struct run_output_form *form);
 void run_publisher_fail(struct run_publisher *p, const char *message);
 void run_publisher_output(struct run_publisher *p, unsigned stream, struct slice bytes);
 
@@ -61,8 +55,12 @@ int run_publisher_wakeup(const struct run_publisher *p);
  * publisher has ended. */
 bool run_publisher_messages(struct run_publisher *p, struct buf *messages);
 
-/* Frees it, and what was not delivered. Waits for its threads, which takes a moment when
- * run_publisher_messages has said that it ended. NULL is allowed. */
+/* Waits for the end of the publisher's thread; to be called once, after run_publisher_end. Returns
+ * whether everything has reached the server. */
+bool run_publisher_join(struct run_publisher *p);
+
+/* After run_publisher_join. Frees it, and what was not delivered; that may take as long as the
+ * system needs to find out the server's address. */
 void run_publisher_free(struct run_publisher *p);
 
 #endif

@@ -109,21 +109,20 @@ static bool same_file(int a, int b)
     return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Which of its standard streams the command gets from us, and of what kind. */
+/* What the command gets for standard output and error. Where both of ours are the same they stay
+ * the same, so that their order is kept. */
 static void choose_outputs(const struct session *s, struct child_options *o)
 {
     enum run_terminals terminals = s->options->terminals;
     bool output_terminal = isatty(STDOUT_FILENO), error_terminal = isatty(STDERR_FILENO);
-    o->output = CHILD_PIPE;
-    if (terminals == RUN_TERMINAL || (terminals == RUN_AUTOMATIC && output_terminal))
-        o->output = CHILD_TERMINAL;
+    bool wanted = terminals == RUN_TERMINAL || (terminals == RUN_AUTOMATIC && output_terminal);
+    o->output = wanted ? CHILD_TERMINAL : CHILD_PIPE;
     o->error = CHILD_PIPE;
-    if (terminals == RUN_AUTOMATIC && error_terminal)
-        o->error = CHILD_TERMINAL;
-    else if (same_file(STDOUT_FILENO, STDERR_FILENO) ||
-             (terminals == RUN_TERMINAL && error_terminal))
+    if (same_file(STDOUT_FILENO, STDERR_FILENO))
         o->error = CHILD_WITH_OUTPUT;
-    o->session = o->output == CHILD_TERMINAL && output_terminal && isatty(STDIN_FILENO);
+    else if (terminals != RUN_PIPES && error_terminal && output_terminal == wanted)
+        o->error = CHILD_TERMINAL;
+    o->session = wanted && output_terminal && isatty(STDIN_FILENO);
 }
 
 static unsigned short number_from(const char *variable, unsigned short otherwise)
@@ -161,7 +160,7 @@ static void choose_settings(const struct session *s, struct child_options *o)
     cfsetspeed(&o->settings, B38400);
 }
 
-static int cannot_start(struct session *s, int error, const char *why)
+static void cannot_start(struct session *s, int error, const char *why)
 {
     const char *name = s->options->argv[0];
     struct buf message = {0};
@@ -170,7 +169,26 @@ static int cannot_start(struct session *s, int error, const char *why)
     print_line(s, buf_slice(&message));
     run_publisher_fail(s->options->publisher, buf_text(&message));
     buf_fini(&message);
-    return error;
+}
+
+static void has_started(struct session *s, const struct child_options *o, int64_t wall_ms)
+{
+    bool terminal = o->output == CHILD_TERMINAL || o->error == CHILD_TERMINAL;
+    char *directory = getcwd(NULL, 0);
+    const struct run_beginning beginning = {.argv = o->argv,
+                                            .directory = directory ? directory : "",
+                                            .pid = s->child.pid,
+                                            .size = terminal ? &o->size : NULL};
+    /* A session's terminal adds carriage returns itself, as far as the command wants it. */
+    const struct run_output_form form = {.wall_ms = wall_ms,
+                                         .adds_return = {terminal && !o->session, terminal}};
+    run_publisher_begin(s->options->publisher, &beginning, &form);
+    free(directory);
+    s->end.pid = s->child.pid;
+    run_terminal_enter(&s->terminal);
+    s->open[0] = s->child.outputs[0] >= 0;
+    s->open[1] = s->child.outputs[1] >= 0;
+    s->keyboard_open = s->child.session;
 }
 
 static int start(struct session *s, const sigset_t *mask)
@@ -184,33 +202,27 @@ static int start(struct session *s, const sigset_t *mask)
     s->started_ms = clock_ms();
     int64_t wall_ms = clock_wall_ms();
     int error = child_start(&s->child, &o, &why);
-    if (error) {
+    if (error)
         cannot_start(s, error, buf_text(&why));
-    } else {
-        bool terminal = o.output == CHILD_TERMINAL || o.error == CHILD_TERMINAL;
-        const struct run_beginning b = {.argv = o.argv,
-                                        .pid = s->child.pid,
-                                        .wall_ms = wall_ms,
-                                        .size = terminal ? &o.size : NULL};
-        run_publisher_begin(s->options->publisher, &b);
-        run_terminal_enter(&s->terminal);
-    }
-    s->open[0] = s->child.outputs[0] >= 0;
-    s->open[1] = s->child.outputs[1] >= 0;
-    s->keyboard_open = s->child.session;
+    else
+        has_started(s, &o, wall_ms);
     buf_fini(&why);
     return error;
 }
 
 /* ---- Output ---- */
 
+/* The command shall see that nobody reads any more. */
 static void close_stream(struct session *s, int stream)
 {
+    int *fd = &s->child.outputs[stream];
     s->open[stream] = false;
-    if (s->child.outputs[stream] != s->child.terminal) {
-        close(s->child.outputs[stream]);
-        s->child.outputs[stream] = -1;
-    }
+    if (s->child.session)
+        return;
+    if (*fd == s->child.terminal)
+        s->child.terminal = -1;
+    close(*fd);
+    *fd = -1;
 }
 
 /* Fills the outlet, which is empty, with what the command has written. */
@@ -312,7 +324,7 @@ static void stop_here(const struct session *s)
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
-    if (s->child.session)
+    if (s->child.session && !s->ended)
         kill(0, SIGTSTP);
     else
         raise(SIGTSTP);
@@ -332,9 +344,9 @@ static void suspend(struct session *s)
 
 static void on_stop_signal(struct session *s, bool from_terminal)
 {
-    if (!from_terminal)
+    if (!s->ended && !from_terminal)
         send_signal(s, SIGTSTP); /* a session's monitor tells when it has worked */
-    if (!s->child.session)
+    if (s->ended || !s->child.session)
         stop_here(s);
 }
 
@@ -388,11 +400,9 @@ static void on_signal(struct session *s, const struct signalfd_siginfo *info)
         update_size(s);
         break;
     case SIGTSTP:
-        if (!s->ended)
-            on_stop_signal(s, from_terminal);
+        on_stop_signal(s, from_terminal);
         break;
     case SIGCONT:
-        run_terminal_enter(&s->terminal);
         if (!s->ended && !from_terminal)
             send_signal(s, SIGCONT);
         break;

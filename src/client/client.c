@@ -91,6 +91,7 @@ static struct fan_client *client_make(const struct fan_client_options *o, const 
     c->spool_limit = o->spool_bytes ? o->spool_bytes : DEFAULT_SPOOL;
     c->on_problem = o->on_problem;
     c->arg = o->arg;
+    c->nice = o->nice;
     random_text(c->id_prefix, sizeof c->id_prefix - 1);
     list_init(&c->unsent);
     list_init(&c->in_flight);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/nice.h"
 #include "base/random.h"
 #include "client/answer.h"
 #include "client/backoff.h"
@@ -477,6 +478,8 @@ static void await_work(struct fan_client *c)
 void *sender_run(void *arg)
 {
     struct fan_client *c = arg;
+    if (c->nice > 0)
+        nice_thread(c->nice);
     struct backoff backoff = {.first_ms = 250, .most_ms = 15000};
     for (await_work(c); !is_stopping(c); await_work(c)) {
         if (session_run(c))

@@ -43,6 +43,7 @@ struct fan_client {
     struct fan_client_stats stats;
     bool asleep; /* the thread waits for events: wake it */
     bool stopping;
+    int nice;
     unsigned flushing; /* callers that wait for all to be sent: pauses are short */
 
     /* The thread's own. */

@@ -19,6 +19,17 @@ bool channels_may_read(struct client *c, struct slice id, struct slice channel);
 /* The message's id as JSON; empty when it has none. */
 struct slice channels_id(struct json_value message);
 
+/* {"type":"gap",…}: events from..to of the channel or pattern are gone; 0: unknown. */
+void channels_send_gap(struct client *c, struct slice channel, uint64_t from, uint64_t to,
+                       const char *reason);
+
+/* How this client's events are encoded. */
+const struct encoding *channels_encoding(const struct client *c);
+
+/* channels_subscribe.c */
+void channels_on_subscribe(struct client *c, struct json_value message);
+void channels_on_unsubscribe(struct client *c, struct json_value message);
+
 /* channels_request.c */
 void channels_on_request(struct client *c, struct json_value message);
 

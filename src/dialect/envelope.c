@@ -36,7 +36,8 @@ void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq)
 {
     char cursor[CURSOR_TEXT_SIZE];
     cursor_format((struct cursor){node_epoch, seq}, cursor);
-    json_put_text(out, "cursor", cursor);
+    json_put_name(out, "cursor");
+    envelope_quoted(out, slice_of(cursor, CURSOR_TEXT_SIZE - 1));
 }
 
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
@@ -44,7 +45,8 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
 {
     char epoch_text[EPOCH_TEXT_SIZE];
     epoch_format(epoch, epoch_text);
-    json_put_text(out, "epoch", epoch_text);
+    json_put_name(out, "epoch");
+    envelope_quoted(out, slice_of(epoch_text, EPOCH_TEXT_SIZE - 1));
     json_put_u64(out, "offset", offset);
     envelope_cursor(out, node_epoch, seq);
 }

@@ -1,22 +1,16 @@
 /*
  * Dialect `ide`: web IDE sessions over WebSocket, one session per connection.
  *
- * Every message, both ways, is {"type","timestamp","session_id","data":{…}}. What a client sends
- * for the session's others is published and comes back to it in its place among the events, a
- * session_update in a form of its own. Running code and asking a model need services that this
- * server does not have; such requests are answered with what is missing.
+ * Every message, both ways, is {"type","timestamp","session_id","data":{…}}. A session_update comes
+ * back to who sent it in a form of its own. What clients may ask for is in ide_messages.c.
  */
 #include "dialect/ide.h"
-
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "dialect/envelope.h"
 #include "dialect/frame.h"
+#include "dialect/ide_private.h"
 #include "dialect/publication.h"
-#include "dialect/session.h"
-#include "fanfare/error.h"
-#include "hub/session_state.h"
 #include "net/conn_log.h"
 
 /* ---- Events on the wire ---- */
@@ -118,7 +112,7 @@ static void end(struct buf *out)
     BUF_LITERAL(out, "}}");
 }
 
-static struct json_value fields(struct json_value message)
+struct json_value ide_fields(struct json_value message)
 {
     struct json_value data = message_member(message, "data");
     return data.kind == JSON_OBJECT ? data : (struct json_value){JSON_OBJECT, SLICE("{}")};
@@ -136,7 +130,7 @@ static const struct session_words words = {
     .state = "session_state",
     .begin = begin,
     .end = end,
-    .fields = fields,
+    .fields = ide_fields,
     .put_state = put_state,
 };
 
@@ -153,31 +147,12 @@ static void send_error(struct client *c, struct json_value message, const char *
     session_send(c, out);
 }
 
-/* ---- Checks of client messages ---- */
-
-static bool refuse_field(struct client *c, struct json_value message, const char *name,
-                         const char *expected, struct json_value value)
-{
-    message_refuse(c, message, "invalid_message", "%s must be %s, got %s", name, expected,
-                   value.kind == JSON_NULL ? "nothing" : json_kind_name(value.kind));
-    return false;
-}
-
-/* Whether data has that member with a string, not empty when needed. */
-static bool check_text(struct client *c, struct json_value message, const char *name, bool empty)
-{
-    struct json_value value = message_member(fields(message), name);
-    if (value.kind == JSON_STRING && (empty || value.text.len > 2))
-        return true;
-    return refuse_field(c, message, name, empty ? "a string" : "a string that is not empty", value);
-}
-
 static bool check_envelope(struct client *c, struct json_value message)
 {
     struct json_value id = message_member(message, "session_id");
     struct json_value data = message_member(message, "data");
     if (data.kind != JSON_NULL && data.kind != JSON_OBJECT)
-        return refuse_field(c, message, "data", "an object", data);
+        return ide_refuse_field(c, message, "data", "an object", data);
     if (id.kind == JSON_NULL)
         return true;
     struct slice own = session_id(c), text;
@@ -202,116 +177,6 @@ static void on_ping(struct client *c, struct json_value message)
     session_send(c, out);
 }
 
-static void publish(struct client *c, struct json_value message, const struct publication *events,
-                    unsigned count)
-{
-    struct event_check check;
-    int error = publication_send(c, topic_name_slice(session_topic(c)), events, count, &check);
-    if (error)
-        message_refuse(c, message, error == FAN_E_DENIED ? "forbidden" : "invalid_message", "%s",
-                       check.message);
-}
-
-static void on_session_update(struct client *c, struct json_value message)
-{
-    publish(c, message, &(const struct publication){SLICE("session_update"), fields(message).text},
-            1);
-}
-
-static void on_hook_event(struct client *c, struct json_value message)
-{
-    publish(c, message, &(struct publication){SLICE("hook_triggered"), fields(message).text}, 1);
-}
-
-/* There is no workspace: the session keeps the text. */
-static void on_save_file(struct client *c, struct json_value message)
-{
-    static const char *const names[] = {"file_id", "file_name", "language"};
-    struct json_value data = fields(message), content = message_member(data, "content");
-    struct buf context = {0};
-    if (!check_text(c, message, "file_id", false) || !check_text(c, message, "file_name", false) ||
-        !check_text(c, message, "content", true))
-        return;
-    if (content.text.len > SESSION_FILE_MAX) {
-        message_refuse(c, message, "too_large",
-                       "content has %zu bytes as JSON; the session keeps files of at most %d, and "
-                       "no workspace is configured to hold larger ones",
-                       content.text.len, SESSION_FILE_MAX);
-        return;
-    }
-    json_begin(&context, NULL, '{');
-    json_put_text(&context, "hook_type", "on_save");
-    json_begin(&context, "context", '{');
-    for (unsigned i = 0; i < 3; i++)
-        json_put_raw(&context, names[i], message_member(data, names[i]).text);
-    json_end(&context, '}');
-    json_end(&context, '}');
-    const struct publication events[] = {{SLICE("file_saved"), data.text},
-                                         {SLICE("hook_triggered"), buf_slice(&context)}};
-    if (context.failed)
-        conn_close(&c->ws.conn, "out of memory");
-    else
-        publish(c, message, events, 2);
-    buf_fini(&context);
-}
-
-/* ---- What needs services that are not there ---- */
-
-static void answer_no_sandbox(struct client *c, struct json_value message)
-{
-    struct buf *out = session_begin(c, "execution_error");
-    json_put_raw(out, "execution_id", message_member(fields(message), "execution_id").text);
-    json_put_text(out, "error", "this server does not run code: no sandbox is configured");
-    json_put_text(out, "error_type", "sandbox_unavailable");
-    session_send(c, out);
-}
-
-/* What asks for a right that the client lacks is refused. */
-static bool check_right(struct client *c, struct json_value message,
-                        bool (*may)(const struct client *c, struct buf *why))
-{
-    struct buf why = {0};
-    bool allowed = may(c, &why);
-    if (!allowed)
-        message_refuse(c, message, "forbidden", "%s", buf_text(&why));
-    buf_fini(&why);
-    return allowed;
-}
-
-static void on_execute_code(struct client *c, struct json_value message)
-{
-    if (check_text(c, message, "code", true) && check_text(c, message, "language", false) &&
-        check_right(c, message, client_may_execute))
-        answer_no_sandbox(c, message);
-}
-
-static void on_execution_id(struct client *c, struct json_value message)
-{
-    if (check_text(c, message, "execution_id", false) &&
-        check_right(c, message, client_may_execute))
-        answer_no_sandbox(c, message);
-}
-
-static void answer_no_model(struct client *c)
-{
-    struct buf *out = session_begin(c, "ai_error");
-    json_put_text(out, "error", "this server has no model to ask: none is configured");
-    json_put_text(out, "error_type", "not_configured");
-    session_send(c, out);
-}
-
-static void on_ghost_chat(struct client *c, struct json_value message)
-{
-    if (check_text(c, message, "message", false) && check_right(c, message, client_may_use_ai))
-        answer_no_model(c);
-}
-
-static void on_cancel_ai(struct client *c, struct json_value message)
-{
-    if (check_text(c, message, "id", false) && check_right(c, message, client_may_use_ai))
-        answer_no_model(c);
-}
-
 /* ---- Resuming ---- */
 
 /* A client that comes back on a new connection may name its old one: what it sent there is its own
@@ -325,7 +190,7 @@ static void speak_again(struct client *c, struct slice id)
 
 static void on_resume(struct client *c, struct json_value message)
 {
-    speak_again(c, message_text(fields(message), "connection_id"));
+    speak_again(c, message_text(ide_fields(message), "connection_id"));
     session_on_resume(c, message);
 }
 
@@ -335,14 +200,14 @@ static const struct message_handler handlers[] = {
     {"resume", on_resume},
     {"subscribe", session_on_subscribe},
     {"unsubscribe", session_on_unsubscribe},
-    {"session_update", on_session_update},
-    {"hook_event", on_hook_event},
-    {"save_file", on_save_file},
-    {"execute_code", on_execute_code},
-    {"execution_input", on_execution_id},
-    {"cancel_execution", on_execution_id},
-    {"ghost_chat", on_ghost_chat},
-    {"cancel_ai", on_cancel_ai},
+    {"session_update", ide_on_session_update},
+    {"hook_event", ide_on_hook_event},
+    {"save_file", ide_on_save_file},
+    {"execute_code", ide_on_execute_code},
+    {"execution_input", ide_on_execution},
+    {"cancel_execution", ide_on_execution},
+    {"ghost_chat", ide_on_ghost_chat},
+    {"cancel_ai", ide_on_cancel_ai},
     {"refresh_token", session_on_refresh_token},
     {NULL, NULL},
 };

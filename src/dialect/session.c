@@ -166,7 +166,7 @@ static struct json_value topics_of(const struct client *c, struct json_value mes
 void session_on_subscribe(struct client *c, struct json_value message)
 {
     struct event_filter *filter;
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     int error = type_filter_parse(topics_of(c, message), &filter, &why);
     answer_filter(c, message, "subscribed", error, filter, &why);
 }
@@ -174,7 +174,7 @@ void session_on_subscribe(struct client *c, struct json_value message)
 void session_on_unsubscribe(struct client *c, struct json_value message)
 {
     struct event_filter *filter;
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     int error = type_filter_remove(c->subscriber.filter, topics_of(c, message), &filter, &why);
     answer_filter(c, message, "unsubscribed", error, filter, &why);
 }
@@ -227,8 +227,9 @@ static void send_greeting(struct client *c, const struct join_result *r)
     char id[CONN_ID_SIZE];
     conn_format_id(&c->ws.conn, id);
     struct buf *out = session_begin(c, c->dialect->session->greeting);
-    json_put_text(out, "status", "connected");
-    json_put_text(out, "connection_id", id);
+    json_put_raw(out, "status", SLICE("\"connected\""));
+    json_put_name(out, "connection_id");
+    envelope_quoted(out, slice_from(id));
     envelope_position(out, r->epoch, r->offset, hub_epoch(client_delivery(c)->hub), r->seq);
     session_send(c, out);
 }
@@ -252,6 +253,8 @@ static bool read_wishes(struct http_exchange *x, struct wishes *wishes)
         .state = http_query_is(query, "state", "1"),
         .full = http_query_is(query, "events", "full"),
     };
+    if (query.len == 0)
+        return true;
     wishes->invalid = resume_from_query(query, &wishes->start) != 0;
     int error = http_query_get(query, "types", &types);
     if (!error)
@@ -301,7 +304,8 @@ struct client *session_accept(struct http_exchange *x, const struct dialect *dia
         event_filter_free(wishes.filter);
         return NULL;
     }
-    subscriber_filter(&c->subscriber, wishes.filter);
+    if (wishes.filter)
+        subscriber_filter(&c->subscriber, wishes.filter);
     int error = join(c, topic, &wishes, &r);
     if (error) {
         websocket_client_refuse_join(c, error);

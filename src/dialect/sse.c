@@ -253,7 +253,7 @@ static bool read_order(struct http_exchange *x, struct order *order)
 {
     struct slice query = x->request->query;
     struct buf types = {0};
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     *order = (struct order){.encoding = &sse_encoding};
     if (http_query_is(query, "format", "json"))
         order->encoding = &json_encoding;

@@ -88,6 +88,7 @@ static const struct event_field run_finished[] = {
     {NAME("signal"), EVENT_ANY,
      .meaning = "The signal that ended it, \"SIGTERM\" for instance, or null."},
     {NAME("duration"), EVENT_NUMBER, EVENT_MINIMUM, .minimum = 0, .meaning = "Seconds it took."},
+    {NAME("pid"), EVENT_INTEGER, .meaning = "Its process id, as in `run_started`."},
 };
 
 /* ---- Web IDE sessions ---- */
@@ -344,7 +345,7 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(run_finished),
      .meaning = "The command that `fanfare run` started has ended.",
-     .example = "{\"exit_code\":0,\"signal\":null,\"duration\":12.5}"},
+     .example = "{\"exit_code\":0,\"signal\":null,\"duration\":12.5,\"pid\":4711}"},
     {NAME("execution_start"),
      {0},
      ON_SESSION,

@@ -78,7 +78,7 @@ static struct hub_pattern *need_pattern(struct hub *h, struct slice prefix)
 static void locate(const struct hub *h, struct slice prefix, const struct start_point *start,
                    struct pattern_result *out)
 {
-    struct slice rest = prefix, kind_name;
+    struct slice rest = prefix, kind_name = prefix;
     enum topic_kind kind;
     slice_split(&rest, ':', &kind_name);
     uint64_t lost = topic_kind_find(kind_name, &kind) ? h->lost_seq_of[kind] : h->lost_seq;

@@ -54,7 +54,9 @@ void session_executions_fini(struct session_executions *all)
 
 size_t session_executions_bytes(const struct session_executions *all)
 {
-    size_t bytes = all->items ? SESSION_EXECUTIONS * sizeof *all->items : 0;
+    if (!all->items)
+        return 0;
+    size_t bytes = SESSION_EXECUTIONS * sizeof *all->items;
     for (unsigned i = 0; i < all->count; i++) {
         const struct session_execution *x = &all->items[i];
         bytes += x->id.len + x->language.len + x->preview.len + x->result.len + x->error.len +

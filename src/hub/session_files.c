@@ -36,7 +36,9 @@ void session_files_fini(struct session_files *files)
 
 size_t session_files_bytes(const struct session_files *files)
 {
-    size_t bytes = files->items ? SESSION_FILES * sizeof *files->items : 0;
+    if (!files->items)
+        return 0;
+    size_t bytes = SESSION_FILES * sizeof *files->items;
     for (unsigned i = 0; i < files->count; i++)
         bytes += files->items[i].id.len + files->items[i].name.len + files->items[i].language.len;
     return bytes + files->content_bytes;

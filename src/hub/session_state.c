@@ -374,53 +374,69 @@ static void load_fold(struct session_state *state, struct json_value object)
     state->checkpoint.files_created = (uint32_t)numbers[3];
 }
 
-static void load_members(struct session_state *state, struct slice snapshot)
+enum {
+    COMPONENTS,
+    FEATURES,
+    PROGRESS,
+    CHECKPOINT,
+    TAIL,
+    ERRORS,
+    EXECUTIONS,
+    CHAT,
+    FILES,
+    UPDATES,
+    STARTED,
+    UPDATED,
+    FOLD,
+    SNAPSHOT_MEMBERS
+};
+
+static const struct slice snapshot_names[SNAPSHOT_MEMBERS] = {
+    [COMPONENTS] = NAME("components"),
+    [FEATURES] = NAME("features"),
+    [PROGRESS] = NAME("build_progress"),
+    [CHECKPOINT] = NAME("last_checkpoint"),
+    [TAIL] = NAME("terminal_tail"),
+    [ERRORS] = NAME("errors"),
+    [EXECUTIONS] = NAME("executions"),
+    [CHAT] = NAME("chat"),
+    [FILES] = NAME("files"),
+    [UPDATES] = NAME("updates"),
+    [STARTED] = NAME("started"),
+    [UPDATED] = NAME("updated"),
+    [FOLD] = NAME("fold"),
+};
+
+static bool load_sections(struct session_state *state, const struct json_value *values)
 {
-    enum {
-        COMPONENTS,
-        FEATURES,
-        PROGRESS,
-        CHECKPOINT,
-        TAIL,
-        ERRORS,
-        EXECUTIONS,
-        CHAT,
-        FILES,
-        UPDATES,
-        STARTED,
-        UPDATED,
-        FOLD,
-        ALL
-    };
-    static const struct slice names[ALL] = {
-        NAME("components"),    NAME("features"), NAME("build_progress"), NAME("last_checkpoint"),
-        NAME("terminal_tail"), NAME("errors"),   NAME("executions"),     NAME("chat"),
-        NAME("files"),         NAME("updates"),  NAME("started"),        NAME("updated"),
-        NAME("fold")};
-    struct json_value values[ALL];
-    unsigned found = session_pick(snapshot, names, ALL, values);
-    for (unsigned i = 0; i < ALL; i++)
-        if (!(found >> i & 1))
-            values[i] = (struct json_value){JSON_NULL, SLICE("null")};
     bool done = true;
     if (values[COMPONENTS].kind == JSON_OBJECT)
         done &= session_items_load(&state->components, values[COMPONENTS]);
     if (values[FEATURES].kind == JSON_OBJECT)
         done &= session_items_load(&state->features, values[FEATURES]);
-    if (values[PROGRESS].kind == JSON_OBJECT)
-        set_build_progress(state, values[PROGRESS].text);
     done &= session_checkpoint_load(&state->checkpoint, values[CHECKPOINT]);
     done &= session_terminal_load(&state->terminal, values[TAIL]);
     done &= session_ring_load(&state->errors, SESSION_ERRORS, values[ERRORS]);
     done &= session_ring_load(&state->updates, SESSION_UPDATES, values[UPDATES]);
     done &= session_executions_load(&state->executions, values[EXECUTIONS]);
     done &= session_chat_load(&state->chat, values[CHAT]);
-    done &= session_files_load(&state->files, values[FILES]);
+    return session_files_load(&state->files, values[FILES]) && done;
+}
+
+static void load_members(struct session_state *state, struct slice snapshot)
+{
+    struct json_value values[SNAPSHOT_MEMBERS];
+    unsigned found = session_pick(snapshot, snapshot_names, SNAPSHOT_MEMBERS, values);
+    for (unsigned i = 0; i < SNAPSHOT_MEMBERS; i++)
+        if (!(found >> i & 1))
+            values[i] = (struct json_value){JSON_NULL, SLICE("null")};
+    state->incomplete = !load_sections(state, values);
+    if (values[PROGRESS].kind == JSON_OBJECT)
+        set_build_progress(state, values[PROGRESS].text);
     load_time(values[STARTED], &state->started);
     load_time(values[UPDATED], &state->updated);
     if (values[FOLD].kind == JSON_OBJECT)
         load_fold(state, values[FOLD]);
-    state->incomplete = !done;
 }
 
 struct session_state *session_state_try_load(struct slice snapshot)

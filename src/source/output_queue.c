@@ -70,9 +70,11 @@ static struct output_piece *new_piece(struct output_queue *q, unsigned stream)
 /* The piece that the next bytes of a stream go to; NULL when there is no memory. */
 static struct output_piece *open_piece(struct output_queue *q, unsigned stream)
 {
-    struct output_piece *last = list_empty(&q->pieces) ? NULL : piece_at(q->pieces.prev);
-    if (last && last->stream == stream && last->len < last->cap)
-        return last;
+    if (!list_empty(&q->pieces)) {
+        struct output_piece *last = piece_at(q->pieces.prev);
+        if (last->stream == stream && last->len < last->cap)
+            return last;
+    }
     return new_piece(q, stream);
 }
 

@@ -92,7 +92,9 @@ static bool sight(struct progress_parser *p, const struct progress_reading *r, u
     }
     if (!takes_over(p, r, now_ms))
         return false;
-    p->suspended = is_complete(&p->current) ? (struct progress_counter){0} : p->current;
+    p->suspended = p->current;
+    if (is_complete(&p->suspended))
+        p->suspended = (struct progress_counter){0};
     p->current = p->candidate;
     p->candidate = (struct progress_counter){0};
     return true;

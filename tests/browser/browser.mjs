@@ -7,17 +7,27 @@ import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { ms, projectRoot, test } from '../integration/harness.mjs';
 
-const executable = ['chromium', 'chromium-browser', 'google-chrome'].map((name) => {
-    try {
-        return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
-    } catch {
-        return '';
-    }
-}).find(Boolean);
+const executable = ['chromium', 'chromium-browser', 'google-chrome']
+    .map((name) => {
+        try {
+            return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+        } catch {
+            return '';
+        }
+    })
+    .find(Boolean);
 
-
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
+const flags = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-dev-shm-usage',
+];
 
 let launched;
 
@@ -35,14 +45,21 @@ export const whileAway = /net::ERR_|WebSocket connection to|Failed to load resou
 
 /** A page, and what its console and its content security policy complained of. */
 async function openPage(url, { size = desktop, colorScheme = 'light', ...options } = {}) {
-    const context = await (await browser()).newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...options });
+    const context = await (
+        await browser()
+    ).newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(ms(10000));
     page.problems = [];
-    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && page.problems.push(message.text()));
+    page.on(
+        'console',
+        (message) => ['error', 'warning'].includes(message.type()) && page.problems.push(message.text()),
+    );
     page.on('pageerror', (error) => page.problems.push(`an exception: ${error.stack}`));
     await page.addInitScript(() => {
-        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+        addEventListener('securitypolicyviolation', (event) =>
+            console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+        );
     });
     await page.goto(url);
     return page;
@@ -65,7 +82,11 @@ export function pageTest(name, fn) {
         try {
             await fn({ t, open });
             for (const { page, mayComplain } of pages) {
-                assert.deepEqual(page.problems.filter((problem) => !mayComplain?.test(problem)), [], 'the page has nothing to complain of');
+                assert.deepEqual(
+                    page.problems.filter((problem) => !mayComplain?.test(problem)),
+                    [],
+                    'the page has nothing to complain of',
+                );
             }
         } finally {
             await Promise.all(pages.map(({ page }) => page.context().close()));

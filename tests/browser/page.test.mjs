@@ -11,8 +11,15 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 /** Serious findings of axe in the page as it is. Its script comes from outside the page's policy, as a debugger's would. */
 async function findings(page) {
     const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
-    return found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? ''}`).join('; ')}`);
+    return found.violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(
+            ({ id, nodes }) =>
+                `${id}: ${nodes
+                    .slice(0, 4)
+                    .map((node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? ''}`)
+                    .join('; ')}`,
+        );
 }
 
 pageTest('the empty server tells how to begin, and shows a session as soon as there is one', async ({ t, open }) => {
@@ -33,14 +40,27 @@ pageTest('first paint and first event come at once', async ({ t, open }) => {
     await page.locator('.badge[data-status=in_progress]').waitFor();
     const { painted, weights } = await page.evaluate(() => ({
         painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
-        weights: Object.fromEntries(performance.getEntriesByType('resource').map(({ name, encodedBodySize }) => [name.replace(/.*\//, ''), encodedBodySize])),
+        weights: Object.fromEntries(
+            performance
+                .getEntriesByType('resource')
+                .map(({ name, encodedBodySize }) => [name.replace(/.*\//, ''), encodedBodySize]),
+        ),
     }));
     assert.ok(painted < ms(2000), `painted after ${painted} ms`);
-    assert.ok(weights['page.js'] < 30 * 1024 && weights['session.js'] < 60 * 1024, `the page weighs ${JSON.stringify(weights)}`);
+    assert.ok(
+        weights['page.js'] < 30 * 1024 && weights['session.js'] < 60 * 1024,
+        `the page weighs ${JSON.stringify(weights)}`,
+    );
     const begun = performance.now();
-    await server.publish({ topic: 'session:demo', type: 'component_update', data: { component_id: 'brand_new', status: 'in_progress', progress: 5 } });
+    await server.publish({
+        topic: 'session:demo',
+        type: 'component_update',
+        data: { component_id: 'brand_new', status: 'in_progress', progress: 5 },
+    });
     await page.locator('[data-item=brand_new]').waitFor();
-    t.diagnostic(`first paint ${Math.round(painted)} ms, an event on the screen after ${Math.round(performance.now() - begun)} ms, ${['page.js', 'session.js', 'page.css'].map((name) => `${name} ${weights[name]}`).join(', ')} bytes`);
+    t.diagnostic(
+        `first paint ${Math.round(painted)} ms, an event on the screen after ${Math.round(performance.now() - begun)} ms, ${['page.js', 'session.js', 'page.css'].map((name) => `${name} ${weights[name]}`).join(', ')} bytes`,
+    );
     assert.match(await page.title(), /^\d+ % · demo · Fanfare$/);
     assert.match(await page.locator('link[rel=icon]').getAttribute('href'), /^data:image\/svg\+xml/);
 });
@@ -50,7 +70,11 @@ pageTest('sessions are searched, filtered and opened', async ({ t, open }) => {
     await busyServer(server);
     const page = await open(server.url);
     await page.locator('.session-row').nth(5).waitFor();
-    assert.match(await page.locator('.session-row').first().innerText(), /harbour\/main|nightly-fuzz/, 'what runs comes first');
+    assert.match(
+        await page.locator('.session-row').first().innerText(),
+        /harbour\/main|nightly-fuzz/,
+        'what runs comes first',
+    );
     await page.getByRole('button', { name: /^Failed/ }).click();
     assert.equal(await page.locator('.session-row').count(), 1);
     await page.getByRole('button', { name: /^All/ }).click();
@@ -66,7 +90,10 @@ pageTest('sessions are searched, filtered and opened', async ({ t, open }) => {
 pageTest('below a base path all addresses hold', async ({ t, open }) => {
     const server = await startServer({ t, args: ['--base-path', '/live/fanfare'] });
     const origin = new URL(server.url).origin;
-    await server.request.call({ url: `${origin}/live/fanfare` }, '/api/v1/publish', { method: 'POST', body: { topic: 'session:demo', type: 'component_update', data: { component_id: 'auth', status: 'completed' } } });
+    await server.request.call({ url: `${origin}/live/fanfare` }, '/api/v1/publish', {
+        method: 'POST',
+        body: { topic: 'session:demo', type: 'component_update', data: { component_id: 'auth', status: 'completed' } },
+    });
     const page = await open(`${origin}/live/fanfare/`);
     await page.locator('[data-session=demo]').click();
     await page.locator('[data-item=auth]').waitFor();
@@ -92,7 +119,11 @@ pageTest('errors stand first, with their traceback and their place in the termin
     await page.locator('.error-card').first().getByRole('button', { name: 'Show in terminal' }).click();
     await page.getByRole('tab', { name: 'Terminal', selected: true }).waitFor();
     assert.match(new URL(page.url()).hash, /^#L\d+$/);
-    assert.equal(await page.locator('.item-row').first().getAttribute('data-item'), 'auth_service', 'the failed component is on top');
+    assert.equal(
+        await page.locator('.item-row').first().getAttribute('data-item'),
+        'auth_service',
+        'the failed component is on top',
+    );
 });
 
 pageTest('the timeline shows checkpoints, files, runs and errors, and each of them whole', async ({ t, open }) => {
@@ -105,7 +136,10 @@ pageTest('the timeline shows checkpoints, files, runs and errors, and each of th
     await page.getByText(/^object of src/).waitFor();
     await keepScreenshot(page, 'timeline');
     await page.getByRole('button', { name: 'Files', exact: true }).click();
-    await waitFor(async () => (await page.locator('.entry-row', { hasText: 'artifacts/' }).count()) === 0, 'files to be left out');
+    await waitFor(
+        async () => (await page.locator('.entry-row', { hasText: 'artifacts/' }).count()) === 0,
+        'files to be left out',
+    );
     await page.getByRole('tab', { name: /Runs/ }).click();
     await page.locator('.runs').getByText('exit 2').waitFor();
     await keepScreenshot(page, 'runs');
@@ -124,7 +158,10 @@ pageTest('messages are shown raw, filtered, paused; and the server answers what 
     await page.getByLabel('Type', { exact: true }).selectOption('pong');
     await waitFor(async () => (await page.locator('.message-row').count()) === 1, 'only pong to be shown');
     await page.locator('.message-row').click();
-    await page.getByRole('region', { name: /^Message/ }).getByText('"pong"').waitFor();
+    await page
+        .getByRole('region', { name: /^Message/ })
+        .getByText('"pong"')
+        .waitFor();
     await page.getByLabel('Type', { exact: true }).selectOption('');
     await page.getByRole('button', { name: 'Pause' }).click();
     const shown = await page.locator('.messages-count').innerText();
@@ -145,10 +182,16 @@ pageTest('a limited subscription is told, and everything is made good when it en
     await page.getByRole('checkbox', { name: 'component_update' }).uncheck();
     await page.locator('.message-row', { hasText: '"subscribed"' }).waitFor();
     await page.getByText('You limited this connection').waitFor();
-    await publishAll(server, 'demo', [['component_update', { component_id: 'unseen', status: 'failed' }], ['lint.done', {}]]);
+    await publishAll(server, 'demo', [
+        ['component_update', { component_id: 'unseen', status: 'failed' }],
+        ['lint.done', {}],
+    ]);
     await page.getByRole('button', { name: 'Get everything' }).click();
     await page.locator('[data-item=unseen]').waitFor();
-    await waitFor(async () => page.evaluate(() => globalThis.fanfareSession.history.value.phase === 'whole'), 'the history to be read again');
+    await waitFor(
+        async () => page.evaluate(() => globalThis.fanfareSession.history.value.phase === 'whole'),
+        'the history to be read again',
+    );
 });
 
 pageTest('where the server wants a token, the page asks for one and sends it', async ({ t, open }) => {
@@ -157,7 +200,10 @@ pageTest('where the server wants a token, the page asks for one and sends it', a
     const page = await open(`${server.url}/docs`, { mayComplain: /401/ });
     await page.route(/\/api\/|\/events/, (route) => {
         if (route.request().headers().authorization === 'Bearer good') return route.continue();
-        return route.fulfill({ status: 401, json: { error: { status: 401, code: 'unauthorized', message: 'a token is needed' } } });
+        return route.fulfill({
+            status: 401,
+            json: { error: { status: 401, code: 'unauthorized', message: 'a token is needed' } },
+        });
     });
     await page.goto(server.url);
     await page.getByRole('heading', { name: 'Token needed' }).waitFor();
@@ -182,7 +228,10 @@ for (const colorScheme of ['light', 'dark']) {
         await keepScreenshot(page, `list-${colorScheme}`);
         await page.goto(`${server.url}/?session=harbour/main`);
         await page.locator('[data-item=rest_api]').waitFor();
-        await waitFor(() => page.evaluate(() => document.querySelector('.terminal')?.innerText.includes('Building C object')), 'the output');
+        await waitFor(
+            () => page.evaluate(() => document.querySelector('.terminal')?.innerText.includes('Building C object')),
+            'the output',
+        );
         assert.deepEqual(await findings(page), []);
         await keepScreenshot(page, `session-${colorScheme}`);
         for (const view of ['timeline', 'errors', 'runs', 'messages']) {
@@ -234,18 +283,29 @@ pageTest('everything works from the keyboard', async ({ t, open }) => {
     await busyServer(server);
     const page = await open(server.url);
     await page.locator('.session-row').nth(5).waitFor();
-    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-session') ?? document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent);
+    const focused = () =>
+        page.evaluate(
+            () =>
+                document.activeElement?.getAttribute('data-session') ??
+                document.activeElement?.getAttribute('aria-label') ??
+                document.activeElement?.textContent,
+        );
     await page.keyboard.press('Tab');
     assert.equal(await focused(), 'Skip to the content');
     await page.keyboard.press('/');
     await page.keyboard.type('pull');
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('j');
+    await page.keyboard.press('ArrowDown');
     await page.keyboard.press('j');
     assert.match(await focused(), /pull-4/);
     await page.keyboard.press('Enter');
     await page.locator('.badge').waitFor();
-    for (const [key, name] of [['2', /^Timeline/], ['3', /^Errors/], ['4', /^Runs/], ['5', /^Messages/], ['1', /^Terminal/]]) {
+    for (const [key, name] of [
+        ['2', /^Timeline/],
+        ['3', /^Errors/],
+        ['4', /^Runs/],
+        ['5', /^Messages/],
+        ['1', /^Terminal/],
+    ]) {
         await page.keyboard.press(key);
         await page.getByRole('tab', { name, selected: true }).waitFor();
     }
@@ -268,7 +328,10 @@ pageTest('everything works from the keyboard', async ({ t, open }) => {
     await page.keyboard.press('4');
     await page.keyboard.press('?');
     await page.getByLabel(/Shortcuts of a single key/).check();
-    assert.ok(await page.getByRole('tab', { name: /^Timeline/, selected: true, includeHidden: true }).count(), '4 did nothing meanwhile');
+    assert.ok(
+        await page.getByRole('tab', { name: /^Timeline/, selected: true, includeHidden: true }).count(),
+        '4 did nothing meanwhile',
+    );
     await closeHelp();
     await page.keyboard.press('u');
     await page.getByRole('heading', { level: 1, name: 'Sessions' }).waitFor();

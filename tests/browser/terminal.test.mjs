@@ -38,7 +38,11 @@ const visible = (page) => page.evaluate(() => {
     }).map((row) => row.querySelector('.terminal-text').textContent);
 });
 
-const until = (page, condition, what) => waitFor(async () => condition(await visible(page)), what);
+/** There may be no rows for a moment. */
+const until = (page, condition, what) => waitFor(async () => {
+    const texts = await visible(page);
+    return texts.length > 0 && condition(texts);
+}, what);
 const selectedAddress = (page) => page.evaluate(() => window.terminal.selected.value);
 const row = (page, line) => page.locator(`.terminal-row[data-line="${line}"]`);
 const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
@@ -197,9 +201,9 @@ pageTest('the view of problems leads to the place of each', async ({ t, open }) 
     await until(page, (texts) => texts.includes('line 499') && texts.includes('a.c:2:2: warning: two') && texts.length > 20, 'the place');
     assert.equal(await selectedAddress(page), '4.0');
     await page.locator('.terminal-scroll').focus();
-    await page.keyboard.press('Shift+E');
+    await page.keyboard.press('k');
     await until(page, (texts) => texts.includes('a.c:1:1: error: one'), 'the error before');
-    await page.keyboard.press('e');
+    await page.keyboard.press('j');
     await waitFor(async () => /No error after/.test(await page.locator('.terminal-said').textContent()), 'there is no other');
 });
 

@@ -484,7 +484,7 @@ function consoleCommands(text) {
 const pattern = (line) => new RegExp(
     `^${line.split('…').map((part) => part.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
 
-for (const [guide, least] of [['docs/cli.md', 8], ['docs/running-commands.md', 2]]) test(`the examples of ${guide} do what they show`, async (t) => {
+for (const [guide, least] of [['README.md', 3], ['docs/cli.md', 8], ['docs/running-commands.md', 2]]) test(`the examples of ${guide} do what they show`, async (t) => {
     const server = await startServer({ t });
     const directory = temporaryDirectory();
     fs.symlinkSync(binary, path.join(directory, 'fanfare'));

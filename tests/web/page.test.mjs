@@ -3,9 +3,38 @@ import assert from 'node:assert/strict';
 import { range, test } from '../integration/harness.mjs';
 import { load } from './load.mjs';
 
-const { secondsLeft, leftText, arrange, matches, Items, Story, SessionState, outcome, commandText, filterMessages, typeOf, durationText, elapsedText, agoText,
-    percentText, bytesText, cut, byteLength, fits, Recent } = await load('store/eta.ts', 'store/arrange.ts', 'store/items.ts', 'store/story.ts', 'store/state.ts',
-    'store/messageFilter.ts', 'store/bytes.ts', 'store/recent.ts', 'text/format.ts');
+const {
+    secondsLeft,
+    leftText,
+    arrange,
+    matches,
+    Items,
+    Story,
+    SessionState,
+    outcome,
+    commandText,
+    filterMessages,
+    typeOf,
+    durationText,
+    elapsedText,
+    agoText,
+    percentText,
+    bytesText,
+    cut,
+    byteLength,
+    fits,
+    Recent,
+} = await load(
+    'store/eta.ts',
+    'store/arrange.ts',
+    'store/items.ts',
+    'store/story.ts',
+    'store/state.ts',
+    'store/messageFilter.ts',
+    'store/bytes.ts',
+    'store/recent.ts',
+    'text/format.ts',
+);
 
 const start = Date.parse('2026-01-31T12:00:00Z');
 const at = (seconds, percent) => ({ time: start + seconds * 1000, percent });
@@ -43,36 +72,82 @@ test('samples at the same time, and progress that falls a little, give no nonsen
 });
 
 test('the time left in words gets coarser', () => {
-    assert.deepEqual([3, 31, 59, 61, 95, 119, 700, 3500, 5000].map(leftText), ['a few seconds left', 'about 35 s left', 'about 60 s left',
-        'about 1 min 10 s left', 'about 1 min 40 s left', 'about 2 min left', 'about 12 min left', 'about 58 min left', 'about 1 h 25 min left']);
+    assert.deepEqual([3, 31, 59, 61, 95, 119, 700, 3500, 5000].map(leftText), [
+        'a few seconds left',
+        'about 35 s left',
+        'about 60 s left',
+        'about 1 min 10 s left',
+        'about 1 min 40 s left',
+        'about 2 min left',
+        'about 12 min left',
+        'about 58 min left',
+        'about 1 h 25 min left',
+    ]);
 });
 
 // ---- Components in order ----
 
 function items(...all) {
     const list = new Items();
-    all.forEach(([id, status, progress], i) => list.update(id, { status, progress }, `2026-01-31T12:00:${String(i).padStart(2, '0')}Z`));
+    all.forEach(([id, status, progress], i) =>
+        list.update(id, { status, progress }, `2026-01-31T12:00:${String(i).padStart(2, '0')}Z`),
+    );
     return list;
 }
-const some = items(['zeta', 'completed', 100], ['auth-10', 'in_progress', 40], ['auth-9', 'pending', 0], ['db', 'failed', 70], ['odd', 'blocked', 10], ['alpha', 'completed', 100]);
+const some = items(
+    ['zeta', 'completed', 100],
+    ['auth-10', 'in_progress', 40],
+    ['auth-9', 'pending', 0],
+    ['db', 'failed', 70],
+    ['odd', 'blocked', 10],
+    ['alpha', 'completed', 100],
+);
 const names = (rows) => rows.map((row) => ('heading' in row ? `= ${row.heading} ${row.count}` : row.item.id));
 const everything = { search: '', status: null, order: 'status' };
 
 test('failures come first, then what goes on; what was done last stands above what was done before', () => {
-    assert.deepEqual(names(arrange(some, everything)), ['= failed 1', 'db', '= in_progress 1', 'auth-10', '= other 1', 'odd', '= pending 1', 'auth-9', '= completed 2', 'alpha', 'zeta']);
+    assert.deepEqual(names(arrange(some, everything)), [
+        '= failed 1',
+        'db',
+        '= in_progress 1',
+        'auth-10',
+        '= other 1',
+        'odd',
+        '= pending 1',
+        'auth-9',
+        '= completed 2',
+        'alpha',
+        'zeta',
+    ]);
 });
 
 test('other orders and filters', () => {
-    assert.deepEqual(names(arrange(some, { ...everything, order: 'name' })), ['alpha', 'auth-9', 'auth-10', 'db', 'odd', 'zeta']);
+    assert.deepEqual(names(arrange(some, { ...everything, order: 'name' })), [
+        'alpha',
+        'auth-9',
+        'auth-10',
+        'db',
+        'odd',
+        'zeta',
+    ]);
     assert.deepEqual(names(arrange(some, { ...everything, order: 'arrival', search: 'AU 1' })), ['auth-10']);
     assert.deepEqual(names(arrange(some, { ...everything, order: 'recent' }))[0], 'alpha');
-    assert.deepEqual(names(arrange(some, { ...everything, order: 'progress', status: 'completed' })), ['zeta', 'alpha']);
+    assert.deepEqual(names(arrange(some, { ...everything, order: 'progress', status: 'completed' })), [
+        'zeta',
+        'alpha',
+    ]);
     assert.deepEqual(names(arrange(some, { ...everything, status: 'other' })), ['= other 1', 'odd']);
     assert.ok(matches('harbour/Main build_1', 'main 1'));
 });
 
 test('five thousand components are arranged in a few milliseconds', () => {
-    const many = items(...range(5000).map((i) => [`component_${i}`, ['pending', 'in_progress', 'completed', 'failed'][i % 4], i % 100]));
+    const many = items(
+        ...range(5000).map((i) => [
+            `component_${i}`,
+            ['pending', 'in_progress', 'completed', 'failed'][i % 4],
+            i % 100,
+        ]),
+    );
     const begun = performance.now();
     for (const order of ['status', 'name', 'progress', 'recent']) arrange(many, { ...everything, order });
     assert.ok(performance.now() - begun < 600);
@@ -89,7 +164,10 @@ test('what is seen from its beginning has a duration, and nothing else has', () 
     update('again', 'in_progress', '11');
     update('again', 'failed', '12');
     update('again', 'in_progress', '20');
-    assert.deepEqual(['seen', 'joined', 'again'].map((id) => list.byId.get(id).took), [8000, null, null]);
+    assert.deepEqual(
+        ['seen', 'joined', 'again'].map((id) => list.byId.get(id).took),
+        [8000, null, null],
+    );
     update('again', 'completed', '21');
     assert.equal(list.byId.get('again').took, 1000);
     assert.deepEqual(names(arrange(list, { ...everything, order: 'slowest' })), ['seen', 'again', 'joined']);
@@ -109,9 +187,20 @@ function told(...events) {
 }
 
 test('runs begin, end, and say how', () => {
-    const { runs, began } = told(['run_started', { command: ['make', '-j4', "it's"], cwd: '/w', pid: 7 }], ['terminal_output', { output: 'x' }],
-        ['run_finished', { exit_code: 2, signal: null, duration: 1.5 }], ['run_started', { command: 'ninja' }], ['run_finished', { exit_code: null, signal: 'SIGKILL' }]);
-    assert.deepEqual(runs.map((run) => [run.command, outcome(run), run.duration]), [["make -j4 'it'\\''s'", 'exit 2', 1.5], ['ninja', 'ended by SIGKILL', 1]]);
+    const { runs, began } = told(
+        ['run_started', { command: ['make', '-j4', "it's"], cwd: '/w', pid: 7 }],
+        ['terminal_output', { output: 'x' }],
+        ['run_finished', { exit_code: 2, signal: null, duration: 1.5 }],
+        ['run_started', { command: 'ninja' }],
+        ['run_finished', { exit_code: null, signal: 'SIGKILL' }],
+    );
+    assert.deepEqual(
+        runs.map((run) => [run.command, outcome(run), run.duration]),
+        [
+            ["make -j4 'it'\\''s'", 'exit 2', 1.5],
+            ['ninja', 'ended by SIGKILL', 1],
+        ],
+    );
     assert.equal(began, start + 3000);
     assert.equal(commandText(undefined), '');
 });
@@ -123,11 +212,54 @@ test('an end without a beginning is a run, too', () => {
 
 test('phases are marked where they begin, and progress that falls begins another build', () => {
     const progress = (percent) => ['build_progress', { total: 100, completed: percent, percent }];
-    const checkpoint = (id, phase) => ['checkpoint_update', { checkpoint_id: id, phase, tasks_completed: ['a'], files_created: [] }];
-    const story = told(progress(0), checkpoint('1', 'build_1'), checkpoint('2', 'build_1'), progress(50), checkpoint('3', 'build_2'), progress(100), progress(2), progress(4));
-    assert.deepEqual(story.entries.map((entry) => entry.phase), ['build_1', undefined, 'build_2']);
+    const checkpoint = (id, phase) => [
+        'checkpoint_update',
+        { checkpoint_id: id, phase, tasks_completed: ['a'], files_created: [] },
+    ];
+    const story = told(
+        progress(0),
+        checkpoint('1', 'build_1'),
+        checkpoint('2', 'build_1'),
+        progress(50),
+        checkpoint('3', 'build_2'),
+        progress(100),
+        progress(2),
+        progress(4),
+    );
+    assert.deepEqual(
+        story.entries.map((entry) => entry.phase),
+        ['build_1', undefined, 'build_2'],
+    );
     assert.equal(story.began, start + 6000);
-    assert.deepEqual(story.samples.map((sample) => sample.percent), [2, 4]);
+    assert.deepEqual(
+        story.samples.map((sample) => sample.percent),
+        [2, 4],
+    );
+});
+
+test('a build whose components go back one by one is a new one, and old errors are not its own', () => {
+    const update = (n, percent) => [
+        'component_update',
+        { component_id: `c${n}`, status: percent ? 'completed' : 'pending', progress: percent },
+    ];
+    const all = range(10);
+    const story = told(
+        ...all.map((n) => update(n, 100)),
+        ['error', { error_message: 'of the first build' }],
+        ...all.map((n) => update(n, 0)),
+        ['error', { error_message: 'of the second' }],
+        update(0, 100),
+        update(1, 100),
+    );
+    assert.deepEqual(
+        story.currentErrors.map(({ message }) => message),
+        ['of the second'],
+    );
+    assert.equal(story.errors.length, 2);
+    assert.deepEqual(
+        story.samples.map(({ percent }) => percent),
+        [0, 10, 20],
+    );
 });
 
 test('the timeline and the samples are bounded', () => {
@@ -143,9 +275,15 @@ test('the timeline and the samples are bounded', () => {
 // ---- Messages ----
 
 test('messages are filtered by direction, type and text, newest first', () => {
-    const messages = ['{"type":"ping"}', '{"type":"pong","n":1}', '{"type":"component_update","component_id":"Auth"}'].map((text, i) =>
-        ({ number: i + 1, direction: i ? 'in' : 'out', text, type: typeOf(text), time: start }));
-    const numbers = (filter) => filterMessages(messages, { search: '', direction: 'both', type: '', ...filter }).map((message) => message.number);
+    const messages = [
+        '{"type":"ping"}',
+        '{"type":"pong","n":1}',
+        '{"type":"component_update","component_id":"Auth"}',
+    ].map((text, i) => ({ number: i + 1, direction: i ? 'in' : 'out', text, type: typeOf(text), time: start }));
+    const numbers = (filter) =>
+        filterMessages(messages, { search: '', direction: 'both', type: '', ...filter }).map(
+            (message) => message.number,
+        );
     assert.deepEqual(numbers({}), [3, 2, 1]);
     assert.deepEqual(numbers({ direction: 'out' }), [1]);
     assert.deepEqual(numbers({ search: 'auth' }), [3]);
@@ -166,10 +304,25 @@ test('the newest events are kept, in bounds, and found by offset', () => {
 // ---- Words and sizes ----
 
 test('times, sizes and shares in words', () => {
-    assert.deepEqual([350, 4250, 65_000, 3_725_000, 90_000_000].map(durationText), ['350 ms', '4.2 s', '1 m 05 s', '1 h 02 m', '1 d 1 h']);
+    assert.deepEqual([350, 4250, 65_000, 3_725_000, 90_000_000].map(durationText), [
+        '350 ms',
+        '4.2 s',
+        '1 m 05 s',
+        '1 h 02 m',
+        '1 d 1 h',
+    ]);
     assert.equal(elapsedText(-5), '0 s');
-    assert.deepEqual([500, 12_000, 200_000, 7_300_000, 200_000_000].map(agoText), ['now', '12 s ago', '3 min ago', '2 h ago', '2 d ago']);
-    assert.deepEqual([0, 45, 45.55, 99.97, 100].map(percentText), ['0 %', '45 %', '45.5 %', '99.9 %', '100 %'].map((text, i) => (i === 2 ? percentText(45.55) : text)));
+    assert.deepEqual([500, 12_000, 200_000, 7_300_000, 200_000_000].map(agoText), [
+        'now',
+        '12 s ago',
+        '3 min ago',
+        '2 h ago',
+        '2 d ago',
+    ]);
+    assert.deepEqual(
+        [0, 45, 45.52, 99.97, 100].map(percentText),
+        ['0 %', '45 %', '45.5 %', '99.9 %', '100 %'],
+    );
     assert.deepEqual([10, 2048, 5_000_000].map(bytesText), ['10 B', '2.0 KiB', '4.8 MiB']);
 });
 

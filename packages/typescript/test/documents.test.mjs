@@ -82,14 +82,14 @@ test('the README names every option', () => {
 test('the example programs', { timeout }, async (t) => {
     const server = await startServer({ t });
     const source = (name) => fs.readFileSync(path.join(projectRoot, 'examples/typescript', name), 'utf8');
-    const directory = await compiled({ 'build.ts': source('build.ts'), 'editor.ts': source('editor.ts') });
+    const directory = await compiled({ 'build.mts': source('build.mts'), 'editor.mts': source('editor.mts') });
     const env = { ...process.env, FANFARE_URL: server.url };
-    await run(process.execPath, ['build.js'], { cwd: directory, env });
+    await run(process.execPath, ['build.mjs'], { cwd: directory, env });
     const { json: state } = await server.get('/api/build/status/example');
     assert.equal(state.build_progress.percent, 100);
 
     const workspace = temporaryDirectory();
-    const editor = spawn(process.execPath, ['editor.js', workspace], { cwd: directory, env });
+    const editor = spawn(process.execPath, ['editor.mjs', workspace], { cwd: directory, env });
     t.after(() => editor.kill('SIGKILL'));
     let stdout = '';
     editor.stdout.on('data', (text) => (stdout += text));

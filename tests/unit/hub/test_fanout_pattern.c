@@ -249,6 +249,54 @@ static void test_resuming_what_it_hears_already(void **state)
     assert_got(other, "5 3 4 6");
 }
 
+/* Each allocation fails once: who cannot be served is closed or refused, nobody else suffers, and
+ * nothing leaks. */
+static void test_no_memory(void **state)
+{
+    for (unsigned nth = 1; nth <= 60; nth++) {
+        struct pattern_result result;
+        publish_n(hub, 1, .topics = {"channel:a/x"});
+        publish_n(hub, 2, .topics = {"channel:a/y"});
+        join(other, "channel:a/x");
+        const struct start_point start = cursor(0);
+        memory_fail_nth(nth);
+        int error = subscriber_join_pattern(&r->s, SLICE("channel:a/"), &wire, &start, &result);
+        memory_fail_nth(0);
+        if (error)
+            assert_int_equal(error, FAN_E_NO_MEMORY);
+        publish_n(hub, 3, .topics = {"channel:a/x"});
+        publish_n(hub, 4, .topics = {"channel:a/z"});
+        if (error || r->closed)
+            settle(&fanout, r);
+        else
+            assert_got(r, "1 2 3 4");
+        assert_got(other, "3");
+        close_fanout(state);
+        open_fanout(state);
+    }
+}
+
+/* Falling behind without memory closes the reader, who is told where to resume. */
+static void test_no_memory_to_fall_behind(void **state)
+{
+    for (unsigned nth = 1; nth <= 40; nth++) {
+        follow(r, "channel:a/");
+        stick(r);
+        for (unsigned n = 1; n <= 12; n++)
+            publish_n(hub, n, .topics = {n % 2 ? "channel:a/x" : "channel:a/y"});
+        memory_fail_nth(nth);
+        for (unsigned i = 0; i < 6; i++)
+            turn(&fanout);
+        memory_fail_nth(0);
+        r->stuck = false;
+        settle(&fanout, r);
+        if (!r->closed)
+            assert_string_equal(numbers(r), "1 2 3 4 5 6 7 8 9 10 11 12");
+        close_fanout(state);
+        open_fanout(state);
+    }
+}
+
 /* ---- Anything in any order ---- */
 
 #define TOPICS 7
@@ -414,6 +462,8 @@ int main(void)
         TEST(test_resume_that_cannot_be),
         TEST(test_resume_of_what_was_trimmed),
         TEST(test_resuming_what_it_hears_already),
+        TEST(test_no_memory),
+        TEST(test_no_memory_to_fall_behind),
         TEST(test_anything_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

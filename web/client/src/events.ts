@@ -114,6 +114,8 @@ export interface RunFinishedData {
     signal?: unknown;
     /** Seconds it took. */
     duration?: number | null;
+    /** Its process id, as in `run_started`. */
+    pid?: number | null;
     [more: string]: unknown;
 }
 

@@ -18,7 +18,11 @@ export type Row = { heading: KnownStatus | 'other'; count: number } | { item: It
 const rank: Record<KnownStatus | 'other', number> = { failed: 0, in_progress: 1, other: 2, pending: 3, completed: 4 };
 
 export const groupNames: Record<KnownStatus | 'other', string> = {
-    failed: 'Failed', in_progress: 'In progress', other: 'Other', pending: 'Waiting', completed: 'Done',
+    failed: 'Failed',
+    in_progress: 'In progress',
+    other: 'Other',
+    pending: 'Waiting',
+    completed: 'Done',
 };
 
 export function groupOf(item: Item): KnownStatus | 'other' {

@@ -18,14 +18,15 @@ const pageUnitsWanted = 512 * 1024;
 const pieceMs = 8;
 const retriesMost = 5;
 
-export const nextTask = (): Promise<void> => new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-        port1.close();
-        resolve();
-    };
-    port2.postMessage(null);
-});
+export const nextTask = (): Promise<void> =>
+    new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => {
+            port1.close();
+            resolve();
+        };
+        port2.postMessage(null);
+    });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -57,14 +58,19 @@ export class Backfill {
         }
         this.#tell();
         this.#transcript = new Transcript();
-        for (let failures = 0; !this.#stopped;) {
+        for (let failures = 0; !this.#stopped; ) {
             try {
                 if (await this.#readPage()) return;
                 failures = 0;
             } catch (error) {
                 if (this.#stopped) return;
                 if (++failures > retriesMost) {
-                    session.history.value = { phase: 'failed', read: this.#at, of: session.offset, error: (error as Error).message };
+                    session.history.value = {
+                        phase: 'failed',
+                        read: this.#at,
+                        of: session.offset,
+                        error: (error as Error).message,
+                    };
                     this.stop();
                     return;
                 }

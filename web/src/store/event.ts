@@ -17,7 +17,9 @@ export function number(value: unknown): number | null {
 }
 
 export function object(value: unknown): Record<string, unknown> | null {
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? (value as Record<string, unknown>)
+        : null;
 }
 
 export function list(value: unknown): unknown[] | null {

@@ -52,7 +52,13 @@ export function isKnown(status: string): status is KnownStatus {
 export class Items {
     readonly byId = new Map<string, Item>();
     /** Counts by status; what is none of the known ones counts under 'other'. */
-    readonly counts: Record<KnownStatus | 'other', number> = { pending: 0, in_progress: 0, completed: 0, failed: 0, other: 0 };
+    readonly counts: Record<KnownStatus | 'other', number> = {
+        pending: 0,
+        in_progress: 0,
+        completed: 0,
+        failed: 0,
+        other: 0,
+    };
     #progressSum = 0;
     #metadataBytes = 0;
     /** Least recently updated first. */
@@ -70,7 +76,14 @@ export class Items {
 
     get stats(): Stats {
         const { completed, in_progress, pending, failed } = this.counts;
-        return { total: this.byId.size, completed, in_progress, pending, failed, completion_percentage: this.percentage };
+        return {
+            total: this.byId.size,
+            completed,
+            in_progress,
+            pending,
+            failed,
+            completion_percentage: this.percentage,
+        };
     }
 
     /** Takes an event's data, or an item of a snapshot. */
@@ -108,7 +121,16 @@ export class Items {
     }
 
     #add(id: string, time: string): Item {
-        const item: Item = { id, status: 'pending', progress: 0, metadata: null, metadataBytes: 0, updated: time, began: null, took: null };
+        const item: Item = {
+            id,
+            status: 'pending',
+            progress: 0,
+            metadata: null,
+            metadataBytes: 0,
+            updated: time,
+            began: null,
+            took: null,
+        };
         if (this.byId.size >= itemsMost) this.#dropOldest();
         this.byId.set(id, item);
         this.#count(item, 1);

@@ -27,7 +27,10 @@ export interface MessageFilter {
     type: string;
 }
 
-export function filterMessages(messages: readonly RawMessage[], { search, direction, type }: MessageFilter): RawMessage[] {
+export function filterMessages(
+    messages: readonly RawMessage[],
+    { search, direction, type }: MessageFilter,
+): RawMessage[] {
     const wanted = search.toLowerCase();
     const found: RawMessage[] = [];
     // Newest first: that is what one looks for.

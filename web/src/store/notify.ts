@@ -19,7 +19,8 @@ export async function toggleNotify(): Promise<'on' | 'off' | 'denied'> {
         notifications.value = 'off';
         return 'off';
     }
-    const answer = Notification.permission === 'default' ? await Notification.requestPermission() : Notification.permission;
+    const answer =
+        Notification.permission === 'default' ? await Notification.requestPermission() : Notification.permission;
     notifyDenied.value = answer === 'denied';
     notifications.value = answer === 'granted' ? 'on' : 'off';
     return answer === 'granted' ? 'on' : 'denied';
@@ -27,7 +28,7 @@ export async function toggleNotify(): Promise<'on' | 'off' | 'denied'> {
 
 /** Only for who does not look at the page. */
 export function notify(title: string, body: string, tag: string): void {
-    if (!notifyIsOn() || document.visibilityState === 'visible' && document.hasFocus()) return;
+    if (!notifyIsOn() || (document.visibilityState === 'visible' && document.hasFocus())) return;
     try {
         const shown = new Notification(title, { body, tag, icon: 'icon.svg' });
         shown.onclick = () => {

@@ -16,14 +16,23 @@ export function followOutcome(session: Session): () => void {
         session.headChanged.value;
         session.storyChanged.value;
         const { state, story } = session;
-        const away = session.connection.value.phase === 'waiting' || session.connection.value.phase === 'closed';
-        showTab({ session: session.id, status: state.status, percent: state.percentage, errors: story.errors.length, away });
+        showTab({
+            session: session.id,
+            status: state.status,
+            percent: state.percentage,
+            errors: session.currentErrors.length,
+            away: session.away.value,
+        });
         if (!session.known.value) return;
         if (status !== null && status !== state.status) {
             announce(`${session.id} ${words[state.status]}.`);
             if (status === 'in_progress' && state.status !== 'pending') {
                 const error = story.errors.at(-1)?.message;
-                notify(`${session.id} ${words[state.status]}`, state.status === 'failed' && error ? error : `${state.percentage} %`, session.id);
+                notify(
+                    `${session.id} ${words[state.status]}`,
+                    state.status === 'failed' && error ? error : `${state.percentage} %`,
+                    session.id,
+                );
             }
         }
         status = state.status;
@@ -34,7 +43,8 @@ export function followOutcome(session: Session): () => void {
     let phase = '';
     const endConnection = effect(() => {
         const { phase: next } = session.connection.value;
-        if (next === 'waiting' && phase === 'open') announce('The connection to the server is lost. It is tried again.');
+        if (next === 'waiting' && phase === 'open')
+            announce('The connection to the server is lost. It is tried again.');
         if (next === 'open' && phase && phase !== 'open') announce('Connected again.');
         if (next === 'open' || next === 'waiting') phase = next;
     });

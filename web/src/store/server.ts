@@ -34,12 +34,17 @@ export function useToken(text: string): void {
 }
 
 export function wantToken(): void {
-    tokenWanted.value = token.peek() ? 'The server does not accept this token (it may have expired).' : 'This server asks for a token.';
+    tokenWanted.value = token.peek()
+        ? 'The server does not accept this token (it may have expired).'
+        : 'This server asks for a token.';
 }
 
 /** An answer that is not a success. */
 export class Refusal extends Error {
-    constructor(readonly status: number, message: string) {
+    constructor(
+        readonly status: number,
+        message: string,
+    ) {
         super(message);
     }
 }

@@ -9,7 +9,7 @@ import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
 import { wantToken } from './server.ts';
 import { SessionState } from './state.ts';
-import { Story } from './story.ts';
+import { type BuildError, Story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
 
 /*
@@ -36,8 +36,12 @@ const noticesMost = 5;
 
 /** What the reader is told of events that will not come. */
 export function gapText({ reason, from, to }: Pick<Gap, 'reason' | 'from' | 'to'>): string {
-    const range = from !== undefined && to !== undefined && to >= from
-        ? ` (events ${from} to ${to})` : from !== undefined ? ` (from event ${from} on)` : '';
+    const range =
+        from !== undefined && to !== undefined && to >= from
+            ? ` (events ${from} to ${to})`
+            : from !== undefined
+              ? ` (from event ${from} on)`
+              : '';
     switch (reason) {
         case 'epoch_changed':
             return `The server was started anew and no longer has what came before${range}. Shown is what it knows now.`;
@@ -72,10 +76,14 @@ export class Session {
     /** Whether the server's picture has come. */
     readonly known = signal(false);
     readonly connection = signal<Connection>({ phase: 'connecting', attempt: 0 });
+    /** The connection was lost or could not be had, until there is one. */
+    readonly away = signal(false);
     readonly notices = signal<Notice[]>([]);
     readonly history = signal<HistoryProgress>({ phase: 'waiting', read: 0, of: 0 });
     /** Round-trip time of the last ping, ms. */
     readonly roundTrip = signal<number | null>(null);
+    /** What the server calls this connection; null: it has none yet, or no WebSocket. */
+    readonly connectionId = signal<string | null>(null);
     /** The event types that this connection is limited to; null: it is not. */
     readonly types = signal<readonly string[] | null>(null);
 
@@ -125,7 +133,7 @@ export class Session {
         this.types.value = types;
         this.#stream.setTypes(types ? [...types] : undefined);
         if (types === null && limited) {
-            this.#beginsAnew = true;
+            this.#beginAnew();
             this.#stream.requestState();
         }
     }
@@ -139,32 +147,45 @@ export class Session {
         this.notices.value = [...this.notices.value.filter((each) => each.text !== text), notice].slice(-noticesMost);
     }
 
+    /** The errors of the build that goes on, or went last; without its history the state tells whether there are any. */
+    get currentErrors(): readonly BuildError[] {
+        const isKnown = /^(whole|trimmed)$/.test(this.history.value.phase);
+        return isKnown || this.state.status === 'failed' ? this.story.currentErrors : [];
+    }
+
     readHistoryAgain(): void {
         this.#startBackfill();
     }
 
     // ---- What the server says ----
 
+    /** A state that merely was asked for tells nothing new: it is what the events came to. */
     #takeState(snapshot: Snapshot): void {
-        const sameplace = snapshot.offset === this.offset && this.known.peek();
-        if (sameplace && !this.#beginsAnew) {
-            this.#changed.head = this.#changed.items = true;
-        } else {
-            this.#begin(snapshot);
-        }
-        this.#refresh.soon();
+        if (!this.#beginsAnew) return;
+        // Over an event stream the state comes by another way, and may be older than the last events.
+        const later = this.recent.after(snapshot.offset);
+        if (later) this.#begin(snapshot, later);
+        else this.#stream.requestState();
     }
 
-    #begin(snapshot: Snapshot): void {
+    #begin(snapshot: Snapshot, later: readonly BuildEvent[]): void {
         this.#beginsAnew = false;
         this.offset = snapshot.offset;
         this.state = SessionState.load(snapshot as unknown as Record<string, unknown>);
         this.story = Story.fromState(this.state);
         this.recent.clear(snapshot.offset);
         this.transcripts.begin(snapshot.terminal_tail, snapshot.offset);
+        for (const event of later) this.#take(event);
         this.known.value = true;
         this.#changed = { head: true, items: true, story: true, messages: true };
+        this.#refresh.soon();
         this.#startBackfill();
+    }
+
+    /** What is shown is no longer what the next events go on from: they wait for a state. */
+    #beginAnew(): void {
+        this.#beginsAnew = true;
+        this.recent.clear(0);
     }
 
     #startBackfill(): void {
@@ -175,6 +196,7 @@ export class Session {
 
     #take(event: BuildEvent): void {
         if (event.offset === undefined) return; // ephemeral: it is in the messages
+        if (this.#beginsAnew) return this.recent.push(event);
         if (event.offset <= this.offset) return;
         this.offset = event.offset;
         this.state.fold(event);
@@ -202,15 +224,18 @@ export class Session {
 
     #takeGap(gap: Gap): void {
         this.tell('bad', gapText(gap));
+        this.#beginAnew();
         // A failed resume is followed by the state; elsewhere it has to be asked for.
-        if (gap.reason !== 'superseded') this.#beginsAnew = true;
-        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open') this.#stream.requestState();
+        if (!/^(trimmed|epoch_changed|invalid)$/.test(gap.reason) && this.#stream.connection.phase === 'open')
+            this.#stream.requestState();
     }
 
     #takeConnection(connection: Connection): void {
         const before = this.connection.peek();
         this.connection.value = connection;
-        if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed') this.#startBackfill();
+        if (connection.phase !== 'connecting') this.away.value = connection.phase !== 'open';
+        if (connection.phase === 'open' && before.phase !== 'open' && this.history.peek().phase === 'failed')
+            this.#startBackfill();
         if (connection.phase !== 'open') this.roundTrip.value = null;
         if (connection.phase === 'closed' && connection.error?.status === 401) wantToken();
     }
@@ -219,6 +244,7 @@ export class Session {
         this.messages.push(direction, text, time);
         if (direction === 'in' && text.startsWith('{"type":"connection"')) {
             learnTime(Date.parse(/"timestamp":"([^"]+)"/.exec(text)?.[1] ?? ''));
+            this.connectionId.value = /"connection_id":"([^"]+)"/.exec(text)?.[1] ?? null;
         }
         this.#changed.messages = true;
         this.#refresh.soon();

@@ -13,7 +13,12 @@ export interface SessionSummary {
     phase: string | null;
     status: KnownStatus;
     build_progress: { total: number; completed: number; percent: number };
-    overall_progress: { tasks_completed: number; files_created: number; completion_percentage: number; status: KnownStatus };
+    overall_progress: {
+        tasks_completed: number;
+        files_created: number;
+        completion_percentage: number;
+        status: KnownStatus;
+    };
     started: string | null;
     updated: string | null;
 }
@@ -24,6 +29,7 @@ const busyInterval = 2_000;
 const quietInterval = 5_000;
 const failedInterval = 4_000;
 const busyFor = 30_000;
+const restFactor = 10;
 
 /** null: not known yet. */
 export const sessions = signal<SessionSummary[] | null>(null);
@@ -32,19 +38,20 @@ export const listTrouble = signal<string | null>(null);
 export const listSearch = signal('');
 export const listFilter = signal<ListFilter>('all');
 
-const rank: Record<string, number> = { in_progress: 0, failed: 1, pending: 2, completed: 1 };
-
 /** What goes on first, then by the last change. */
 function compare(a: SessionSummary, b: SessionSummary): number {
-    const running = (rank[a.status] === 0 ? 0 : 1) - (rank[b.status] === 0 ? 0 : 1);
+    const running = Number(b.status === 'in_progress') - Number(a.status === 'in_progress');
     if (running) return running;
     return (b.updated ?? '').localeCompare(a.updated ?? '') || a.session_id.localeCompare(b.session_id);
 }
 
 export const shownSessions = computed(() => {
     const all = sessions.value ?? [];
-    const chosen = all.filter((each) => (listFilter.value === 'all' || each.status === listFilter.value) &&
-        matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value));
+    const chosen = all.filter(
+        (each) =>
+            (listFilter.value === 'all' || each.status === listFilter.value) &&
+            matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value),
+    );
     return chosen.sort(compare);
 });
 
@@ -59,7 +66,11 @@ export const statusCounts = computed(() => {
 
 let last = '';
 
+const pauseAfter = (begun: number, least: number) => Math.max(least, (performance.now() - begun) * restFactor);
+
+/** Returns after how many ms to ask again: a long list that takes long is asked for rarely. */
 async function refresh(aborted: AbortSignal): Promise<number> {
+    const begun = performance.now();
     try {
         const { sessions: list } = await ask<{ sessions: SessionSummary[] }>('api/build/sessions', { signal: aborted });
         // Nothing is drawn again when nothing has changed.
@@ -68,7 +79,9 @@ async function refresh(aborted: AbortSignal): Promise<number> {
         last = text;
         listTrouble.value = null;
         const newest = Math.max(0, ...list.slice(0, 1000).map((each) => Date.parse(each.updated ?? '') || 0));
-        return list.length === 0 || serverNow() - newest < busyFor ? busyInterval : quietInterval;
+        return list.length === 0 || serverNow() - newest < busyFor
+            ? pauseAfter(begun, busyInterval)
+            : pauseAfter(begun, quietInterval);
     } catch (error) {
         if (aborted.aborted) return 0;
         listTrouble.value = error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;

@@ -10,7 +10,8 @@ export interface Shortcut {
     /** As KeyboardEvent.key says it. */
     key: string;
     does: string;
-    act(): void;
+    /** Without it somebody else listens: the key is only in the help. */
+    act?(): void;
 }
 
 export interface ShortcutGroup {
@@ -39,14 +40,22 @@ function isTaken(event: KeyboardEvent): boolean {
 }
 
 addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isTaken(event)) return;
+    if (
+        event.defaultPrevented ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        isTyping(event.target) ||
+        isTaken(event)
+    )
+        return;
     if (document.querySelector('dialog[open]')) return;
     if (shortcuts.peek() === 'off' && event.key !== '?') return;
     for (const group of [...groups.peek()].reverse()) {
-        const found = group.list.find((each) => each.key === event.key);
+        const found = group.list.find((each) => each.act && each.key === event.key);
         if (!found) continue;
         event.preventDefault();
-        found.act();
+        found.act?.();
         return;
     }
 });

@@ -35,7 +35,12 @@ export interface StateJson {
     build_progress: { total: number; completed: number; percent: number };
     component_stats: Stats;
     feature_stats: Stats;
-    overall_progress: { tasks_completed: number; files_created: number; completion_percentage: number; status: KnownStatus };
+    overall_progress: {
+        tasks_completed: number;
+        files_created: number;
+        completion_percentage: number;
+        status: KnownStatus;
+    };
     last_checkpoint: CheckpointJson | null;
     errors: ErrorJson[];
     unresolved_error: boolean;

@@ -60,7 +60,11 @@ const restartDrop = 25; // per cent by which progress falls when a build begins 
 export function commandText(command: unknown): string {
     if (typeof command === 'string') return command;
     if (!Array.isArray(command)) return command === undefined || command === null ? '' : JSON.stringify(command);
-    return command.map((part) => (/^[\w@%+=:,./-]+$/.test(String(part)) ? String(part) : `'${String(part).replaceAll("'", "'\\''")}'`)).join(' ');
+    return command
+        .map((part) =>
+            /^[\w@%+=:,./-]+$/.test(String(part)) ? String(part) : `'${String(part).replaceAll("'", "'\\''")}'`,
+        )
+        .join(' ');
 }
 
 /** What ended the run, in words. */
@@ -92,6 +96,7 @@ export class Story {
     dropped = 0;
     files = 0;
     #phase: string | null = null;
+    #peak = 0;
 
     /** After `state` took the same event in. */
     fold(event: BuildEvent, state: SessionState): void {
@@ -118,14 +123,26 @@ export class Story {
         if (event.type !== 'terminal_output') this.sample(time, state.percentage);
     }
 
+    /** Progress that falls a lot, or below where it began, is that of another build. */
     sample(time: number, percent: number): void {
         const last = this.samples.at(-1);
-        if (last && percent <= last.percent - restartDrop) {
+        if (last?.percent === percent) return;
+        if (last && (percent <= this.#peak - restartDrop || percent < this.samples[0]!.percent)) {
             this.samples = [];
+            this.#peak = 0;
             if (this.runs.at(-1)?.finished !== null) this.began = time;
-        } else if (last?.percent === percent) return;
+        }
+        this.#peak = Math.max(this.#peak, percent);
         this.samples.push({ time, percent });
-        if (this.samples.length > samplesMost) this.samples = this.samples.filter((_, i) => i % 2 === 0 || i > samplesMost - 200);
+        if (this.samples.length > samplesMost) {
+            this.samples = this.samples.filter((_, i) => i % 2 === 0 || i > samplesMost - 200);
+        }
+    }
+
+    /** The errors of the build that goes on, or went last. */
+    get currentErrors(): readonly BuildError[] {
+        const { began } = this;
+        return began === null ? this.errors : this.errors.filter(({ time }) => time >= began);
     }
 
     #add(entry: Entry): void {
@@ -140,11 +157,17 @@ export class Story {
         const phase = text(data.phase);
         const tasks = list(data.tasks_completed)?.length ?? 0;
         const files = list(data.files_created)?.length ?? 0;
-        const counts = [tasks && `${tasks} ${tasks === 1 ? 'task' : 'tasks'}`, files && `${files} ${files === 1 ? 'file' : 'files'}`];
+        const counts = [
+            tasks && `${tasks} ${tasks === 1 ? 'task' : 'tasks'}`,
+            files && `${files} ${files === 1 ? 'file' : 'files'}`,
+        ];
         const isNew = phase !== null && phase !== this.#phase;
         this.#phase = phase;
         this.#add({
-            offset: offset!, kind: 'checkpoint', time, tone: 'plain',
+            offset: offset!,
+            kind: 'checkpoint',
+            time,
+            tone: 'plain',
             title: text(metadata?.description) || text(metadata?.name) || text(data.checkpoint_id) || 'checkpoint',
             note: counts.filter(Boolean).join(', '),
             ...(isNew ? { phase } : {}),
@@ -153,7 +176,10 @@ export class Story {
 
     #file({ data, offset }: BuildEvent, time: number): void {
         const change = text(data.change_type);
-        const tone = change === 'created' || change === 'modified' || change === 'deleted' || change === 'moved' ? change : 'plain';
+        const tone =
+            change === 'created' || change === 'modified' || change === 'deleted' || change === 'moved'
+                ? change
+                : 'plain';
         this.files++;
         this.#add({ offset: offset!, kind: 'file', time, tone, title: text(data.file_path) ?? '', note: change ?? '' });
     }
@@ -169,12 +195,20 @@ export class Story {
     #runStarted({ data, offset }: BuildEvent, time: number): void {
         const command = commandText(data.command);
         this.runs.push({
-            offset: offset!, started: time, command, cwd: text(data.cwd), pid: number(data.pid),
-            finished: null, exitCode: null, signal: null, duration: null,
+            offset: offset!,
+            started: time,
+            command,
+            cwd: text(data.cwd),
+            pid: number(data.pid),
+            finished: null,
+            exitCode: null,
+            signal: null,
+            duration: null,
         });
         if (this.runs.length > runsMost) this.runs.shift();
         this.began = time;
         this.samples = [];
+        this.#peak = 0;
         this.#add({ offset: offset!, kind: 'run', time, tone: 'plain', title: command, note: 'started' });
     }
 
@@ -183,8 +217,15 @@ export class Story {
         if (!run || run.finished !== null) {
             const seconds = number(data.duration) ?? 0;
             run = {
-                offset: offset!, started: time - seconds * 1000, command: '', cwd: null, pid: null,
-                finished: null, exitCode: null, signal: null, duration: null,
+                offset: offset!,
+                started: time - seconds * 1000,
+                command: '',
+                cwd: null,
+                pid: null,
+                finished: null,
+                exitCode: null,
+                signal: null,
+                duration: null,
             };
             this.runs.push(run);
         }
@@ -193,8 +234,12 @@ export class Story {
         run.signal = signalText(data.signal);
         run.duration = number(data.duration) ?? (time - run.started) / 1000;
         this.#add({
-            offset: offset!, kind: 'run', time, tone: hasFailed(run) ? 'bad' : 'good',
-            title: run.command || 'command', note: outcome(run),
+            offset: offset!,
+            kind: 'run',
+            time,
+            tone: hasFailed(run) ? 'bad' : 'good',
+            title: run.command || 'command',
+            note: outcome(run),
         });
     }
 
@@ -204,8 +249,11 @@ export class Story {
         story.began = state.started ? Date.parse(state.started) : null;
         story.#phase = state.phase;
         story.errors = state.errors.map((error) => ({
-            offset: null, time: Date.parse(error.timestamp), message: error.error_message ?? 'error',
-            type: error.error_type, traceback: error.traceback,
+            offset: null,
+            time: Date.parse(error.timestamp),
+            message: error.error_message ?? 'error',
+            type: error.error_type,
+            traceback: error.traceback,
         }));
         if (state.updated) story.sample(Date.parse(state.updated), state.percentage);
         return story;

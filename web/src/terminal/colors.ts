@@ -67,10 +67,15 @@ function mix(from: Rgb, to: Rgb, amount: number): Rgb {
 const black: Rgb = [0, 0, 0];
 const white: Rgb = [255, 255, 255];
 
+/** Black or white, whichever can be read better. */
+function strongest(background: Rgb): Rgb {
+    return contrast(white, background) > contrast(black, background) ? white : black;
+}
+
 /** The colour, or the nearest to it on the way to black or white that can be read. */
 export function readable(color: Rgb, background: Rgb, least = LEAST_CONTRAST): Rgb {
     if (contrast(color, background) >= least) return color;
-    const goal = contrast(white, background) > contrast(black, background) ? white : black;
+    const goal = strongest(background);
     let [low, high] = [0, 1];
     for (let i = 0; i < 8; i++) {
         const middle = (low + high) / 2;
@@ -115,6 +120,8 @@ export function resolve(style: Style, theme: Theme): Resolved {
         background = style.foreground === undefined ? theme.foreground : backgroundColor(style.foreground, theme);
         hasBackground = true;
     }
+    // Who chose no colour cares for no hue: black or white, rather than a grey that just does.
+    else if (style.foreground === undefined && contrast(color, background) < LEAST_CONTRAST) color = strongest(background);
     if (style.dim) color = mix(color, background, 0.4);
     return { color: readable(color, background), background: hasBackground ? background : undefined };
 }

@@ -39,6 +39,7 @@ interface RowList {
     get(index: number): Row | undefined;
     set(index: number, row: Row): void;
     trimStart(count: number): void;
+    onTrim(listener: (count: number) => void): void;
 }
 
 interface Row {
@@ -130,16 +131,19 @@ export interface EmulatedLine {
 export type LineSink = (line: EmulatedLine) => void;
 
 /*
- * A chunk of this many characters makes at most so many rows, so with this scrollback no row leaves
- * the emulator unread. Few enough that a slice of time can end in time.
+ * A chunk of this many characters makes at most so many rows. So with room for a chunk and for the
+ * longest line that has not ended, no row leaves the emulator unread. Rows that were read stay until
+ * their room is needed: using them again is much faster than making new ones.
  */
-const CHUNK = 2048;
+const CHUNK = 1024;
 /** A line of more rows than this is cut: one that never ends must not pile up in the emulator. */
-const LONGEST_LINE_ROWS = 1024;
-const SCROLLBACK = CHUNK + LONGEST_LINE_ROWS;
-/** REP (CSI b) repeats a character: more than fits a chunk is nobody's picture. */
+const LONGEST_LINE_ROWS = 512;
+/** REP (CSI b) repeats a character, at most so often: more is nobody's picture. */
 const MOST_REPEATED = 1024;
+const SCROLLBACK = CHUNK + MOST_REPEATED + LONGEST_LINE_ROWS;
 const MOST_LINKS = 1024;
+/** And each link costs time whenever a row makes room: with so many, rows are not kept to be used again. */
+const MANY_LINKS = 16;
 /** Pairs of words whose style is remembered: true colours must not fill the memory. */
 const MOST_KNOWN = 4096;
 
@@ -154,6 +158,9 @@ export class Emulator {
     readonly #reader: RowReader;
     readonly #scrolled: LineSink;
     readonly #blank: object;
+    /** Rows at the top of the normal screen's buffer that were handed out already. */
+    #taken = 0;
+    #trimmed: RowList | undefined;
     #event: OutputEvent = { offset: 0, time: NaN, stderr: false };
     #feeds = 0;
 
@@ -173,6 +180,7 @@ export class Emulator {
         this.#blank = { fg: 0, bg: 0, extended: cell.extended };
         this.#reader = new RowReader(styles, this.#core, cell);
         this.#scrolled = scrolled;
+        this.#watchRows();
         this.#setOrigin(this.#normal.lines.get(0)!, 0);
         this.#terminal.onLineFeed(() => this.#lineFed());
         this.#listen();
@@ -199,13 +207,31 @@ export class Emulator {
             this.takeAll(this.#scrolled);
             return false;
         });
+        // The buffers are new ones after a reset.
+        this.#terminal.buffer.onBufferChange(() => this.#watchRows());
         parser.registerCsiHandler({ final: 'K' }, (params) => {
             if (params[0] === 0 || params[0] === 2) this.#noteSection();
             return false;
         });
         // A link costs a marker until its row scrolls out: one that is redrawn for ever must not add up.
         parser.registerOscHandler(8, () => this.#core.buffers.active.markers.length > MOST_LINKS);
-        parser.registerCsiHandler({ final: 'b' }, (params) => Number(params[0]) > MOST_REPEATED);
+        parser.registerCsiHandler({ final: 'b' }, (params) => {
+            this.#takeScrolled(); // few characters make many rows: there is room for one of these
+            return Number(params[0]) > MOST_REPEATED;
+        });
+    }
+
+    /* When rows make room for others, those that are left move up. So does the saved cursor, as it
+       does in a buffer that has room for all. */
+    #watchRows(): void {
+        const buffer = this.#normal;
+        if (buffer.lines === this.#trimmed) return;
+        this.#trimmed = buffer.lines;
+        this.#taken = 0;
+        buffer.lines.onTrim((count) => {
+            this.#taken = Math.max(this.#taken - count, 0);
+            buffer.savedY = Math.max(buffer.savedY - count, 0);
+        });
     }
 
     get columns(): number {
@@ -216,15 +242,12 @@ export class Emulator {
         return this.#terminal.rows;
     }
 
-    set convertEol(on: boolean) {
-        this.#terminal.options.convertEol = on;
-    }
-
     resize(columns: number, rows: number): void {
         if (columns === this.columns && rows === this.rows) return;
         // The emulator cuts the cursor's own line to a smaller width.
         if (columns < this.columns && !this.alternate) this.breakHere(this.#scrolled);
         this.#takeScrolled();
+        this.#trim(this.#taken);
         this.#terminal.resize(columns, rows);
         this.#takeScrolled();
     }
@@ -267,7 +290,7 @@ export class Emulator {
     #lineStart(): Row {
         const { lines, ybase, y } = this.#normal;
         let index = ybase + y;
-        while (index > 0 && lines.get(index)!.isWrapped) index--;
+        while (index > this.#taken && lines.get(index)!.isWrapped) index--;
         return lines.get(index)!;
     }
 
@@ -284,24 +307,26 @@ export class Emulator {
         });
     }
 
-    /* Hands out the whole lines above the screen, and frees their rows. */
+    /* Hands out the whole lines above the screen. */
     #takeScrolled(): void {
         const { lines, ybase } = this.#normal;
-        if (ybase === 0) return;
         let end = ybase;
-        while (end > 0 && lines.get(end)!.isWrapped) end--;
+        while (end > this.#taken && lines.get(end)!.isWrapped) end--;
         if (ybase - end > LONGEST_LINE_ROWS) end = ybase;
-        this.#read(this.#normal, 0, end, this.#scrolled);
-        this.#trim(end);
+        if (end === this.#taken) return;
+        this.#read(this.#normal, this.#taken, end, this.#scrolled);
+        for (let y = this.#taken; y < end; y++) this.#origins.delete(lines.get(y)!);
+        this.#taken = end;
+        if (this.#normal.markers.length > MANY_LINKS) this.#trim(end);
     }
 
+    /* Removes rows at the top. */
     #trim(count: number): void {
         const buffer = this.#normal;
         if (count === 0) return;
         buffer.lines.trimStart(count);
         buffer.ybase -= count;
         buffer.ydisp = buffer.ybase;
-        buffer.savedY = Math.max(buffer.savedY - count, 0);
     }
 
     #read(buffer: ScreenBuffer, from: number, to: number, sink: LineSink): void {
@@ -320,7 +345,7 @@ export class Emulator {
     #usedEnd(): number {
         const { lines } = this.#normal;
         let end = lines.length;
-        while (end > 0) {
+        while (end > this.#taken) {
             const row = lines.get(end - 1)!;
             if (row.getNoBgTrimmedLength() > 0 || this.#origins.get(row)?.sections) break;
             end--;
@@ -330,14 +355,15 @@ export class Emulator {
 
     /** Reads the lines that are still in the emulator; programs may change them. */
     readLive(sink: LineSink): void {
-        this.#read(this.#normal, 0, this.#usedEnd(), sink);
+        this.#read(this.#normal, this.#taken, this.#usedEnd(), sink);
     }
 
     /** Hands out all lines, and leaves an empty screen with the cursor in its first row. */
     takeAll(sink: LineSink): void {
         const end = this.#usedEnd();
-        this.#read(this.#normal, 0, end, sink);
+        this.#read(this.#normal, this.#taken, end, sink);
         this.#trim(this.#normal.ybase);
+        this.#taken = 0;
         const buffer = this.#normal;
         for (let y = 0; y < Math.min(end, buffer.lines.length); y++)
             buffer.lines.set(y, buffer.getBlankLine(this.#blank));

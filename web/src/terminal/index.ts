@@ -11,5 +11,5 @@ export { Transcript } from './transcript.ts';
 export type {
     EventMeta, Line, OutputMeta, RunFinished, RunStarted, Screen, TranscriptOptions, TranscriptState,
 } from './transcript.ts';
-export { TerminalView } from './view.tsx';
+export { TerminalView, terminalKeys } from './view.tsx';
 export type { TerminalViewProps } from './view.tsx';

@@ -51,11 +51,11 @@ export interface LineRole {
     opens: number | undefined;
 }
 
-/* Logs that were downloaded from GitHub have a time before each line. */
 /* Output decides how many groups there are and how deep; beyond these, markers are ordinary lines. */
 const MOST_GROUPS = 100_000;
 const DEEPEST = 32;
 
+/* Logs that were downloaded from GitHub have a time before each line. */
 const marker = /^(?:\d{4}-\d\d-\d\dT[\d:.]+Z )?(?:::(group|endgroup)::|##\[(group|endgroup)\])(.*)$/;
 
 export class Outline {
@@ -71,10 +71,6 @@ export class Outline {
     /** The innermost open group, -1 for none. */
     get current(): number {
         return this.#open.at(-1) ?? -1;
-    }
-
-    get openGroups(): readonly number[] {
-        return this.#open;
     }
 
     /** What came up to now stays. */

@@ -6,9 +6,16 @@
 
 export type Severity = 'error' | 'warning' | undefined;
 
-/* A word that reports an error when something is said after it: `error: …`, `error[E0308]: …`. */
-const errorLabel =
-    /(?:^|[\s\]):>*|])(?:(?:fatal|internal|compiler|compile|compilation|syntax|type|reference|range|import|module|name|value|key|index|attribute|assertion|runtime|build|link|linker|parse|parsing|unexpected|uncaught|unhandled|[a-z.]*[a-z](?:Error|Exception)) ?)?error(?:\[[\w-]+\]|\([\w-]+\)| [A-Z]{1,4}\d{2,5}| TS\d+)?\s?:(?!:|\d|\/\/)(?=\s|\S)/i;
+/* What stands before "error:" in messages of compilers and interpreters. */
+const kinds = [
+    'fatal', 'internal', 'compil(?:er|e|ation)', 'syntax', 'type', 'reference', 'range', 'import', 'module', 'name', 'value',
+    'key', 'index', 'attribute', 'assertion', 'runtime', 'build', 'link(?:er)?', 'pars(?:e|ing)', 'unexpected', 'uncaught', 'unhandled',
+];
+
+/* A word that reports an error when something is said after it: `error: …`, `error[E0308]: …`, `TS2345`. */
+const errorLabel = new RegExp(
+    String.raw`(?:^|[\s\]):>*|])(?:(?:${kinds.join('|')}) ?)?` +
+    String.raw`error(?:\[[\w-]+\]|\([\w-]+\)| [A-Z]{1,4}\d{2,5})?\s?:(?!:|\d|//)(?=.)`, 'i');
 
 const errors: readonly RegExp[] = [
     /^\s*(?:\[[^\]]*\]\s*|--- |\[\s+)?(?:FAILED|FAILURE|FAIL|ERROR|FATAL|CRITICAL|PANIC)\b(?!\s*[:=]?\s*0\b)(?![-_.\w]*\/|\.\w)/, // gtest, ctest, go, pytest, bazel, jest

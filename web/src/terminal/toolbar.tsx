@@ -14,12 +14,12 @@ export function Toolbar({ model, onFind, onCopyAll, onSave }: ToolbarProps): JSX
     const { transcript, switches } = model;
     const hasGroups = transcript.groups.length > 0;
     return (
-        <div class="terminal-bar" role="toolbar" aria-label="Terminal">
+        <div class="terminal-bar" role="group" aria-label="What the terminal shows">
             <span class="terminal-size">{plural(transcript.lines, 'line')}</span>
             <Problems model={model} />
             <span class="terminal-said" role="status">{model.said}</span>
             <Switch on={switches.wrap} onChange={(wrap) => model.switchTo({ wrap })} title="Continue long lines in the next row (w)">Wrap</Switch>
-            <Switch on={switches.times} onChange={(times) => model.switchTo({ times })} title="When each line was written (t)">Times</Switch>
+            <Switch on={switches.times} onChange={(times) => model.switchTo({ times })} title="When each line was written (s)">Times</Switch>
             {hasGroups && <button type="button" title="Show the headers of groups only" onClick={() => model.foldAll(true)}>Fold</button>}
             {hasGroups && <button type="button" title="Show what is in all groups" onClick={() => model.foldAll(false)}>Unfold</button>}
             <button type="button" title="Search all lines (/ or Ctrl+F)" onClick={onFind}>Find</button>
@@ -33,7 +33,7 @@ function Problems({ model }: { model: ViewModel }): JSX.Element {
     const { errors, warnings } = model.transcript;
     return (
         <Switch on={model.switches.problems} onChange={(problems) => model.switchTo({ problems })}
-            title="Only errors, warnings and what was written to stderr (e: next error, Shift+E: previous)">
+            title="Only errors, warnings and what was written to stderr (j: next error, k: the one before)">
             <span class={errors ? 'terminal-errors' : undefined}>{plural(errors, 'error')}</span>
             {warnings > 0 && <span class="terminal-warnings">{plural(warnings, 'warning')}</span>}
         </Switch>

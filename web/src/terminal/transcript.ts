@@ -91,7 +91,8 @@ type Item =
     | { kind: 'output'; text: string; at: number; readonly event: OutputEvent }
     | { kind: 'started'; readonly data: RunStarted; readonly meta: EventMeta }
     | { kind: 'finished'; readonly data: RunFinished; readonly meta: EventMeta }
-    | { kind: 'notice'; text: string; skipped: number };
+    | { kind: 'notice'; text: string; skipped: number }
+    | { kind: 'done' };
 
 interface LiveLine {
     readonly text: string;
@@ -131,6 +132,7 @@ export class Transcript {
     #errors = 0;
     #warnings = 0;
     #version = 0;
+    #generation = 0;
     #disposed = false;
 
     constructor(options: TranscriptOptions = {}) {
@@ -181,8 +183,6 @@ export class Transcript {
         this.#release();
     }
 
-    #generation = 0;
-
     /** Changes when `reset` was called: line numbers mean other lines from then on. */
     get generation(): number {
         return this.#generation;
@@ -219,10 +219,9 @@ export class Transcript {
     }
 
     #release(): void {
-        const [ready, still] = [this.#waiting, this.#waiting].map((all, i) =>
-            all.filter((each) => this.#isBelow(each.below) === (i === 0)));
-        this.#waiting = still!;
-        for (const each of ready!) each.resolve();
+        const ready = this.#waiting.filter((each) => this.#isBelow(each.below));
+        this.#waiting = this.#waiting.filter((each) => !ready.includes(each));
+        for (const each of ready) each.resolve();
     }
 
     #enqueue(item: Item, size: number): void {
@@ -241,7 +240,7 @@ export class Transcript {
             if (item.kind !== 'output') continue;
             const size = item.text.length - item.at;
             this.#pending -= size;
-            if (notice) this.#queue.splice(i--, 1);
+            if (notice) this.#queue[i] = done;
             else this.#queue[i] = notice = { kind: 'notice', text: '', skipped: 0 };
             notice.skipped += size;
             notice.text = `${(notice.skipped / 1048576).toFixed(1)} MB of output are not shown: they came faster than this page could take them.`;
@@ -302,7 +301,7 @@ export class Transcript {
             if (item.at < item.text.length) return;
         } else if (item.kind === 'started') this.#runStarts(item.data, item.meta);
         else if (item.kind === 'finished') this.#runEnds(item.data, item.meta);
-        else this.#notice(item.text);
+        else if (item.kind === 'notice') this.#notice(item.text);
         // A hole, not a shift: shifting would move all that follow.
         this.#queue[this.#head++] = done;
         if (this.#head === this.#queue.length) {
@@ -554,7 +553,7 @@ export class Transcript {
     }
 }
 
-const done: Item = { kind: 'notice', text: '', skipped: 0 };
+const done: Item = { kind: 'done' };
 
 function describe(index: number, text: string, runs: ArrayLike<number>, facts: LineFacts): Line {
     const address = facts.flags & LineFlag.notice ? undefined : `${facts.offset}.${facts.number}`;

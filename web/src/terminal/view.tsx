@@ -128,6 +128,19 @@ function bringIntoView(element: HTMLElement | null, at: number): void {
         element.scrollLeft = Math.max(0, at - element.clientWidth / 3);
 }
 
+/** The keys of a terminal that has the focus, for a page's help. */
+export const terminalKeys: readonly { readonly keys: string; readonly does: string }[] = [
+    { keys: '/', does: 'Search (also Ctrl+F)' },
+    { keys: 'F3', does: 'Next match; with Shift the one before' },
+    { keys: 'j', does: 'Next line with an error' },
+    { keys: 'k', does: 'The one before' },
+    { keys: 'w', does: 'Wrap long lines' },
+    { keys: 's', does: 'Show times' },
+    { keys: 'End', does: 'Go to the end and follow it' },
+    { keys: 'Alt+↓', does: 'Mark the next line; with Shift one more (Alt+↑: before)' },
+    { keys: 'Ctrl+A', does: 'Select all lines' },
+];
+
 /* Each key that means something while the terminal has the focus, and what it does. */
 function pressed(event: KeyboardEvent, model: ViewModel, actions: Actions): void {
     if (event.target instanceof HTMLInputElement) return; // there the second Ctrl+F is the browser's
@@ -142,9 +155,10 @@ function pressed(event: KeyboardEvent, model: ViewModel, actions: Actions): void
         'Alt+ArrowDown': () => model.pickNext(1, shiftKey),
         'Alt+ArrowUp': () => model.pickNext(-1, shiftKey),
         End: actions.follow,
-        e: () => model.stepError(!shiftKey),
+        j: () => model.stepError(true),
+        k: () => model.stepError(false),
         w: () => model.switchTo({ wrap: !model.switches.wrap }),
-        t: () => model.switchTo({ times: !model.switches.times }),
+        s: () => model.switchTo({ times: !model.switches.times }),
         Escape: () => model.escape(),
     };
     if (!Object.hasOwn(keys, chord) || keys[chord]!() === false) return;

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { sessionId } from '../store/route.ts';
 import { token, tokenWanted } from '../store/server.ts';
 import { nextTheme } from '../store/settings.ts';
@@ -39,7 +39,9 @@ export function App() {
     ]);
     return (
         <>
-            <a class="skip" href="#main" onClick={skipToMain}>Skip to the content</a>
+            <a class="skip" href="#main" onClick={skipToMain}>
+                Skip to the content
+            </a>
             <Page />
             <Help />
             <Announcer />
@@ -50,6 +52,10 @@ export function App() {
 /** Not by the address: what follows # there is a line of the terminal. */
 function skipToMain(event: Event): void {
     event.preventDefault();
+    focusMain();
+}
+
+function focusMain(): void {
     const main = document.getElementById('main');
     main?.setAttribute('tabindex', '-1');
     main?.focus();
@@ -57,14 +63,32 @@ function skipToMain(event: Event): void {
 
 function Page() {
     const id = sessionId.value;
-    if (tokenWanted.value) return <><TopBar /><TokenBox /></>;
+    const isFirst = useRef(true);
+    // Another page without a load: who reads it by ear or key begins at its top.
+    useEffect(() => {
+        if (isFirst.current) isFirst.current = false;
+        else focusMain();
+    }, [id]);
+    if (tokenWanted.value)
+        return (
+            <>
+                <TopBar />
+                <TokenBox />
+            </>
+        );
     return id ? <LazySession id={id} /> : <SessionList />;
 }
 
 function LazySession({ id }: { id: string }) {
     const module = sessionModule.value;
     useEffect(() => void loadSessionModule(), [id]);
-    if (module === null || module === 'failed') return <><TopBar /><Loading failed={module === 'failed'} /></>;
+    if (module === null || module === 'failed')
+        return (
+            <>
+                <TopBar />
+                <Loading failed={module === 'failed'} />
+            </>
+        );
     return <module.SessionPage key={`${id} ${token.value}`} id={id} />;
 }
 
@@ -72,7 +96,14 @@ function LazySession({ id }: { id: string }) {
 function Loading({ failed }: { failed: boolean }) {
     return (
         <main id="main" class="session" aria-busy={!failed}>
-            {failed && <p class="nothing" role="alert">The server does not answer. <button type="button" class="link" onClick={() => location.reload()}>Load the page again</button></p>}
+            {failed && (
+                <p class="nothing" role="alert">
+                    The server does not answer.{' '}
+                    <button type="button" class="link" onClick={() => location.reload()}>
+                        Load the page again
+                    </button>
+                </p>
+            )}
         </main>
     );
 }

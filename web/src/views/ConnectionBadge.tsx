@@ -10,15 +10,21 @@ function waitText(retryAt: number | undefined): string {
 }
 
 export function connectionWords(session: Session): { tone: 'open' | 'busy' | 'away'; text: string; detail: string } {
-    const { phase, retryAt, error, attempt } = session.connection.value;
+    const { phase, retryAt, error } = session.connection.value;
     const detail = error?.message ?? '';
     switch (phase) {
         case 'open':
             return { tone: 'open', text: 'Live', detail: 'Connected: what you see is what is happening' };
         case 'connecting':
-            return attempt > 1 ? { tone: 'away', text: 'Server away, trying again', detail } : { tone: 'busy', text: 'Connecting', detail };
+            return session.away.value
+                ? { tone: 'away', text: 'Server away, trying again', detail }
+                : { tone: 'busy', text: 'Connecting', detail };
         case 'waiting':
-            return { tone: 'away', text: `${navigator.onLine ? 'Server away' : 'No network'}${waitText(retryAt)}`, detail };
+            return {
+                tone: 'away',
+                text: `${navigator.onLine ? 'Server away' : 'No network'}${waitText(retryAt)}`,
+                detail,
+            };
         case 'closed':
             return { tone: 'away', text: 'Not connected', detail };
     }
@@ -31,8 +37,16 @@ export function ConnectionBadge({ session }: { session: Session }) {
         <div class={`connection is-${tone}`} title={detail} data-phase={session.connection.value.phase}>
             <span class="connection-dot" aria-hidden="true" />
             <span class="connection-text">{text}</span>
-            {tone === 'open' && roundTrip.value !== null && <span class="connection-time num">{roundTrip.value < 10 ? roundTrip.value.toFixed(1) : Math.round(roundTrip.value)} ms</span>}
-            {tone === 'away' && <button type="button" class="link" onClick={() => session.reconnect()}>Retry now</button>}
+            {tone === 'open' && roundTrip.value !== null && (
+                <span class="connection-time num">
+                    {roundTrip.value < 10 ? roundTrip.value.toFixed(1) : Math.round(roundTrip.value)} ms
+                </span>
+            )}
+            {tone === 'away' && (
+                <button type="button" class="link" onClick={() => session.reconnect()}>
+                    Retry now
+                </button>
+            )}
         </div>
     );
 }

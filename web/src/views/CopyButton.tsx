@@ -30,7 +30,14 @@ interface CopyButtonProps {
     id?: string;
 }
 
-export function CopyButton({ text, label, caption, icon = 'copy', class: className = 'button quiet', id }: CopyButtonProps) {
+export function CopyButton({
+    text,
+    label,
+    caption,
+    icon = 'copy',
+    class: className = 'button quiet',
+    id,
+}: CopyButtonProps) {
     const [copied, setCopied] = useState(false);
     const timer = useRef<ReturnType<typeof setTimeout>>();
     const copy = async () => {
@@ -42,7 +49,14 @@ export function CopyButton({ text, label, caption, icon = 'copy', class: classNa
         timer.current = setTimeout(() => setCopied(false), 1500);
     };
     return (
-        <button type="button" class={className} onClick={copy} title={label} aria-label={caption ? undefined : label} {...(id ? { id } : {})}>
+        <button
+            type="button"
+            class={className}
+            onClick={copy}
+            title={label}
+            aria-label={caption ? undefined : label}
+            {...(id ? { id } : {})}
+        >
             <Icon name={copied ? 'check' : icon} class={copied ? 'is-completed' : ''} />
             {caption && <span>{copied ? 'Copied' : caption}</span>}
         </button>

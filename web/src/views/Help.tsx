@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { shortcuts } from '../store/settings.ts';
 import { groups, helpOpen } from '../store/shortcuts.ts';
-import { Icon } from './Icon.tsx';
+import { CloseButton } from './CloseButton.tsx';
 
 const keyNames: Record<string, string> = { ' ': 'Space', ArrowUp: '↑', ArrowDown: '↓', Enter: '↵' };
 
@@ -17,11 +17,17 @@ export function Help() {
     }, [open]);
     const close = () => (helpOpen.value = false);
     return (
-        <dialog ref={dialog} class="dialog help" aria-labelledby="help-title" onClose={close} onClick={(event) => event.target === dialog.current && close()}>
+        <dialog
+            ref={dialog}
+            class="dialog help"
+            aria-labelledby="help-title"
+            onClose={close}
+            onClick={(event) => event.target === dialog.current && close()}
+        >
             <div class="dialog-body">
                 <div class="dialog-head">
                     <h2 id="help-title">Keyboard shortcuts</h2>
-                    <button type="button" class="button quiet" onClick={close} aria-label="Close"><Icon name="cross" /></button>
+                    <CloseButton label="Close" onClose={close} />
                 </div>
                 <div class="help-groups">
                     {groups.value.map((group) => (
@@ -29,14 +35,23 @@ export function Help() {
                             <h3>{group.title}</h3>
                             <dl class="keys">
                                 {group.list.map(({ key, does }) => (
-                                    <div key={key}><dt><kbd>{keyNames[key] ?? key}</kbd></dt><dd>{does}</dd></div>
+                                    <div key={key}>
+                                        <dt>
+                                            <kbd>{keyNames[key] ?? key}</kbd>
+                                        </dt>
+                                        <dd>{does}</dd>
+                                    </div>
                                 ))}
                             </dl>
                         </section>
                     ))}
                 </div>
                 <label class="check help-switch">
-                    <input type="checkbox" checked={shortcuts.value === 'on'} onChange={(event) => (shortcuts.value = event.currentTarget.checked ? 'on' : 'off')} />
+                    <input
+                        type="checkbox"
+                        checked={shortcuts.value === 'on'}
+                        onChange={(event) => (shortcuts.value = event.currentTarget.checked ? 'on' : 'off')}
+                    />
                     <span>Shortcuts of a single key (? always works)</span>
                 </label>
             </div>

@@ -6,14 +6,20 @@ import { type Item, percentOf } from '../store/items.ts';
 import type { Session } from '../store/session.ts';
 import { agoText, clockText, countText, durationText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
 import { Bar } from './Bar.tsx';
-import { Icon } from './Icon.tsx';
+import { CloseButton } from './CloseButton.tsx';
+import { SearchField } from './SearchField.tsx';
 import { StatusIcon, statusWord, toneOf } from './StatusIcon.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 import { VirtualList } from './VirtualList.tsx';
 
 const rowHeight = 34;
 const orders: [Order, string][] = [
-    ['status', 'Failures first'], ['recent', 'Last changed'], ['progress', 'Progress'], ['slowest', 'Slowest first'], ['name', 'Name'], ['arrival', 'As they came'],
+    ['status', 'Failures first'],
+    ['recent', 'Last changed'],
+    ['progress', 'Progress'],
+    ['slowest', 'Slowest first'],
+    ['name', 'Name'],
+    ['arrival', 'As they came'],
 ];
 
 type Kind = 'components' | 'features';
@@ -29,7 +35,8 @@ export function ItemsPane({ session }: { session: Session }) {
     useShortcuts('Components', [{ key: '/', does: 'Filter components', act: () => input.current?.focus() }]);
 
     const { components, features } = session.state;
-    const shownKind: Kind = components.size === 0 && features.size > 0 ? 'features' : features.size === 0 ? 'components' : kind.value;
+    const shownKind: Kind =
+        components.size === 0 && features.size > 0 ? 'features' : features.size === 0 ? 'components' : kind.value;
     const items = session.state[shownKind];
     const rows = useComputed(() => {
         session.itemsChanged.value;
@@ -41,48 +48,84 @@ export function ItemsPane({ session }: { session: Session }) {
     return (
         <section class="pane items-pane" aria-labelledby="items-title">
             <div class="pane-head">
-                <h2 id="items-title" class="visually-hidden">Components and features</h2>
-                {features.size === 0 || components.size === 0
-                    ? <span class="pane-title">{features.size ? 'Features' : 'Components'} <span class="count num">{countText(items.size)}</span></span>
-                    : (
-                        <div class="segments" role="group" aria-label="Show">
-                            <button type="button" class="segment" aria-pressed={shownKind === 'components'} onClick={() => (kind.value = 'components')}>
-                                Components <span class="count num">{countText(components.size)}</span>
-                            </button>
-                            <button type="button" class="segment" aria-pressed={shownKind === 'features'} onClick={() => (kind.value = 'features')}>
-                                Features <span class="count num">{countText(features.size)}</span>
-                            </button>
-                        </div>
-                    )}
-                <StatusFilter counts={items.counts} status={status} />
+                <h2 id="items-title" class="visually-hidden">
+                    Components and features
+                </h2>
+                {features.size === 0 || components.size === 0 ? (
+                    <span class="pane-title">
+                        {features.size ? 'Features' : 'Components'}{' '}
+                        <span class="count num">{countText(items.size)}</span>
+                    </span>
+                ) : (
+                    <div class="segments" role="group" aria-label="Show">
+                        <button
+                            type="button"
+                            class="segment"
+                            aria-pressed={shownKind === 'components'}
+                            onClick={() => (kind.value = 'components')}
+                        >
+                            Components <span class="count num">{countText(components.size)}</span>
+                        </button>
+                        <button
+                            type="button"
+                            class="segment"
+                            aria-pressed={shownKind === 'features'}
+                            onClick={() => (kind.value = 'features')}
+                        >
+                            Features <span class="count num">{countText(features.size)}</span>
+                        </button>
+                    </div>
+                )}
+                <StatusFilter counts={{ ...items.counts }} status={status} />
             </div>
             <div class="pane-tools">
-                <label class="search">
-                    <Icon name="search" />
-                    <span class="visually-hidden">Filter by name</span>
-                    <input ref={input} class="input" type="search" placeholder="Filter" autocomplete="off" spellcheck={false} value={search.value}
-                        onInput={(event) => (search.value = event.currentTarget.value)}
-                        onKeyDown={(event) => event.key === 'Escape' && ((search.value = ''), event.currentTarget.blur())} />
-                    <kbd aria-hidden="true">/</kbd>
-                </label>
-                <select class="select" aria-label="Order" value={order.value} onChange={(event) => (order.value = event.currentTarget.value as Order)}>
-                    {orders.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+                <SearchField label="Filter by name" placeholder="Filter" value={search} input={input} shortcut="/" />
+                <select
+                    class="select"
+                    aria-label="Order"
+                    value={order.value}
+                    onChange={(event) => (order.value = event.currentTarget.value as Order)}
+                >
+                    {orders.map(([value, name]) => (
+                        <option key={value} value={value}>
+                            {name}
+                        </option>
+                    ))}
                 </select>
             </div>
-            {shownRows.length === 0
-                ? <p class="nothing">{items.size ? 'None fits the filter.' : 'No components have been reported.'}</p>
-                : <VirtualList count={shownRows.length} rowHeight={rowHeight} label={shownKind} row={(index, position) => {
-                    const row = shownRows[index]!;
-                    if ('heading' in row) {
+            {shownRows.length === 0 ? (
+                <p class="nothing">{items.size ? 'None fits the filter.' : 'No components have been reported.'}</p>
+            ) : (
+                <VirtualList
+                    count={shownRows.length}
+                    rowHeight={rowHeight}
+                    label={shownKind}
+                    row={(index, position) => {
+                        const row = shownRows[index]!;
+                        if ('heading' in row) {
+                            return (
+                                <div
+                                    key={`=${row.heading}`}
+                                    class={`group-row is-${row.heading}`}
+                                    role="listitem"
+                                    {...position}
+                                >
+                                    {groupNames[row.heading]} <span class="count num">{countText(row.count)}</span>
+                                </div>
+                            );
+                        }
                         return (
-                            <div key={`=${row.heading}`} class={`group-row is-${row.heading}`} role="listitem" {...position}>
-                                {groupNames[row.heading]} <span class="count num">{countText(row.count)}</span>
-                            </div>
+                            <ItemRow
+                                key={row.item.id}
+                                item={row.item}
+                                open={row.item.id === open.value}
+                                position={position}
+                                onOpen={() => (open.value = open.value === row.item.id ? null : row.item.id)}
+                            />
                         );
-                    }
-                    return <ItemRow key={row.item.id} item={row.item} open={row.item.id === open.value} position={position}
-                        onOpen={() => (open.value = open.value === row.item.id ? null : row.item.id)} />;
-                }} />}
+                    }}
+                />
+            )}
             {chosen && <ItemDetail item={chosen} onClose={() => (open.value = null)} />}
         </section>
     );
@@ -93,12 +136,21 @@ const filterable = ['failed', 'in_progress', 'pending', 'completed'] as const;
 function StatusFilter({ counts, status }: { counts: Record<string, number>; status: { value: string | null } }) {
     return (
         <div class="status-filter" role="group" aria-label="Only with the status">
-            {filterable.filter((each) => counts[each]).map((each) => (
-                <button key={each} type="button" class="status-chip" aria-pressed={status.value === each} title={`Only: ${groupNames[each]}`}
-                    onClick={() => (status.value = status.value === each ? null : each)}>
-                    <StatusIcon status={each} label={groupNames[each]} /><span class="num">{countText(counts[each]!)}</span>
-                </button>
-            ))}
+            {filterable
+                .filter((each) => counts[each])
+                .map((each) => (
+                    <button
+                        key={each}
+                        type="button"
+                        class="status-chip"
+                        aria-pressed={status.value === each}
+                        title={`Only: ${groupNames[each]}`}
+                        onClick={() => (status.value = status.value === each ? null : each)}
+                    >
+                        <StatusIcon status={each} label={groupNames[each]} />
+                        <span class="num">{countText(counts[each]!)}</span>
+                    </button>
+                ))}
         </div>
     );
 }
@@ -108,7 +160,8 @@ function ItemName({ id }: { id: string }) {
     const cut = id.lastIndexOf('/', id.length - 2) + 1;
     return (
         <span class="item-name" title={id}>
-            {cut > 0 && <span class="item-path">{id.slice(0, cut)}</span>}<span class="item-last">{id.slice(cut)}</span>
+            {cut > 0 && <span class="item-path">{id.slice(0, cut)}</span>}
+            <span class="item-last">{id.slice(cut)}</span>
         </span>
     );
 }
@@ -134,14 +187,23 @@ interface ItemRowProps {
 function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
     const percent = percentOf(item);
     return (
-        <div class={`item-row ${open ? 'open' : ''}`} role="listitem" {...position} data-item={item.id}>
+        <div
+            class={`item-row ${open ? 'open' : ''} ${isSettled(item) ? 'settled' : ''}`}
+            role="listitem"
+            {...position}
+            data-item={item.id}
+        >
             <button type="button" class="item-button" onClick={onOpen} aria-expanded={open}>
                 <StatusIcon status={item.status} label={statusWord(item.status)} />
                 <ItemName id={item.id} />
-                {isSettled(item)
-                    ? <span class="item-time num">{timeOf(item)}</span>
-                    : <><Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />
-                        <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span></>}
+                {isSettled(item) ? (
+                    <span class="item-time num">{timeOf(item)}</span>
+                ) : (
+                    <>
+                        <Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />
+                        <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span>
+                    </>
+                )}
             </button>
         </div>
     );
@@ -153,13 +215,28 @@ function ItemDetail({ item, onClose }: { item: Item; onClose(): void }) {
     return (
         <section class="detail" aria-label={`Details of ${item.id}`}>
             <div class="detail-head">
-                <StatusIcon status={item.status} /><h3>{item.id}</h3>
-                <button type="button" class="button quiet" onClick={onClose} aria-label="Close the details"><Icon name="cross" /></button>
+                <StatusIcon status={item.status} />
+                <h3>{item.id}</h3>
+                <CloseButton onClose={onClose} />
             </div>
-            <p class="faint">{statusWord(item.status)} · {percentText(percentOf(item))} · <span title={fullTimeText(updated)}>changed {agoText(now.value - updated)}</span>{item.took !== null && ` · took ${durationText(item.took)}`}{item.took === null && item.began !== null && ` · for ${elapsedText(now.value - item.began)}`}</p>
-            {metadata && Object.keys(metadata).length > 0
-                ? <dl class="metadata">{Object.entries(metadata).map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd></div>)}</dl>
-                : <p class="faint">No metadata.</p>}
+            <p class="faint">
+                {statusWord(item.status)} · {percentText(percentOf(item))} ·{' '}
+                <span title={fullTimeText(updated)}>changed {agoText(now.value - updated)}</span>
+                {item.took !== null && ` · took ${durationText(item.took)}`}
+                {item.took === null && item.began !== null && ` · for ${elapsedText(now.value - item.began)}`}
+            </p>
+            {metadata && Object.keys(metadata).length > 0 ? (
+                <dl class="metadata">
+                    {Object.entries(metadata).map(([name, value]) => (
+                        <div key={name}>
+                            <dt>{name}</dt>
+                            <dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd>
+                        </div>
+                    ))}
+                </dl>
+            ) : (
+                <p class="faint">No metadata.</p>
+            )}
         </section>
     );
 }

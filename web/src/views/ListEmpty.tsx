@@ -4,7 +4,12 @@ import { CopyButton } from './CopyButton.tsx';
 export function Command({ text }: { text: string }) {
     return (
         <div class="command">
-            <code><span class="prompt" aria-hidden="true">$ </span>{text}</code>
+            <code>
+                <span class="prompt" aria-hidden="true">
+                    ${' '}
+                </span>
+                {text}
+            </code>
             <CopyButton text={text} label={`Copy: ${text}`} />
         </div>
     );
@@ -23,12 +28,25 @@ export function ListEmpty() {
             <h2 id="empty-title">Nothing has been published yet</h2>
             <p>A session appears here as soon as something happens in it. Begin with one of these:</p>
             <ul class="ways">
-                <li><h3>Run a command</h3><p>Its terminal, progress and outcome, live.</p><Command text={`fanfare run${url} -- make`} /></li>
-                <li><h3>Publish an event</h3><p>From a script, in any language that can start a program.</p>
-                    <Command text={`fanfare pub${url} session:web build_progress '{"total":10,"completed":3}'`} /></li>
-                <li><h3>Watch a project</h3><p>Checkpoints, context files and artifacts that a build tool writes.</p><Command text={`fanfare watch${url} . --session web`} /></li>
+                <li>
+                    <h3>Run a command</h3>
+                    <p>Its terminal, progress and outcome, live.</p>
+                    <Command text={`fanfare run${url} -- make`} />
+                </li>
+                <li>
+                    <h3>Publish an event</h3>
+                    <p>From a script, in any language that can start a program.</p>
+                    <Command text={`fanfare pub${url} session:web build_progress '{"total":10,"completed":3}'`} />
+                </li>
+                <li>
+                    <h3>Watch a project</h3>
+                    <p>Checkpoints, context files and artifacts that a build tool writes.</p>
+                    <Command text={`fanfare watch${url} . --session web`} />
+                </li>
             </ul>
-            <p class="faint">Over HTTP: <a href="docs">the API, to try out</a>.</p>
+            <p class="faint">
+                Over HTTP: <a href="docs">the API, to try out</a>.
+            </p>
         </section>
     );
 }

@@ -15,11 +15,21 @@ export async function switchNotifications(): Promise<void> {
 export function NotifyButton() {
     if (!canNotify) return null;
     const on = notifyIsOn();
-    const title = notifyDenied.value ? 'The browser does not allow notifications from this page'
-        : on ? 'Notifications when a build ends: on (n)' : 'Notify me when a build ends (n)';
+    const title = notifyDenied.value
+        ? 'The browser does not allow notifications from this page'
+        : on
+          ? 'Notifications when a build ends: on (n)'
+          : 'Notify me when a build ends (n)';
     return (
-        <button type="button" class={`button quiet ${on ? 'on' : ''}`} aria-pressed={on} disabled={notifyDenied.value}
-            aria-label="Notify me when a build ends" title={title} onClick={switchNotifications}>
+        <button
+            type="button"
+            class={`button quiet ${on ? 'on' : ''}`}
+            aria-pressed={on}
+            disabled={notifyDenied.value}
+            aria-label="Notify me when a build ends"
+            title={title}
+            onClick={switchNotifications}
+        >
             <Icon name={on ? 'bell' : 'bellOff'} />
         </button>
     );

@@ -1,26 +1,51 @@
 import { now } from '../store/clock.ts';
-import { watchers } from '../store/presence.ts';
-import { agoText } from '../text/format.ts';
+import { type Watcher, watchers } from '../store/presence.ts';
+import type { Session } from '../store/session.ts';
+import { agoText, plural } from '../text/format.ts';
 import { Icon } from './Icon.tsx';
+import { Menu } from './Menu.tsx';
 
-const dialects: Record<string, string> = { build: 'page or tool', sse: 'event stream', ide: 'editor', rooms: 'Socket.IO', channels: 'editor' };
+const shownMost = 50;
+const dialects: Record<string, string> = {
+    build: 'Page or tool',
+    sse: 'Event stream',
+    ide: 'Editor',
+    rooms: 'Socket.IO client',
+    channels: 'Editor',
+};
+
+function nameOf({ user_id: user, dialect }: Watcher): string {
+    return user && user !== 'anonymous' ? user : (dialects[dialect] ?? dialect);
+}
 
 /** How many connections follow the session, and what they are. */
-export function Presence() {
+export function Presence({ session }: { session: Session }) {
     const all = watchers.value;
     if (!all) return null;
+    const own = session.connectionId.value;
+    const summary = (
+        <>
+            <Icon name="people" />
+            <span class="num">{all.length}</span>
+        </>
+    );
     return (
-        <details class="menu presence">
-            <summary class="button quiet" aria-label={`${all.length} watching`} title={`${all.length} watching`}><Icon name="people" /><span class="num">{all.length}</span></summary>
+        <Menu summary={summary} label={`${plural(all.length, 'connection')} watching`} class="presence" quiet>
             <div class="menu-body">
                 <h2 class="menu-title">Watching now</h2>
                 <ul class="watchers">
-                    {all.slice(0, 50).map((each) => (
-                        <li key={each.connection_id}><span>{each.user_id || dialects[each.dialect] || each.dialect}</span><span class="faint num">since {agoText(now.value - Date.parse(each.since))}</span></li>
+                    {all.slice(0, shownMost).map((each) => (
+                        <li key={each.connection_id}>
+                            <span>
+                                {nameOf(each)}
+                                {each.connection_id === own && <span class="faint"> (you)</span>}
+                            </span>
+                            <span class="faint num">{agoText(now.value - Date.parse(each.since))}</span>
+                        </li>
                     ))}
                 </ul>
-                {all.length > 50 && <p class="faint">and {all.length - 50} more</p>}
+                {all.length > shownMost && <p class="faint">and {all.length - shownMost} more</p>}
             </div>
-        </details>
+        </Menu>
     );
 }

@@ -25,21 +25,50 @@ export function Runs({ session }: { session: Session }) {
         <div class="pane-scroll">
             <table class="runs">
                 <caption class="visually-hidden">Runs, newest first</caption>
-                <thead><tr><th scope="col">Command</th><th scope="col">Directory</th><th scope="col">Process</th><th scope="col">Started</th><th scope="col">Took</th><th scope="col">Outcome</th><th scope="col"><span class="visually-hidden">Tools</span></th></tr></thead>
+                <thead>
+                    <tr>
+                        <th scope="col">Command</th>
+                        <th scope="col">Directory</th>
+                        <th scope="col">Process</th>
+                        <th scope="col">Started</th>
+                        <th scope="col">Took</th>
+                        <th scope="col">Outcome</th>
+                        <th scope="col">
+                            <span class="visually-hidden">Tools</span>
+                        </th>
+                    </tr>
+                </thead>
                 <tbody>
                     {[...runs].reverse().map((run) => {
                         const status = run.finished === null ? 'in_progress' : hasFailed(run) ? 'failed' : 'completed';
                         return (
                             <tr key={run.offset}>
-                                <td class="mono run-cell"><StatusIcon status={status} label={outcome(run)} /><span title={run.command}>{run.command || '?'}</span></td>
+                                <td class="mono run-cell">
+                                    <StatusIcon status={status} label={outcome(run)} />
+                                    <span title={run.command}>{run.command || '?'}</span>
+                                </td>
                                 <td class="mono faint">{run.cwd}</td>
                                 <td class="num faint">{run.pid}</td>
-                                <td class="num" title={fullTimeText(run.started)}>{clockText(run.started)}</td>
-                                <td class="num">{run.duration === null ? elapsedText(now.value - run.started) : durationText(run.duration * 1000)}</td>
+                                <td class="num" title={fullTimeText(run.started)}>
+                                    {clockText(run.started)}
+                                </td>
+                                <td class="num">
+                                    {run.duration === null
+                                        ? elapsedText(now.value - run.started)
+                                        : durationText(run.duration * 1000)}
+                                </td>
                                 <td class={`is-${status}`}>{outcome(run)}</td>
                                 <td class="run-tools">
                                     <CopyButton text={run.command} label="Copy the command" />
-                                    <button type="button" class="button quiet" aria-label="Show in terminal" title="Show in terminal" onClick={() => refine({ view: 'terminal', fragment: `L${run.offset}` })}><Icon name="terminal" /></button>
+                                    <button
+                                        type="button"
+                                        class="button quiet"
+                                        aria-label="Show in terminal"
+                                        title="Show in terminal"
+                                        onClick={() => refine({ view: 'terminal', fragment: `L${run.offset}` })}
+                                    >
+                                        <Icon name="terminal" />
+                                    </button>
                                 </td>
                             </tr>
                         );

@@ -2,7 +2,15 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { now } from '../store/clock.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
-    followSessions, listFilter, type ListFilter, listSearch, listTrouble, sessions, type SessionSummary, shownSessions, statusCounts,
+    followSessions,
+    listFilter,
+    type ListFilter,
+    listSearch,
+    listTrouble,
+    sessions,
+    type SessionSummary,
+    shownSessions,
+    statusCounts,
 } from '../store/sessions.ts';
 import { resetTab } from '../store/tab.ts';
 import { agoText, countText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
@@ -10,12 +18,18 @@ import { Bar } from './Bar.tsx';
 import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { ListEmpty } from './ListEmpty.tsx';
+import { SearchField } from './SearchField.tsx';
 import { StatusIcon, statusWord } from './StatusIcon.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 
 const pageSize = 200;
-const filters: [ListFilter, string][] = [['all', 'All'], ['in_progress', 'Running'], ['failed', 'Failed'], ['completed', 'Passed']];
+const filters: [ListFilter, string][] = [
+    ['all', 'All'],
+    ['in_progress', 'Running'],
+    ['failed', 'Failed'],
+    ['completed', 'Passed'],
+];
 
 function durationOf({ status, started, updated }: SessionSummary): string {
     if (!started || !updated) return '–';
@@ -31,15 +45,32 @@ function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
     const percent = session.overall_progress.completion_percentage;
     const place = { session: id };
-    const said = [id, statusWord(status), phase, percentText(percent), started && `started ${agoText(now.value - Date.parse(started))}`,
-        updated && `changed ${agoText(now.value - Date.parse(updated))}`, connections > 0 && `${connections} watching`].filter(Boolean).join(', ');
+    const said = [
+        id,
+        statusWord(status),
+        phase,
+        percentText(percent),
+        started && `started ${agoText(now.value - Date.parse(started))}`,
+        updated && `changed ${agoText(now.value - Date.parse(updated))}`,
+        connections > 0 && `${connections} watching`,
+    ]
+        .filter(Boolean)
+        .join(', ');
     return (
         <li class="session-row">
-            <a class="session-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-session={id} aria-label={said}>
+            <a
+                class="session-link"
+                href={addressOf(place)}
+                onClick={followLink(() => go(place))}
+                data-session={id}
+                aria-label={said}
+            >
                 <StatusIcon status={status} />
                 <span class="session-names">
                     <span class="session-name">{id}</span>
-                    <span class="session-phase">{session.offset === 0 ? 'nothing published yet' : phase ?? statusWord(status)}</span>
+                    <span class="session-phase">
+                        {session.offset === 0 ? 'nothing published yet' : (phase ?? statusWord(status))}
+                    </span>
                 </span>
                 <span class="session-progress">
                     <Bar percent={percent} status={status} label={`Progress of ${id}`} />
@@ -54,7 +85,12 @@ function SessionRow({ session }: { session: SessionSummary }) {
                     {updated ? agoText(now.value - Date.parse(updated)) : ''}
                 </span>
                 <span class="session-watching num" title={`${connections} watching`}>
-                    {connections > 0 && <><Icon name="people" /><span>{connections}</span></>}
+                    {connections > 0 && (
+                        <>
+                            <Icon name="people" />
+                            <span>{connections}</span>
+                        </>
+                    )}
                 </span>
             </a>
         </li>
@@ -76,6 +112,10 @@ export function SessionList() {
         const at = links.indexOf(document.activeElement as HTMLAnchorElement);
         links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
     };
+    const searchKey = ({ key }: KeyboardEvent) => {
+        if (key === 'ArrowDown') focusRow(1);
+        if (key === 'Enter' && shown[0]) go({ session: shown[0].session_id });
+    };
     useShortcuts('Sessions', [
         { key: '/', does: 'Search', act: () => search.current?.focus() },
         { key: 'j', does: 'Next session', act: () => focusRow(1) },
@@ -94,23 +134,24 @@ export function SessionList() {
                         <>
                             <div class="segments" role="group" aria-label="Show">
                                 {filters.map(([value, name]) => (
-                                    <button key={value} type="button" class="segment" aria-pressed={listFilter.value === value} onClick={() => (listFilter.value = value)}>
+                                    <button
+                                        key={value}
+                                        type="button"
+                                        class="segment"
+                                        aria-pressed={listFilter.value === value}
+                                        onClick={() => (listFilter.value = value)}
+                                    >
                                         {name} <span class="count num">{countText(statusCounts.value[value])}</span>
                                     </button>
                                 ))}
                             </div>
-                            <label class="search">
-                                <Icon name="search" />
-                                <span class="visually-hidden">Search sessions</span>
-                                <input ref={search} type="search" class="input" placeholder="Search" value={listSearch.value} autocomplete="off" spellcheck={false}
-                                    onInput={(event) => (listSearch.value = event.currentTarget.value)}
-                                    onKeyDown={(event) => {
-                                        if (event.key === 'Escape') event.currentTarget.blur();
-                                        if (event.key === 'ArrowDown') focusRow(1);
-                                        if (event.key === 'Enter' && shown[0]) go({ session: shown[0].session_id });
-                                    }} />
-                                <kbd aria-hidden="true">/</kbd>
-                            </label>
+                            <SearchField
+                                label="Search sessions"
+                                value={listSearch}
+                                input={search}
+                                shortcut="/"
+                                onKeyDown={searchKey}
+                            />
                         </>
                     )}
                 </div>
@@ -119,14 +160,36 @@ export function SessionList() {
                 {known && !isEmpty && (
                     <div class="card session-table">
                         <div class="session-columns" aria-hidden="true">
-                            <span /><span>Session</span><span>Progress</span><span>Steps</span><span>Started</span><span>Duration</span><span>Last change</span><span />
+                            <span />
+                            <span>Session</span>
+                            <span>Progress</span>
+                            <span>Steps</span>
+                            <span>Started</span>
+                            <span>Duration</span>
+                            <span>Last change</span>
+                            <span />
                         </div>
                         <ul ref={list} class="session-rows" aria-label={`${shown.length} sessions`}>
-                            {shown.slice(0, limit).map((session) => <SessionRow key={session.session_id} session={session} />)}
+                            {shown.slice(0, limit).map((session) => (
+                                <SessionRow key={session.session_id} session={session} />
+                            ))}
                         </ul>
-                        {shown.length === 0 && <p class="nothing">No session fits. <button type="button" class="link" onClick={() => ((listSearch.value = ''), (listFilter.value = 'all'))}>Show all</button></p>}
+                        {shown.length === 0 && (
+                            <p class="nothing">
+                                No session fits.{' '}
+                                <button
+                                    type="button"
+                                    class="link"
+                                    onClick={() => ((listSearch.value = ''), (listFilter.value = 'all'))}
+                                >
+                                    Show all
+                                </button>
+                            </p>
+                        )}
                         {shown.length > limit && (
-                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>Show more ({countText(shown.length - limit)} left)</button>
+                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>
+                                Show more ({countText(shown.length - limit)} left)
+                            </button>
                         )}
                     </div>
                 )}
@@ -136,13 +199,24 @@ export function SessionList() {
 }
 
 function ListTrouble({ text }: { text: string }) {
-    return <span class="connection is-away" role="status"><span class="connection-dot" />{text} Trying again.</span>;
+    return (
+        <span class="connection is-away" role="status">
+            <span class="connection-dot" />
+            {text} Trying again.
+        </span>
+    );
 }
 
 function ListWaiting() {
     return (
         <div class="card session-table" aria-busy="true" aria-label="Asking for the sessions">
-            {[0, 1, 2].map((i) => <div key={i} class="skeleton-row"><span class="skeleton" /><span class="skeleton" /><span class="skeleton" /></div>)}
+            {[0, 1, 2].map((i) => (
+                <div key={i} class="skeleton-row">
+                    <span class="skeleton" />
+                    <span class="skeleton" />
+                    <span class="skeleton" />
+                </div>
+            ))}
         </div>
     );
 }

@@ -30,7 +30,14 @@ declare global {
     var fanfareSession: Session | undefined;
 }
 
-const viewKeys: Record<string, View> = { 1: 'terminal', 2: 'timeline', 3: 'errors', 4: 'runs', 5: 'messages', 0: 'components' };
+const viewKeys: Record<string, View> = {
+    1: 'terminal',
+    2: 'timeline',
+    3: 'errors',
+    4: 'runs',
+    5: 'messages',
+    0: 'components',
+};
 
 export function SessionPage({ id }: { id: string }) {
     const session = useMemo(() => new Session(id), [id]);
@@ -42,34 +49,68 @@ export function SessionPage({ id }: { id: string }) {
     useEffect(() => followOutcome(session), [session]);
     const wide = useIsWide();
     // Whether the session has components or features, without drawing all again at each of their changes.
-    const hasItems = useComputed(() => session.itemsChanged.value >= 0 && session.state.components.size + session.state.features.size > 0);
+    const hasItems = useComputed(
+        () => session.itemsChanged.value >= 0 && session.state.components.size + session.state.features.size > 0,
+    );
     const withSide = wide && hasItems.value && side.value === 'open';
 
     const chosen = chosenView(withSide, hasItems.value, wide);
     // A link to what is shown: the view, and the line when one is selected.
     const sessionLink = () => absoluteAddressOf({ ...route.peek(), session: id });
     const choose = (view: View) => refine({ view, fragment: view === 'terminal' ? route.peek().fragment : '' });
-    useShortcuts('Session', [
-        ...Object.entries(viewKeys).filter(([, view]) => !(withSide && view === 'components')).map(([key, view]) => ({ key, does: `Show ${view}`, act: () => choose(view) })),
-        ...(wide ? [{ key: 'c', does: 'Components beside the terminal, or not', act: toggleSide }] : []),
-        { key: 'l', does: 'Copy a link to what is shown', act: async () => announce((await copyText(sessionLink())) ? 'Link copied.' : 'The browser does not allow copying.') },
-        { key: 'p', does: 'Ping the server', act: () => void session.ping().then((took) => announce(`${Math.round(took)} milliseconds.`), () => announce('There is no connection.')) },
-        { key: 'r', does: 'Connect again now', act: () => session.reconnect() },
-        { key: 'u', does: 'All sessions', act: () => go({}) },
-    ], [session, wide, withSide]);
+    useShortcuts(
+        'Session',
+        [
+            ...Object.entries(viewKeys)
+                .filter(([, view]) => !(withSide && view === 'components'))
+                .map(([key, view]) => ({ key, does: `Show ${view}`, act: () => choose(view) })),
+            ...(wide ? [{ key: 'c', does: 'Components beside the terminal, or not', act: toggleSide }] : []),
+            {
+                key: 'l',
+                does: 'Copy a link to what is shown',
+                act: async () =>
+                    announce((await copyText(sessionLink())) ? 'Link copied.' : 'The browser does not allow copying.'),
+            },
+            {
+                key: 'p',
+                does: 'Ping the server',
+                act: () =>
+                    void session.ping().then(
+                        (took) => announce(`${Math.round(took)} milliseconds.`),
+                        () => announce('There is no connection.'),
+                    ),
+            },
+            { key: 'r', does: 'Connect again now', act: () => session.reconnect() },
+            { key: 'u', does: 'All sessions', act: () => go({}) },
+        ],
+        [session, wide, withSide],
+    );
 
     return (
         <>
             <TopBar>
                 <ConnectionBadge session={session} />
-                <Presence />
-                <CopyButton text={sessionLink} icon="link" label="Copy a link to what is shown (l)" caption="Copy link" class="button copy-link" />
+                <Presence session={session} />
+                <CopyButton
+                    text={sessionLink}
+                    icon="link"
+                    label="Copy a link to what is shown (l)"
+                    caption="Copy link"
+                    class="button copy-link"
+                />
             </TopBar>
             <main id="main" class={`session ${withSide ? 'with-side' : ''}`}>
                 <SessionHead session={session} />
                 <Notices session={session} />
                 {chosen !== 'errors' && <ErrorStrip session={session} />}
-                <Body session={session} wide={wide} withSide={withSide} hasItems={hasItems.value} chosen={chosen} onChoose={choose} />
+                <Body
+                    session={session}
+                    wide={wide}
+                    withSide={withSide}
+                    hasItems={hasItems.value}
+                    chosen={chosen}
+                    onChoose={choose}
+                />
             </main>
         </>
     );
@@ -100,14 +141,18 @@ function Body(props: BodyProps) {
     // The terminal stays once it was there: its place and its selection outlive a look at another tab.
     const terminalSeen = useSignal(false);
     if (chosen === 'terminal') terminalSeen.value = true;
-    const isWaiting = useComputed(() => session.headChanged.value >= 0 && session.known.value && session.offset === 0).value;
+    const isWaiting = useComputed(
+        () => session.headChanged.value >= 0 && session.known.value && session.offset === 0,
+    ).value;
     return (
         <div class="panes">
             {withSide && <ItemsPane session={session} />}
             <section class="pane main-pane" aria-label="Views of the session">
                 <SessionTabs {...props} />
                 {terminalSeen.value && (
-                    <Panel view="terminal" hidden={chosen !== 'terminal'}>{isWaiting ? <Waiting session={session} /> : <TerminalPane session={session} />}</Panel>
+                    <Panel view="terminal" hidden={chosen !== 'terminal'}>
+                        {isWaiting ? <Waiting session={session} /> : <TerminalPane session={session} />}
+                    </Panel>
                 )}
                 {chosen !== 'terminal' && <Panel view={chosen}>{contentOf(chosen, session)}</Panel>}
             </section>
@@ -115,18 +160,36 @@ function Body(props: BodyProps) {
     );
 }
 
-function Panel({ view, hidden = false, children }: { view: View; hidden?: boolean; children: preact.ComponentChildren }) {
-    return <div key={view} id={panelId(view)} class="panel" role="tabpanel" aria-labelledby={tabId(view)} hidden={hidden}>{children}</div>;
+function Panel({
+    view,
+    hidden = false,
+    children,
+}: {
+    view: View;
+    hidden?: boolean;
+    children: preact.ComponentChildren;
+}) {
+    return (
+        <div key={view} id={panelId(view)} class="panel" role="tabpanel" aria-labelledby={tabId(view)} hidden={hidden}>
+            {children}
+        </div>
+    );
 }
 
 function contentOf(view: View, session: Session) {
     switch (view) {
-        case 'components': return <ItemsPane session={session} />;
-        case 'timeline': return <Timeline session={session} />;
-        case 'errors': return <ErrorsPane session={session} />;
-        case 'runs': return <Runs session={session} />;
-        case 'messages': return <Messages session={session} />;
-        case 'terminal': return null;
+        case 'components':
+            return <ItemsPane session={session} />;
+        case 'timeline':
+            return <Timeline session={session} />;
+        case 'errors':
+            return <ErrorsPane session={session} />;
+        case 'runs':
+            return <Runs session={session} />;
+        case 'messages':
+            return <Messages session={session} />;
+        case 'terminal':
+            return null;
     }
 }
 
@@ -145,7 +208,16 @@ function SessionTabs({ session, wide, withSide, hasItems, chosen, onChoose }: Bo
     return (
         <div class="tab-bar">
             {wide && hasItems && (
-                <button type="button" class="button quiet" aria-pressed={withSide} aria-label="Components beside the terminal" title="Components beside the terminal (c)" onClick={toggleSide}><Icon name="side" /></button>
+                <button
+                    type="button"
+                    class="button quiet"
+                    aria-pressed={withSide}
+                    aria-label="Components beside the terminal"
+                    title="Components beside the terminal (c)"
+                    onClick={toggleSide}
+                >
+                    <Icon name="side" />
+                </button>
             )}
             <Tabs tabs={tabs} chosen={chosen} label="Views" onChoose={onChoose} />
             <HistoryNote session={session} />
@@ -156,7 +228,9 @@ function SessionTabs({ session, wide, withSide, hasItems, chosen, onChoose }: Bo
 function HistoryNote({ session }: { session: Session }) {
     const { phase, read, of } = session.history.value;
     if (phase !== 'reading' || of < 500) return null;
-    return <span class="history-note faint num">Reading the history, {Math.floor((100 * read) / Math.max(of, 1))} %</span>;
+    return (
+        <span class="history-note faint num">Reading the history, {Math.floor((100 * read) / Math.max(of, 1))} %</span>
+    );
 }
 
 function Waiting({ session }: { session: Session }) {

@@ -34,9 +34,19 @@ export function Tabs({ tabs, chosen, label, onChoose }: TabsProps) {
     return (
         <div ref={list} class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
             {tabs.map(({ view, name, count, tone = 'plain' }) => (
-                <button key={view} id={tabId(view)} type="button" role="tab" class="tab" aria-selected={view === chosen} aria-controls={panelId(view)}
-                    tabIndex={view === chosen ? 0 : -1} onClick={() => onChoose(view)}>
-                    {name}{count !== undefined && <span class={`count num is-${tone}`}>{count}</span>}
+                <button
+                    key={view}
+                    id={tabId(view)}
+                    type="button"
+                    role="tab"
+                    class="tab"
+                    aria-selected={view === chosen}
+                    aria-controls={panelId(view)}
+                    tabIndex={view === chosen ? 0 : -1}
+                    onClick={() => onChoose(view)}
+                >
+                    {name}
+                    {count !== undefined && <span class={`count num is-${tone}`}>{count}</span>}
                 </button>
             ))}
         </div>

@@ -15,10 +15,24 @@ export function TokenBox() {
                 <p role="alert">{tokenWanted.value}</p>
                 <label class="field">
                     <span>Token</span>
-                    <input ref={input} class="input mono" type="password" name="token" autocomplete="off" spellcheck={false} required autofocus />
+                    <input
+                        ref={input}
+                        class="input mono"
+                        type="password"
+                        name="token"
+                        autocomplete="off"
+                        spellcheck={false}
+                        required
+                        autofocus
+                    />
                 </label>
-                <p class="faint">It is kept until this tab is closed. Who runs the server can make one: <code>fanfare token mint --sub you</code></p>
-                <button class="button primary" type="submit">Continue</button>
+                <p class="faint">
+                    It is kept until this tab is closed. Who runs the server can make one:{' '}
+                    <code>fanfare token mint --sub you</code>
+                </p>
+                <button class="button primary" type="submit">
+                    Continue
+                </button>
             </form>
         </main>
     );

@@ -25,24 +25,55 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
     return (
         <header class="top">
             <nav class="crumbs" aria-label="Place">
-                <a class="home" href={addressOf({})} onClick={followLink(() => go({}))} aria-label={session ? 'Fanfare: all sessions' : 'Fanfare'}>
-                    <Logo /><span class="home-name">Fanfare</span>
+                <a
+                    class="home"
+                    href={addressOf({})}
+                    onClick={followLink(() => go({}))}
+                    aria-label={session ? 'Fanfare: all sessions' : 'Fanfare'}
+                >
+                    <Logo />
+                    <span class="home-name">Fanfare</span>
                 </a>
-                <span class="crumb-line" aria-hidden="true">/</span>
-                {session
-                    ? <><a class="crumb back" href={addressOf({})} onClick={followLink(() => go({}))}>Sessions</a>
-                        <span class="crumb-line" aria-hidden="true">/</span>
-                        <span class="crumb current" aria-current="page" title={session}>{session}</span></>
-                    : <span class="crumb current" aria-current="page">Sessions</span>}
+                <span class="crumb-line" aria-hidden="true">
+                    /
+                </span>
+                {session ? (
+                    <>
+                        <a class="crumb back" href={addressOf({})} onClick={followLink(() => go({}))}>
+                            Sessions
+                        </a>
+                        <span class="crumb-line" aria-hidden="true">
+                            /
+                        </span>
+                        <span class="crumb current" aria-current="page" title={session}>
+                            {session}
+                        </span>
+                    </>
+                ) : (
+                    <span class="crumb current" aria-current="page">
+                        Sessions
+                    </span>
+                )}
             </nav>
             <div class="top-tools">
                 {children}
                 <NotifyButton />
-                <button type="button" class="button quiet" onClick={nextTheme} aria-label={`Colours: ${themeNames[theme.value]}. Change`}
-                    title={`Colours: ${themeNames[theme.value]} (t)`}>
+                <button
+                    type="button"
+                    class="button quiet"
+                    onClick={nextTheme}
+                    aria-label={`Colours: ${themeNames[theme.value]}. Change`}
+                    title={`Colours: ${themeNames[theme.value]} (t)`}
+                >
                     <Icon name={ThemeSign} />
                 </button>
-                <button type="button" class="button quiet" onClick={() => (helpOpen.value = true)} aria-label="Help and keyboard shortcuts" title="Help and keyboard shortcuts (?)">
+                <button
+                    type="button"
+                    class="button quiet"
+                    onClick={() => (helpOpen.value = true)}
+                    aria-label="Help and keyboard shortcuts"
+                    title="Help and keyboard shortcuts (?)"
+                >
                     <Icon name="help" />
                 </button>
             </div>

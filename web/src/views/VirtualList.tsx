@@ -12,16 +12,11 @@ interface VirtualListProps {
     label: string;
     /** Called for the rows in sight. Rows take `position`, which is for screen readers. */
     row(index: number, position: { 'aria-setsize': number; 'aria-posinset': number }): ComponentChildren;
-    class?: string;
-    /** A row to bring into sight when this changes. */
-    reveal?: number | null;
-    onKeyDown?(event: KeyboardEvent): void;
-    activeId?: string | undefined;
 }
 
 const overscan = 6;
 
-export function VirtualList({ count, rowHeight, label, row, class: className = '', reveal = null, onKeyDown, activeId }: VirtualListProps) {
+export function VirtualList({ count, rowHeight, label, row }: VirtualListProps) {
     const box = useRef<HTMLDivElement>(null);
     const [place, setPlace] = useState({ top: 0, height: 600 });
 
@@ -39,13 +34,6 @@ export function VirtualList({ count, rowHeight, label, row, class: className = '
         observer.observe(box.current!);
         return () => observer.disconnect();
     }, []);
-    useLayoutEffect(() => {
-        const element = box.current;
-        if (reveal === null || !element) return;
-        const from = reveal * rowHeight;
-        if (from < element.scrollTop) element.scrollTop = from;
-        else if (from + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = from + rowHeight - element.clientHeight;
-    }, [reveal]);
 
     const first = Math.max(Math.floor(place.top / rowHeight) - overscan, 0);
     const last = Math.min(Math.ceil((place.top + place.height) / rowHeight) + overscan, count);
@@ -53,10 +41,13 @@ export function VirtualList({ count, rowHeight, label, row, class: className = '
     for (let i = first; i < last; i++) rows.push(row(i, { 'aria-setsize': count, 'aria-posinset': i + 1 }));
 
     return (
-        <div ref={box} class={`virtual ${className}`} onScroll={look} tabIndex={0} role="list" aria-label={label}
-            onKeyDown={onKeyDown} {...(activeId ? { 'aria-activedescendant': activeId } : {})}>
+        <div ref={box} class="virtual" onScroll={look} tabIndex={0} role="list" aria-label={label}>
             <div class="virtual-all" role="presentation" style={{ height: `${count * rowHeight}px` }}>
-                <div class="virtual-shown" role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
+                <div
+                    class="virtual-shown"
+                    role="presentation"
+                    style={{ transform: `translateY(${first * rowHeight}px)` }}
+                >
                     {rows}
                 </div>
             </div>

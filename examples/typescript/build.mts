@@ -1,7 +1,10 @@
 // A build that tells how far it is: three components, compiled at the same time.
 //
+//     (cd ../../packages/typescript && npm ci && npm run build)
+//     npm install ../../packages/typescript typescript@5 @types/node@18
+//     npx tsc --target es2022 --module nodenext build.mts
 //     fanfare serve &
-//     node build.js          # and open http://127.0.0.1:8000/
+//     node build.mjs         # and open http://127.0.0.1:8000/
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Publisher } from 'fanfare-publisher';
 

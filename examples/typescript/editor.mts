@@ -1,7 +1,9 @@
 // A code editor's server, much reduced: watches a directory and tells every open editor.
 //
+// Compiled as build.mts is; then
+//
 //     fanfare serve &
-//     node editor.js DIRECTORY        # and: curl -N 'http://127.0.0.1:8000/events?topic=channel:files'
+//     node editor.mjs DIRECTORY       # and: curl -N 'http://127.0.0.1:8000/events?topic=channel:files'
 import fs from 'node:fs';
 import path from 'node:path';
 import { EventBroadcaster, Publisher } from 'fanfare-publisher';
