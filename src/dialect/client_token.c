@@ -56,7 +56,7 @@ static bool on_expired(struct conn *conn)
     struct client *c = client_from_conn(conn);
     bool may_renew = c->dialect->token_refreshed != NULL;
     struct buf text = {0};
-    if (c->ws.close_sent)
+    if (c->ws.close_sent || !c->dialect->error)
         return false;
     BUF_LITERAL(&text, "the token has expired");
     if (may_renew)
