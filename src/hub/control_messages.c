@@ -75,7 +75,8 @@ static const struct event_field refresh_token[] = {
 };
 
 static const struct event_field token_refreshed[] = {
-    {NAME("expires"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "When the new token expires."},
+    {NAME("expires"), EVENT_TEXT, EVENT_REQUIRED,
+     .meaning = "When the new token expires; null: never."},
 };
 
 /* ---- Web IDE sessions ---- */
@@ -173,7 +174,7 @@ static const struct event_field request[] = {
     {NAME("id"), EVENT_ANY, .meaning = "Comes back in the answer."},
     {NAME("handler"), EVENT_TEXT, EVENT_REQUIRED,
      .meaning = "get-status, presence, history, list-files, read-file, search, git-status, "
-                "run-validation or diagnostics."},
+                "run-validation, diagnostics or refresh-token (data.token: a fresh token)."},
     {NAME("data"), EVENT_OBJECT, .meaning = "Its arguments."},
 };
 
@@ -245,6 +246,7 @@ static const struct control_message table[] = {
     IDE("cancel_execution", FROM_CLIENT, execution, "Kills it."),
     IDE("ghost_chat", FROM_CLIENT, ghost_chat, "Asks the model."),
     IDE("cancel_ai", FROM_CLIENT, cancel_ai, "Stops an answer."),
+    IDE("refresh_token", FROM_CLIENT, refresh_token, "Brings a fresh token."),
     IDE("connect", FROM_SERVER, ide_greeting, "The first message on a connection."),
     IDE("disconnect", FROM_SERVER, ide_disconnect, "Another connection of the session is gone."),
     IDE("pong", FROM_SERVER, ide_pong, "The answer to a ping."),
@@ -255,6 +257,7 @@ static const struct control_message table[] = {
     IDE("resume_failed", FROM_SERVER, resume_failed,
         "History does not reach back that far; session_state follows."),
     IDE("gap", FROM_SERVER, gap, "Events that this connection will not get."),
+    IDE("token_refreshed", FROM_SERVER, token_refreshed, "The answer to refresh_token."),
     IDE("error", FROM_SERVER, ide_error,
         "A message made no sense. Errors of the session read so, too."),
 
