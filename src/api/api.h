@@ -53,8 +53,8 @@ struct api {
     uint64_t started_ms; /* monotonic */
     atomic_bool demo_allowed;
     atomic_bool metrics_public;
-    unsigned build_dialect;        /* index, for counting its connections */
-    atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
+    unsigned build_dialect, ide_dialect; /* indices, for counting their connections */
+    atomic_uint_least64_t unusual;       /* events with a status outside the usual ones */
     atomic_uint_least64_t publish_limit;
     atomic_uint_least64_t publish_ready_ns; /* token bucket: when the next event may come */
 };
@@ -92,7 +92,8 @@ bool api_query_number(struct api_request *r, const char *name, uint64_t min, uin
 api_handler api_publish, api_publish_socket;       /* publish_http.c, publish_socket.c */
 api_handler api_topics, api_history, api_presence; /* topics.c */
 api_handler api_sessions, api_status, api_demo;    /* sessions.c, demo.c */
-api_handler api_health, api_metrics;               /* health.c */
+api_handler api_ide_status, api_ide_connections, api_no_sandbox, api_no_model; /* ide.c */
+api_handler api_health, api_metrics;                                           /* health.c */
 api_handler api_openapi, api_asyncapi, api_page, api_client_library, api_root; /* pages.c */
 
 #endif

@@ -52,15 +52,6 @@ static bool check_topic(struct api_request *r)
 
 /* ---- History ---- */
 
-/* Under which of its places the event stands in this topic. */
-static unsigned place_in(const struct event *e, struct slice topic)
-{
-    for (unsigned i = 0; i < e->place_count; i++)
-        if (slice_equal(topic_name_slice(e->places[i].topic), topic))
-            return i;
-    return 0;
-}
-
 static void no_topic(struct api_request *r)
 {
     http_reply_error(r->exchange, 404, "not_found", "there is no topic \"%.*s\"",
@@ -110,7 +101,7 @@ void api_history(struct api_request *r)
     for (unsigned i = 0; i < page.count; i++) {
         if (i)
             buf_append_char(&out, ',');
-        event_append_json(&out, events[i], place_in(events[i], r->values[0]));
+        event_append_json(&out, events[i], event_place_in(events[i], r->values[0]));
         event_unref(events[i]);
     }
     memory_free(events);
@@ -140,18 +131,6 @@ static void presence_aborted(struct http_exchange *x)
     p->exchange = NULL;
 }
 
-static unsigned count_objects(const struct buf *array)
-{
-    struct json_value value, element;
-    unsigned count = 0;
-    if (json_parse(buf_slice(array), &value, NULL) != 0)
-        return 0;
-    struct json_iter it = json_elements(value);
-    while (json_next_element(&it, &element))
-        count++;
-    return count;
-}
-
 static void presence_known(void *token, struct buf *array)
 {
     struct presence_request *p = token;
@@ -162,7 +141,7 @@ static void presence_known(void *token, struct buf *array)
         x->data = NULL;
         BUF_LITERAL(&out, "{\"topic\":");
         json_append_string(&out, buf_slice(&p->topic));
-        buf_printf(&out, ",\"count\":%u,\"connections\":", count_objects(array));
+        buf_printf(&out, ",\"count\":%u,\"connections\":", json_count(buf_slice(array)));
         buf_append_slice(&out, buf_slice(array));
         BUF_LITERAL(&out, "}\n");
         out.failed |= array->failed;

@@ -88,7 +88,7 @@ struct config {
 
     uint64_t ping_interval_ms;
     struct {
-        bool build;
+        bool build, ide, channels;
         uint64_t threshold;
         uint64_t level;
     } deflate;

@@ -30,6 +30,11 @@ struct delivery_options {
     uint64_t deflate_threshold;
     int deflate_level;
     atomic_uint subscriptions; /* most topics of one connection */
+    /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
+     * array. */
+    void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
+                     void (*done)(void *token, struct buf *array));
+    void *presence_arg;
 };
 
 struct delivery {

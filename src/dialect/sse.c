@@ -68,9 +68,12 @@ static void encode_json(void *context, struct buf *out, const struct event *e, u
     buf_append_char(out, '\n');
 }
 
-static const struct encoding sse_encoding = {"sse", DIALECT_SSE, encode};
-static const struct encoding named_encoding = {"sse+named", DIALECT_SSE, encode_named};
-static const struct encoding json_encoding = {"sse+json", DIALECT_SSE, encode_json};
+static const struct encoding sse_encoding = {
+    .name = "sse", .dialect = DIALECT_SSE, .append = encode};
+static const struct encoding named_encoding = {
+    .name = "sse+named", .dialect = DIALECT_SSE, .append = encode_named};
+static const struct encoding json_encoding = {
+    .name = "sse+json", .dialect = DIALECT_SSE, .append = encode_json};
 
 /* ---- Messages of the dialect itself ---- */
 
@@ -152,14 +155,6 @@ struct order {
     struct event_filter *filter;
     unsigned topics;
 };
-
-static bool query_equals(struct slice query, const char *name, const char *value)
-{
-    struct buf text = {0};
-    bool is = http_query_get(query, name, &text) == 0 && slice_is(buf_slice(&text), value);
-    buf_fini(&text);
-    return is;
-}
 
 static int read_start(const struct http_request *r, struct start_point *start)
 {
@@ -249,11 +244,11 @@ static bool read_order(struct http_exchange *x, struct order *order)
 {
     struct slice query = x->request->query;
     struct buf types = {0};
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     *order = (struct order){.encoding = &sse_encoding};
-    if (query_equals(query, "format", "json"))
+    if (http_query_is(query, "format", "json"))
         order->encoding = &json_encoding;
-    else if (query_equals(query, "named", "1"))
+    else if (http_query_is(query, "named", "1"))
         order->encoding = &named_encoding;
     if (read_start(x->request, &order->start) != 0)
         return refuse(x, order, "invalid_cursor",

@@ -53,6 +53,7 @@ struct topic {
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
     uint64_t used_ms;            /* monotonic: last publish or leave */
     uint64_t interested;         /* bit per worker that has subscribers */
+    uint64_t pattern_workers;    /* bit per worker that has a pattern which it matches */
     uint32_t subscribers;
     uint32_t subscribers_of[HUB_MAX_DIALECTS];
     uint64_t rate_second; /* monotonic second that rate_count counts in */

@@ -196,19 +196,20 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
 }
 
 struct allowed {
-    bool get, head, post; /* what stays open answers no HEAD */
+    bool get, head, post, del; /* what stays open answers no HEAD */
 };
 
 static bool try_dialects(struct http_exchange *x, struct slice path, struct allowed *allowed)
 {
     struct slice values[API_MAX_VALUES];
-    for (unsigned i = 0; i < dialect_count; i++) {
-        if (!route_match(dialects[i]->path, path, values, API_MAX_VALUES))
+    for (unsigned i = 0; i < dialect_count(); i++) {
+        const struct dialect *dialect = dialect_at(i);
+        if (!route_match(dialect->path, path, values, API_MAX_VALUES))
             continue;
         allowed->get = true;
         if (x->request->method != HTTP_GET)
             continue;
-        call_dialect(x, dialects[i], values);
+        call_dialect(x, dialect, values);
         return true;
     }
     return false;
@@ -227,6 +228,7 @@ static bool try_api(struct server *s, struct http_exchange *x, struct slice path
         allowed->get |= routes[i].method == HTTP_GET;
         allowed->head |= routes[i].method == HTTP_GET;
         allowed->post |= routes[i].method == HTTP_POST;
+        allowed->del |= routes[i].method == HTTP_DELETE;
         if (routes[i].method != method)
             continue;
         call_api(s, x, &routes[i], path, values);
@@ -256,12 +258,23 @@ static bool try_endpoints(struct server *s, struct http_exchange *x, struct slic
     return answers;
 }
 
+/* A dialect's path may have a parameter where the API has a name (/ws/status). Who asks for a
+ * WebSocket means the dialect. */
+static bool try_routes(struct server *s, struct http_exchange *x, struct slice path,
+                       struct allowed *allowed)
+{
+    if (x->request->upgrade)
+        return try_dialects(x, path, allowed) || try_api(s, x, path, allowed);
+    return try_api(s, x, path, allowed) || try_dialects(x, path, allowed);
+}
+
 static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
 {
-    if (allowed->get || allowed->post) {
+    if (allowed->get || allowed->post || allowed->del) {
         char list[40];
-        snprintf(list, sizeof list, "%s%s%sOPTIONS", allowed->get ? "GET, " : "",
-                 allowed->head ? "HEAD, " : "", allowed->post ? "POST, " : "");
+        snprintf(list, sizeof list, "%s%s%s%sOPTIONS", allowed->get ? "GET, " : "",
+                 allowed->head ? "HEAD, " : "", allowed->post ? "POST, " : "",
+                 allowed->del ? "DELETE, " : "");
         http_add_header(x, "Allow", list);
         http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
                          http_method_name(x->request->method));
@@ -316,7 +329,7 @@ void server_request(struct http_exchange *x)
         return;
     if (inside && x->request->upgrade && try_endpoints(s, x, path, &allowed))
         return;
-    if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
+    if (inside && try_routes(s, x, path, &allowed))
         return;
     if (inside && try_endpoints(s, x, path, &allowed))
         return;

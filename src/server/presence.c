@@ -46,7 +46,7 @@ static void ask(struct worker *w, void *arg)
     struct round *r = arg;
     for (uint32_t i = 0; i < w->conn_count; i++) {
         struct client *c = client_from_conn(w->conns[i]);
-        if (c->dialect && subscriber_follows(&c->subscriber, buf_slice(&r->topic)) &&
+        if (c->dialect && subscriber_hears(&c->subscriber, buf_slice(&r->topic)) &&
             c->ws.conn.state == CONN_OPEN)
             append_client(&r->array, c);
     }

@@ -79,6 +79,10 @@ static void prepare_net(struct server *s)
 static void prepare_delivery(struct server *s)
 {
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
+    s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
+    s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
+    s->delivery_options.presence = server_presence;
+    s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
     s->delivery_options.deflate_level = (int)s->config->deflate.level;
 }
@@ -148,6 +152,7 @@ static void prepare_api(struct server *s)
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
     s->api.build_dialect = DIALECT_BUILD;
+    s->api.ide_dialect = DIALECT_IDE;
 }
 
 /* How clients reach the server, for the documents that describe it: a unix socket has no URL, and
