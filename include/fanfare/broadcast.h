@@ -149,9 +149,10 @@ int fan_broadcast_file_saved(const struct fan_publisher *publisher, const char *
 int fan_broadcast_channel_files(const struct fan_publisher *publisher, const char *file,
                                 const char *event, const char *moved_to);
 
-/* Channel `diagnostics`. diagnostics: a JSON array; cleared: JSON, or NULL. */
+/* Channel `diagnostics`. diagnostics: a JSON array; cleared: whether nothing is wrong any
+ * more (1, 0; negative to leave it out). */
 int fan_broadcast_channel_diagnostics(const struct fan_publisher *publisher,
-                                      const char *diagnostics, const char *cleared);
+                                      const char *diagnostics, int cleared);
 
 /* Channel `ai-response`: a part of an answer. */
 int fan_broadcast_channel_ai_response(const struct fan_publisher *publisher, const char *id,

@@ -12,11 +12,11 @@ int fan_broadcast_channel_files(const struct fan_publisher *publisher, const cha
 }
 
 int fan_broadcast_channel_diagnostics(const struct fan_publisher *publisher,
-                                      const char *diagnostics, const char *cleared)
+                                      const char *diagnostics, int cleared)
 {
     struct draft draft = draft_begin();
     draft_put_json_if(&draft, "diagnostics", diagnostics);
-    draft_put_json_if(&draft, "cleared", cleared);
+    draft_put_flag(&draft, "cleared", cleared);
     return draft_broadcast_channel(&draft, publisher, "diagnostics");
 }
 

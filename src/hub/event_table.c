@@ -213,7 +213,7 @@ static const struct event_field diagnostic[] = {
 static const struct event_field diagnostics_channel[] = {
     {NAME("diagnostics"), EVENT_LIST, EVENT_REQUIRED, MEMBERS(diagnostic),
      .meaning = "What is wrong now."},
-    {NAME("cleared"), EVENT_ANY, .meaning = "What became clean."},
+    {NAME("cleared"), EVENT_BOOLEAN, .meaning = "Whether nothing is wrong any more."},
     TIMESTAMP,
 };
 

@@ -24,6 +24,8 @@ struct hub *hub_new(const struct hub_config *config)
     pthread_mutex_init(&h->lock, NULL);
     h->config = *config;
     map_init(&h->topics, topic_key);
+    for (unsigned kind = 0; kind < TOPIC_KINDS; kind++)
+        list_init(&h->by_kind[kind]);
     list_init(&h->by_age);
     list_init(&h->idle);
     hub_ids_init(h);
@@ -43,6 +45,7 @@ static void release_topic(struct hub *h, struct topic *t)
         t->state = NULL;
     }
     list_remove(&t->idle_link);
+    list_remove(&t->kind_link);
     topic_unref(t);
 }
 
@@ -165,6 +168,7 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out)
     }
     t->epoch = epoch_of(h, name);
     t->birth_seq = h->seq;
+    list_append(&h->by_kind[t->kind], &t->kind_link);
     hub_patterns_apply(h, t);
     hub_touch_topic(h, t);
     *out = t;

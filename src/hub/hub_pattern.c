@@ -33,6 +33,16 @@ void hub_patterns_fini(struct hub *h)
     map_fini(&h->patterns);
 }
 
+/* A prefix has its kind whole: "channel:", "channel:files/". */
+static enum topic_kind kind_of(struct slice prefix)
+{
+    enum topic_kind kind = TOPIC_CHANNEL;
+    struct slice name = prefix;
+    slice_split(&prefix, ':', &name);
+    topic_kind_find(name, &kind);
+    return kind;
+}
+
 void hub_patterns_apply(struct hub *h, struct topic *t)
 {
     struct slice prefix;
@@ -46,10 +56,16 @@ void hub_patterns_apply(struct hub *h, struct topic *t)
     }
 }
 
+/* The topics among which those of the pattern are. */
+static struct list *candidates(struct hub *h, struct slice prefix)
+{
+    return &h->by_kind[kind_of(prefix)];
+}
+
 static void apply_to_all(struct hub *h, struct slice prefix)
 {
-    MAP_EACH (i, &h->topics) {
-        struct topic *t = h->topics.slots[i].object;
+    LIST_EACH (link, candidates(h, prefix)) {
+        struct topic *t = CONTAINER(link, struct topic, kind_link);
         if (slice_begins(topic_name_slice(t), prefix))
             hub_patterns_apply(h, t);
     }
@@ -78,10 +94,7 @@ static struct hub_pattern *need_pattern(struct hub *h, struct slice prefix)
 static void locate(const struct hub *h, struct slice prefix, const struct start_point *start,
                    struct pattern_result *out)
 {
-    struct slice rest = prefix, kind_name = prefix;
-    enum topic_kind kind;
-    slice_split(&rest, ':', &kind_name);
-    uint64_t lost = topic_kind_find(kind_name, &kind) ? h->lost_seq_of[kind] : h->lost_seq;
+    uint64_t lost = h->lost_seq_of[kind_of(prefix)];
     out->reason = RESUME_OK;
     out->seq = out->position = h->seq;
     if (start->kind == START_BEGINNING) {
@@ -134,8 +147,8 @@ int hub_topics_since(struct hub *h, struct slice prefix, uint64_t position, stru
 {
     int error = 0;
     pthread_mutex_lock(&h->lock);
-    MAP_EACH (i, &h->topics) {
-        struct topic *t = h->topics.slots[i].object;
+    LIST_EACH (link, candidates(h, prefix)) {
+        struct topic *t = CONTAINER(link, struct topic, kind_link);
         if (error || t->last_seq <= position || !slice_begins(topic_name_slice(t), prefix))
             continue;
         if (out->count == out->cap) {

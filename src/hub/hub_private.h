@@ -28,8 +28,9 @@ struct hub {
     struct hub_config config;
     struct engine *engine;
     struct map topics;
-    struct list by_age; /* all kept events, in node order */
-    struct list idle;   /* topics without subscribers, least recently used first */
+    struct list by_kind[TOPIC_KINDS]; /* the topics again */
+    struct list by_age;               /* all kept events, in node order */
+    struct list idle;                 /* topics without subscribers, least recently used first */
     uint64_t seq;
     uint64_t epoch;
     uint64_t lost_seq;                 /* newest event of any topic that was dropped with its log */

@@ -60,6 +60,7 @@ struct topic {
     uint32_t rate_count;
     float rate; /* events per second, smoothed */
     struct list idle_link;
+    struct list kind_link;       /* in the hub's list of its kind */
     struct topic_local **locals; /* one per worker */
     uint32_t name_len;
     char name[];

@@ -98,7 +98,7 @@ static void test_channels(void **state)
                       "{\"file\":\"a.c\",\"event\":\"unlink\",\"movedTo\":\"b.c\"");
     assert_on_channel(
         fan_broadcast_channel_diagnostics(
-            &publisher, "[{\"file\":\"a\",\"message\":\"m\",\"severity\":\"hint\"}]", NULL),
+            &publisher, "[{\"file\":\"a\",\"message\":\"m\",\"severity\":\"hint\"}]", -1),
         "diagnostics",
         "{\"diagnostics\":[{\"file\":\"a\",\"message\":\"m\",\"severity\":\"hint\"}]");
     assert_on_channel(fan_broadcast_channel_ai_response(&publisher, "m", "x", 3, 1), "ai-response",
