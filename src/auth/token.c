@@ -121,7 +121,7 @@ static enum token_problem read_header(struct token *t, struct token_refusal *ref
 enum token_problem token_parse(struct slice text, struct token *t, struct token_refusal *refusal)
 {
     *t = (struct token){.text = text};
-    struct slice rest = text, part[3];
+    struct slice rest = text, part[3] = {{0}};
     struct buf signature = {0};
     size_t dots = 0;
     for (size_t i = 0; i < text.len; i++)
