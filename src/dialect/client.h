@@ -36,6 +36,7 @@ struct delivery_options {
     void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
                      void (*done)(void *token, struct buf *array));
     void *presence_arg;
+    struct authenticator *authenticator;
 };
 
 struct delivery {
@@ -84,8 +85,13 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
 
-/* Who the client is; never NULL. Borrowed, until its token is renewed. */
+/* Who the client is; NULL only before client_login. Borrowed, until its token is renewed. */
 struct identity *client_identity(const struct client *c);
+
+/* For dialects with late_token: the client is whose the token is (empty: somebody without one,
+ * where that is allowed). TOKEN_GOOD; or why not, with *refusal filled, and it is who it was. */
+enum token_problem client_login(struct client *c, struct slice token,
+                                struct token_refusal *refusal);
 
 /* Whether it may read the topic, publish to it, run code, use AI; else the reason is appended to
  * `why`. For what it asks for by message; accept functions ask permit_read (auth/permit.h). The

@@ -19,6 +19,18 @@ struct identity *client_identity(const struct client *c)
     return identity_of(login_principal(&c->ws.conn));
 }
 
+enum token_problem client_login(struct client *c, struct slice token, struct token_refusal *refusal)
+{
+    struct authenticator *a = client_delivery(c)->options->authenticator;
+    struct identity *who = authenticator_identify(a, token, refusal);
+    if (!who)
+        return refusal->problem;
+    if (login_renew(&c->ws.conn, &who->principal, &client_login_ops) != 0)
+        conn_close(&c->ws.conn, "out of memory");
+    identity_unref(who);
+    return TOKEN_GOOD;
+}
+
 static bool decide(const struct client *c, struct access_decision decision, const char *what,
                    struct slice object, struct buf *why)
 {

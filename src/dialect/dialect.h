@@ -32,6 +32,9 @@ struct dialect {
     const char *name;
     unsigned index;
     const char *path; /* "/api/build/stream/{id}": where its clients connect with GET */
+    /* Its clients bring their token in a message (client_login): accept also gets requests that are
+     * nobody's, and a client is nobody until then. */
+    bool late_token;
     /* A GET request for path, already judged by the access rules. id: what stands for {id},
      * percent-decoded and a valid identifier; empty when path has none. Takes the connection over
      * or answers. */

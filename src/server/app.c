@@ -227,7 +227,7 @@ static bool try_dialects(struct visit *v)
         v->get = true;
         if (v->exchange->request->method != HTTP_GET)
             continue;
-        if (is_somebodys(v))
+        if (dialect->late_token || is_somebodys(v))
             call_dialect(v->exchange, dialect, values);
         return true;
     }

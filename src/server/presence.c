@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "codec/json.h"
 #include "net/conn_log.h"
+#include "net/login.h"
 #include "server/private.h"
 
 struct round {
@@ -19,13 +20,14 @@ struct round {
 
 static void append_client(struct buf *out, struct client *c)
 {
+    const struct principal *who = login_principal(&c->ws.conn);
     char id[CONN_ID_SIZE], since[CLOCK_TEXT_SIZE];
     conn_format_id(&c->ws.conn, id);
     clock_format(c->since_ms, since);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');
     buf_printf(out, "{\"connection_id\":\"%s\",\"user_id\":", id);
-    json_append_lossy(out, slice_from(client_identity(c)->principal.name));
+    json_append_lossy(out, slice_from(who ? who->name : "anonymous"));
     buf_printf(out, ",\"dialect\":\"%s\",\"since\":\"%s\"}", c->dialect->name, since);
 }
 

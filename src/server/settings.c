@@ -94,6 +94,7 @@ static int apply_tokens(struct server *s, const struct config *c, struct buf *wh
         error = authenticator_configure(s->authenticator, &options, why);
     else
         s->authenticator = authenticator_new(&options, why);
+    s->delivery_options.authenticator = s->authenticator;
     buf_fini(&path);
     return error || !s->authenticator ? FAN_E_INVALID : 0;
 }

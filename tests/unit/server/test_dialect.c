@@ -4,6 +4,7 @@
  */
 #include "../test.h"
 
+#include "auth/key.h"
 #include "dialect/dialect.h"
 #include "dialect/envelope.h"
 #include "dialect/frame.h"
@@ -73,7 +74,7 @@ static const struct message_handler handlers[] = {{"state", session_on_state},
                                                   {"again", session_on_resume},
                                                   {NULL, NULL}};
 
-static const struct dialect toy_dialect;
+static const struct dialect toy_dialect, late_dialect;
 
 static void accept_client(struct http_exchange *x, struct slice id)
 {
@@ -102,7 +103,7 @@ static struct buf payload;
 static int start(void **state)
 {
     (void)state;
-    if (dialect_register(&toy_dialect) != 0)
+    if (dialect_register(&toy_dialect) != 0 || dialect_register(&late_dialect) != 0)
         return -1;
     server = make_server(NULL, 0);
     start_server(server);
@@ -170,6 +171,95 @@ static void test_everything(void **state)
     close(fd);
 }
 
+/* ---- A dialect whose clients say who they are in a message ---- */
+
+static void answer(struct client *c, struct json_value message, const char *code, struct slice text)
+{
+    struct buf *out = message_begin(c);
+    (void)message;
+    buf_printf(out, "%s: %.*s", code, SLICE_ARG(text));
+    message_send(c, out, false);
+}
+
+static void on_login(struct client *c, struct json_value message)
+{
+    struct token_refusal refusal;
+    struct buf why = {0};
+    if (client_login(c, message_text(message, "token"), &refusal))
+        answer(c, message, "refused", slice_from(token_problem_reason(refusal.problem)));
+    else if (client_may_read(c, SLICE("session:a"), &why))
+        answer(c, message, "reads", slice_from(client_identity(c)->principal.name));
+    else
+        answer(c, message, "forbidden", buf_slice(&why));
+    buf_fini(&why);
+}
+
+static void on_ask(struct client *c, struct json_value message)
+{
+    struct buf why = {0};
+    bool may = client_may_read(c, SLICE("session:a"), &why);
+    answer(c, message, may ? "yes" : "no", buf_slice(&why));
+    buf_fini(&why);
+}
+
+static const struct message_handler late_handlers[] = {
+    {"login", on_login}, {"ask", on_ask}, {NULL, NULL}};
+
+static void accept_late(struct http_exchange *x, struct slice id)
+{
+    (void)id;
+    websocket_client_accept(x, &late_dialect);
+}
+
+static const struct dialect late_dialect = {
+    .name = "late",
+    .index = DIALECT_FREE + 1,
+    .path = "/late",
+    .late_token = true,
+    .accept = accept_late,
+    .shutdown = websocket_client_shutdown,
+    .handlers = late_handlers,
+    .error = answer,
+};
+
+static void login(int fd, const char *claims, const char *expected)
+{
+    static const char secret[] = "a-secret-of-more-than-thirty-two-bytes";
+    struct buf token = {0}, message = {0};
+    struct key *key = key_from_secret(slice_from(secret), &message);
+    assert_int_equal(key_sign(key, slice_from(claims), SLICE(""), &token), 0);
+    buf_printf(&message, "{\"type\":\"login\",\"token\":\"%s\"}", buf_text(&token));
+    say(fd, buf_text(&message));
+    assert_reads(fd, expected);
+    key_free(key);
+    buf_fini(&token);
+    buf_fini(&message);
+}
+
+static void test_late_token(void **state)
+{
+    (void)state;
+    const struct fan_server_option extra[] = {{"jwt.key", "a-secret-of-more-than-thirty-two-bytes"},
+                                              {"jwt.grace", "0s"}};
+    struct fan_server *open = server;
+    char head[2048];
+    server = make_server(extra, 2);
+    start_server(server);
+    close(open_websocket(server, "/toy/s", "", head));
+    assert_int_equal(strncmp(head, "HTTP/1.1 401 ", 13), 0);
+    int fd = open_toy("/late");
+    say(fd, "{\"type\":\"ask\"}");
+    assert_reads(fd, "no: nobody may not read session:a: no token was shown");
+    say(fd, "{\"type\":\"login\"}");
+    assert_reads(fd, "refused: token missing");
+    login(fd, "{\"sub\":\"Ada\",\"exp\":1}", "refused: token expired");
+    login(fd, "{\"sub\":\"Ada\"}", "reads: Ada");
+    login(fd, "{\"sub\":\"Bob\",\"rooms\":[]}", "forbidden: Bob may not read session:a");
+    close(fd);
+    fan_server_free(server);
+    server = open;
+}
+
 static void test_registering(void **state)
 {
     (void)state;
@@ -185,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_late_token),
         cmocka_unit_test(test_registering),
     };
     return cmocka_run_group_tests(tests, start, stop);
