@@ -31,6 +31,10 @@ struct delivery_options {
     uint64_t deflate_threshold;
     int deflate_level;
     atomic_uint subscriptions; /* most topics of one connection */
+    struct {
+        atomic_uint ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
+        atomic_uint max_payload; /* bytes */
+    } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */
     void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,

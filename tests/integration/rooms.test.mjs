@@ -1,0 +1,288 @@
+// Dialect `rooms`: stock Socket.IO clients, and what no client would send.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { io } from 'socket.io-client';
+import WebSocket from 'ws';
+import { startServer, test, waitFor, within } from './harness.mjs';
+import { mint, now, secret } from './tokens.mjs';
+
+const server = await startServer();
+const project = '550e8400-e29b-41d4-a716-446655440000';
+
+/** A connected client; everything that comes is in `events`, by name. */
+async function connect(t, where = server, { space = '/ws', token, ...options } = {}) {
+    const socket = io(`${where.url}${space}`, {
+        transports: ['websocket'], forceNew: true, reconnection: false, auth: { token }, ...options,
+    });
+    socket.events = [];
+    socket.onAny((name, ...args) => socket.events.push({ name, args }));
+    t.after(() => socket.disconnect());
+    await within(Promise.race([
+        once(socket, 'connect'),
+        once(socket, 'connect_error').then(([error]) => { throw error; }),
+    ]), 'Socket.IO to connect');
+    return socket;
+}
+
+const ask = (socket, name, ...args) => within(socket.emitWithAck(name, ...args), `the answer to ${name}`);
+const named = (socket, name) => socket.events.filter((event) => event.name === name);
+const hear = (socket, name, count = 1) =>
+    waitFor(() => named(socket, name).length >= count && named(socket, name), `event ${name}`);
+
+/** An Engine.IO session on a WebSocket, without a client library: its packets are in `packets`. */
+async function raw(where = server, query = '') {
+    const ws = new WebSocket(where.ws(`/socket.io/?EIO=4&transport=websocket${query}`));
+    ws.packets = [];
+    ws.on('message', (data, binary) => ws.packets.push(binary ? data : data.toString()));
+    ws.ended = new Promise((resolve) => ws.on('close', (code) => resolve(code)));
+    await waitFor(() => ws.packets.length > 0, 'the handshake');
+    ws.handshake = JSON.parse(ws.packets[0].slice(1));
+    return ws;
+}
+
+/** The close code. */
+const end = (ws) => within(ws.ended, 'the end of the session');
+
+for (const space of ['/ws', '/']) {
+    test(`a client connects to ${space} and is greeted`, async (t) => {
+        const socket = await connect(t, server, { space });
+        assert.equal(socket.id.length, 20);
+        const [{ args: [greeting] }] = await hear(socket, 'connection_established');
+        assert.equal(greeting.type, 'connection.established');
+        assert.equal(greeting.source, 'websocket');
+        assert.match(greeting.timestamp, /^\d{4}-.*Z$/);
+        assert.equal(greeting.data.user_id, 'anonymous');
+        assert.deepEqual(greeting.data.rooms, ['user:anonymous', 'global']);
+        const rooms = await ask(socket, 'debug:rooms', {});
+        assert.equal(rooms.status, 'success');
+        assert.equal(rooms.connection_id, greeting.data.connection_id);
+        assert.deepEqual(rooms.rooms.sort(), ['global', 'user:anonymous']);
+    });
+}
+
+for (const path of ['/socket.io/', '/ws/socket.io/', '/ws']) {
+    test(`Engine.IO answers at ${path}`, async (t) => {
+        const socket = await connect(t, server, { path, addTrailingSlash: path.endsWith('/') });
+        assert.ok(socket.connected);
+    });
+}
+
+test('subscribe, an event, unsubscribe', async (t) => {
+    const socket = await connect(t);
+    const room = `project:${project}`;
+    const answer = await ask(socket, 'subscribe', { room });
+    assert.equal(answer.status, 'success');
+    assert.equal(answer.room, room);
+    assert.equal(answer.message, `Subscribed to ${room}`);
+    assert.equal(answer.offset, 0);
+    assert.ok(answer.epoch);
+    await server.publish({ topic: room, type: 'made.up', source: 'a "test"', data: { n: 1 } });
+    const [{ args: [event] }] = await hear(socket, 'made.up');
+    assert.equal(event.type, 'made.up');
+    assert.equal(event.room, room);
+    assert.equal(event.offset, 1);
+    assert.equal(event.source, 'a "test"');
+    assert.deepEqual(event.data, { n: 1 });
+    assert.deepEqual(Object.keys(event), ['type', 'timestamp', 'source', 'room', 'offset', 'data']);
+    assert.equal((await ask(socket, 'unsubscribe', { room })).status, 'success');
+    await server.publish({ topic: room, type: 'made.up', data: { n: 2 } });
+    await server.publish({ topic: 'global', type: 'marker', data: {} });
+    await hear(socket, 'marker');
+    assert.equal(named(socket, 'made.up').length, 1);
+});
+
+test('an event for several rooms comes once', async (t) => {
+    const socket = await connect(t);
+    await ask(socket, 'subscribe', { room: 'project:several' });
+    await ask(socket, 'subscribe', { room: 'session:several' });
+    await server.publish({ topics: ['session:several', 'project:several', 'global'], type: 'once', data: {} });
+    await server.publish({ topic: 'global', type: 'after.once', data: {} });
+    await hear(socket, 'after.once');
+    assert.equal(named(socket, 'once').length, 1);
+    assert.equal(named(socket, 'once')[0].args[0].room, 'session:several');
+});
+
+test('subscribe resumes with since and epoch, also in a room that one is in', async (t) => {
+    const socket = await connect(t);
+    const room = 'project:resumed';
+    for (let n = 1; n <= 3; n++) await server.publish({ topic: room, type: 'step', data: { n } });
+    const { epoch } = await ask(socket, 'subscribe', { room });
+    const again = await ask(socket, 'subscribe', { room, since: 1, epoch });
+    assert.equal(again.offset, 3);
+    const steps = await hear(socket, 'step', 2);
+    assert.deepEqual(steps.map(({ args: [event] }) => event.data.n), [2, 3]);
+    const fromStart = await connect(t);
+    await ask(fromStart, 'subscribe', { room, since: 0 });
+    assert.equal((await hear(fromStart, 'step', 3)).length, 3);
+    await ask(fromStart, 'subscribe', { room: 'project:resumed', since: 1, epoch: 'AAAAAAAAAAE' });
+    const [{ args: [gap] }] = await hear(fromStart, 'gap');
+    assert.equal(gap.room, room);
+    assert.deepEqual(gap.data, { from: 1, to: 3, reason: 'epoch_changed' });
+});
+
+test('what makes no sense is refused by its acknowledgement, or as event error', async (t) => {
+    const socket = await connect(t);
+    const code = async (...args) => (await ask(socket, ...args)).code;
+    assert.equal(await code('subscribe', { room: 'planet:mars' }), 'INVALID_ROOM');
+    assert.equal(await code('subscribe', { room: 7 }), 'INVALID_ROOM');
+    assert.equal(await code('subscribe', 'global'), 'INVALID_ROOM');
+    assert.equal(await code('subscribe'), 'INVALID_ROOM');
+    assert.equal(await code('subscribe', { room: 'global', since: -1, epoch: 'x' }), 'INVALID_POSITION');
+    assert.equal(await code('__proto__', { __proto__: 1 }), 'UNKNOWN_EVENT');
+    assert.equal(await code('binary', Buffer.from([1, 2, 3])), 'UNKNOWN_EVENT');
+    socket.emit('subscribe', { room: 'planet:mars' });
+    const [{ args: [error] }] = await hear(socket, 'error');
+    assert.equal(error.type, 'error');
+    assert.equal(error.data.code, 'INVALID_ROOM');
+    assert.match(error.data.message, /session/);
+});
+
+test('more rooms than limits.subscriptions are refused', async (t) => {
+    const small = await startServer({ t, config: { limits: { subscriptions: 3 } } });
+    const socket = await connect(t, small);
+    assert.equal((await ask(socket, 'subscribe', { room: 'project:1' })).status, 'success');
+    assert.equal((await ask(socket, 'subscribe', { room: 'project:2' })).code, 'LIMIT');
+    await ask(socket, 'unsubscribe', { room: 'project:1' });
+    assert.equal((await ask(socket, 'subscribe', { room: 'project:2' })).status, 'success');
+});
+
+test('ping is acknowledged, and answered with pong', async (t) => {
+    const socket = await connect(t);
+    const answer = await ask(socket, 'ping', { any: 'thing' });
+    assert.equal(answer.status, 'success');
+    assert.match(answer.timestamp, /Z$/);
+    await hear(socket, 'pong');
+});
+
+// ---- Tokens ----
+
+const keyed = await startServer({ env: { JWT_SECRET_KEY: secret } });
+const token = (claims) => mint({ sub: 'ada', ...claims });
+
+test('a refused token is a CONNECT_ERROR that says why', async (t) => {
+    const refused = (auth) => connect(t, keyed, { auth }).then(
+        () => assert.fail('was let in'), (error) => error);
+    const reason = async (auth) => {
+        const { message, data } = await refused(auth);
+        assert.equal(message, 'Authentication failed');
+        assert.equal(data.code, 'AUTH_FAILED');
+        assert.equal(data.content.code, 'AUTH_FAILED');
+        return data.content.reason;
+    };
+    assert.equal(await reason({}), 'token missing');
+    assert.equal(await reason({ token: null }), 'token missing');
+    assert.equal(await reason({ token: 7 }), 'token malformed');
+    assert.equal(await reason({ token: 'x' }), 'token malformed');
+    assert.equal(await reason({ token: mint({ sub: 'ada' }, { key: 'another secret of thirty-two bytes or so' }) }), 'bad signature');
+    assert.equal(await reason({ token: token({ exp: now() - 3600 }) }), 'token expired');
+    assert.equal(await reason({ token: token({ token_type: 'refresh' }) }), 'wrong token type');
+});
+
+test('an unknown namespace is refused', async (t) => {
+    await assert.rejects(connect(t, server, { space: '/nowhere' }), { message: 'Invalid namespace' });
+});
+
+test('claims decide about rooms and publishing', async (t) => {
+    const socket = await connect(t, keyed, { token: token({ rooms: ['project:a*'], publish: ['project:a1'] }) });
+    const [{ args: [greeting] }] = await hear(socket, 'connection_established');
+    assert.deepEqual(greeting.data.rooms, ['user:ada', 'global']);
+    assert.equal(greeting.data.user_id, 'ada');
+    assert.equal((await ask(socket, 'subscribe', { room: 'project:a1' })).status, 'success');
+    assert.equal((await ask(socket, 'subscribe', { room: 'project:b' })).code, 'FORBIDDEN');
+    assert.equal((await ask(socket, 'subscribe', { room: 'user:eve' })).code, 'FORBIDDEN');
+    const sent = await ask(socket, 'publish', { room: 'project:a1', event: 'note', data: { n: 1 } });
+    assert.equal(sent.status, 'success');
+    const [{ args: [note] }] = await hear(socket, 'note');
+    assert.deepEqual(note.data, { n: 1 });
+    assert.equal((await ask(socket, 'publish', { room: 'project:a2', event: 'note' })).code, 'FORBIDDEN');
+    assert.equal((await ask(socket, 'publish', { room: 'project:a1', event: 'Not A Type' })).code, 'INVALID_EVENT');
+    assert.equal((await ask(socket, 'publish', { room: 'project:a1' })).code, 'INVALID_EVENT');
+});
+
+test('an expired token is told, a fresh one goes on, else DISCONNECT', async (t) => {
+    const strict = await startServer({ t, env: { JWT_SECRET_KEY: secret }, config: { jwt: { grace: '1s' } } });
+    const soon = () => now() - 4; // with 5 s of leeway: in a second
+    const socket = await connect(t, strict, { token: token({ exp: soon() }) });
+    await hear(socket, 'token_expired');
+    assert.equal((await ask(socket, 'refresh_token', { token: token({ sub: 'eve' }) })).status, 'error');
+    const fresh = await ask(socket, 'refresh_token', { token: token({ exp: soon() + 2 }) });
+    assert.equal(fresh.status, 'success');
+    assert.match(fresh.expires, /Z$/);
+    const [reason] = await within(once(socket, 'disconnect'), 'the end');
+    assert.equal(reason, 'io server disconnect');
+});
+
+// ---- Transport ----
+
+test('pings are answered by the client, and whoever does not is gone', async (t) => {
+    const quick = await startServer({ t, config: { rooms: { ping_interval: '100ms', ping_timeout: '300ms' } } });
+    const socket = await connect(t, quick);
+    const ws = await raw(quick);
+    assert.equal(ws.handshake.pingInterval, 100);
+    assert.equal(ws.handshake.pingTimeout, 300);
+    ws.send('40');
+    await end(ws);
+    assert.ok(socket.connected);
+});
+
+test('who connects to no namespace is closed', async (t) => {
+    const quick = await startServer({ t, config: { rooms: { connect_timeout: '100ms' } } });
+    const ws = await raw(quick);
+    assert.equal(await end(ws), 1000);
+});
+
+for (const [what, text] of [
+    ['an unknown Engine.IO packet', '9'], ['an empty message', ''], ['a ping', '2'], ['an upgrade', '5'],
+    ['an unknown Socket.IO packet', '4abc'], ['malformed JSON', '42["a'], ['an event without a name', '42{}'],
+    ['an event before CONNECT', '42["subscribe",{"room":"global"}]'], ['a reserved event', '42["disconnect"]'],
+    ['a malformed id', '421a["x"]'], ['attachments without end', '499999-["a"]'],
+]) {
+    test(`${what} ends the connection`, async () => {
+        const ws = await raw();
+        ws.send(text);
+        assert.equal(await end(ws), 1002);
+    });
+}
+
+test('attachments that were not announced end the connection', async () => {
+    const ws = await raw();
+    ws.send('40');
+    ws.send(Buffer.from([1]));
+    assert.equal(await end(ws), 1002);
+});
+
+test('a message above rooms.max_payload is refused', async (t) => {
+    const small = await startServer({ t, config: { rooms: { max_payload: 2048 } } });
+    const ws = await raw(small);
+    assert.equal(ws.handshake.maxPayload, 2048);
+    ws.send(`42["ping","${'x'.repeat(4000)}"]`);
+    assert.equal(await end(ws), 1009);
+});
+
+test('handshakes that are none get an error of Engine.IO', async () => {
+    const refused = async (query) => {
+        const { status, json } = await server.get(`/socket.io/?${query}`);
+        assert.equal(status, 400);
+        return json;
+    };
+    assert.deepEqual(await refused('EIO=3&transport=websocket'), { code: 5, message: 'Unsupported protocol version' });
+    assert.deepEqual(await refused('transport=websocket'), { code: 5, message: 'Unsupported protocol version' });
+    assert.deepEqual(await refused('EIO=4&transport=pigeon'), { code: 0, message: 'Transport unknown' });
+    assert.deepEqual(await refused('EIO=4'), { code: 0, message: 'Transport unknown' });
+    assert.deepEqual(await refused('EIO=4&transport=websocket'), { code: 3, message: 'Bad request' });
+    assert.deepEqual(await refused('EIO=4&transport=websocket&sid=nobody'), { code: 1, message: 'Session ID unknown' });
+});
+
+test('a plain WebSocket at /ws is still a channels client', async () => {
+    const ws = await server.open('/ws');
+    assert.equal((await ws.next()).type, 'response');
+});
+
+test('the server goes: the transport ends, so that clients come back', async (t) => {
+    const going = await startServer({ t });
+    const socket = await connect(t, going);
+    const gone = once(socket, 'disconnect');
+    going.stop();
+    const [reason] = await within(gone, 'the disconnect');
+    assert.equal(reason, 'transport close');
+});
