@@ -164,12 +164,13 @@ static const struct route_answer not_configured_answers[] = {
 
 static const struct route_parameter engine_parameters[] = {
     {"EIO", IN_QUERY, "string", true, false, "The protocol's version: `4`."},
-    {"transport", IN_QUERY, "string", true, false, "`websocket`."},
+    {"transport", IN_QUERY, "string", true, false, "`websocket` or `polling`."},
     {"sid", IN_QUERY, "string", false, false, "The session; without it a new one begins."},
 };
 
 static const struct route_answer engine_answers[] = {
     {101, NULL, NULL, "Switching protocols."},
+    {200, TEXT, NULL, "On polling: packets."},
     {400, JSON, "EngineError", "The request makes no sense, or the session is unknown."},
 };
 
@@ -263,6 +264,9 @@ static const struct route_doc table[] = {
      "Also at `/ws/socket.io/` and `/ws`. The token comes in the message that connects to a "
      "namespace.",
      PARAMETERS(engine_parameters), ANSWERS(engine_answers), .flags = ROUTE_OPEN | ROUTE_WEBSOCKET},
+    {HTTP_POST, "/socket.io/", "rooms_post", "Rooms", "Post packets of a session on polling", NULL,
+     PARAMETERS(engine_parameters), .request_media = {TEXT}, ANSWERS(engine_answers),
+     .flags = ROUTE_OPEN},
     {HTTP_GET, "/health", "health", "Server", "Ask how the server is", NULL,
      ANSWERS(health_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",

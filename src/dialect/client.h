@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "auth/identity.h"
+#include "base/map.h"
 #include "dialect/dialect.h"
 #include "hub/fanout.h"
 #include "net/worker.h"
@@ -41,6 +42,8 @@ struct delivery_options {
                      void (*done)(void *token, struct buf *array));
     void *presence_arg;
     struct authenticator *authenticator;
+    struct worker *workers; /* all of them, for what belongs to another one */
+    unsigned worker_count;
 };
 
 struct delivery {
@@ -53,6 +56,7 @@ struct delivery {
     struct buf plain;              /* for encodings that compress */
     atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
     atomic_uint_least64_t compressed;
+    struct map polling;   /* sessions of `rooms` that the worker keeps for HTTP, by id */
     uint32_t drain_total; /* connections when the server began to go down */
 };
 
@@ -88,6 +92,10 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
 /* The connection of the exchange becomes a client of the dialect (after ws_accept, or
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
+
+/* The same for a connection that is nobody's exchange. path: for the log. */
+struct client *client_begin(struct conn *conn, const struct dialect *dialect,
+                            struct principal *principal, struct slice path);
 
 /* Who the client is; NULL only before client_login. Borrowed, until its token is renewed. */
 struct identity *client_identity(const struct client *c);

@@ -4,8 +4,9 @@
  *
  * A session begins with a handshake, on which its packets are exchanged; in it the client connects
  * to a namespace, with a token, and is then a client like those of other dialects. Here is the
- * transport: handshakes, WebSockets, pings. Namespaces are in rooms_socket.c, the events of clients
- * in rooms_events.c, and what is sent in rooms_wire.c.
+ * transport: handshakes, WebSockets, pings; HTTP is in rooms_polling.c, and the way from there to a
+ * WebSocket in rooms_upgrade.c. Namespaces are in rooms_socket.c, the events of clients in
+ * rooms_events.c, and what is sent in rooms_wire.c.
  */
 #include "dialect/rooms.h"
 
@@ -34,7 +35,7 @@ static void send_packet(struct client *c, enum eio_type type, struct slice data)
     message_send(c, out, false);
 }
 
-static void take_packet(struct client *c, const struct eio_packet *packet)
+void room_take_packet(struct client *c, const struct eio_packet *packet)
 {
     struct room_session *s = room_session_of(c);
     if (!eio_state_next(s->state, packet, &s->state)) {
@@ -60,7 +61,7 @@ static void on_message(struct ws_conn *ws, struct slice text, bool binary)
     else if (!binary && eio_packet_parse(text, &packet) != 0)
         room_fail(c, "not an Engine.IO packet");
     else
-        take_packet(c, &packet);
+        room_take_packet(c, &packet);
 }
 
 /* ---- WebSocket ---- */
@@ -85,14 +86,18 @@ static bool is_idle(struct client *c)
     return !room_session_of(c)->space && age >= (int64_t)ROOMS_OPTION(c, connect_timeout_ms);
 }
 
-static uint64_t ping(struct ws_conn *ws)
+uint64_t room_ping(struct client *c)
 {
-    struct client *c = client_from_ws(ws);
     if (is_idle(c))
-        ws_close(ws, WS_CLOSE_NORMAL, "connected to no namespace");
+        ws_close(&c->ws, WS_CLOSE_NORMAL, "connected to no namespace");
     else
         send_packet(c, EIO_PING, SLICE(""));
     return ROOMS_OPTION(c, ping_timeout_ms);
+}
+
+static uint64_t ping(struct ws_conn *ws)
+{
+    return room_ping(client_from_ws(ws));
 }
 
 static const struct ws_ops websocket_ops = {
@@ -106,28 +111,23 @@ static const struct ws_ops websocket_ops = {
 
 /* ---- Handshakes ---- */
 
-/* Errors as Engine.IO has them. */
-enum refusal {
-    UNKNOWN_TRANSPORT,
-    UNKNOWN_SESSION,
-    BAD_METHOD,
-    BAD_REQUEST,
-    FORBIDDEN,
-    BAD_VERSION
-};
-
-static void refuse(struct http_exchange *x, enum refusal code)
+void room_append_refusal(struct buf *out, enum room_refusal code)
 {
     static const char *const messages[] = {
-        [UNKNOWN_TRANSPORT] = "Transport unknown",
-        [UNKNOWN_SESSION] = "Session ID unknown",
-        [BAD_METHOD] = "Bad handshake method",
-        [BAD_REQUEST] = "Bad request",
-        [FORBIDDEN] = "Forbidden",
-        [BAD_VERSION] = "Unsupported protocol version",
+        [ROOM_UNKNOWN_TRANSPORT] = "Transport unknown",
+        [ROOM_UNKNOWN_SESSION] = "Session ID unknown",
+        [ROOM_BAD_METHOD] = "Bad handshake method",
+        [ROOM_BAD_REQUEST] = "Bad request",
+        [ROOM_FORBIDDEN] = "Forbidden",
+        [ROOM_BAD_VERSION] = "Unsupported protocol version",
     };
+    buf_printf(out, "{\"code\":%d,\"message\":\"%s\"}", (int)code, messages[code]);
+}
+
+void room_refuse_request(struct http_exchange *x, enum room_refusal code)
+{
     struct buf body = {0};
-    buf_printf(&body, "{\"code\":%d,\"message\":\"%s\"}", (int)code, messages[code]);
+    room_append_refusal(&body, code);
     http_reply_json(x, 400, &body);
 }
 
@@ -154,7 +154,7 @@ static bool looks_like_javascript(const struct http_request *r)
     return !other;
 }
 
-static struct room_session *session_new(struct http_exchange *x)
+struct room_session *room_session_new(struct http_exchange *x)
 {
     struct room_session *s = memory_try_alloc(sizeof *s);
     if (!s)
@@ -166,13 +166,15 @@ static struct room_session *session_new(struct http_exchange *x)
     return s;
 }
 
-static void send_handshake(struct client *c)
+void room_send_handshake(struct client *c)
 {
     struct buf *out = message_begin(c);
     buf_append_char(out, '0' + EIO_OPEN);
     buf_append_char(out, '{');
     json_put_text(out, "sid", room_session_of(c)->sid);
     json_begin(out, "upgrades", '[');
+    if (room_session_of(c)->state == EIO_ON_POLLING)
+        json_put_text(out, NULL, "websocket");
     json_end(out, ']');
     json_put_u64(out, "pingInterval", ROOMS_OPTION(c, ping_interval_ms));
     json_put_u64(out, "pingTimeout", ROOMS_OPTION(c, ping_timeout_ms));
@@ -181,10 +183,26 @@ static void send_handshake(struct client *c)
     message_send(c, out, false);
 }
 
+void room_start_timer(struct client *c)
+{
+    unsigned interval = ROOMS_OPTION(c, ping_interval_ms);
+    unsigned connect = ROOMS_OPTION(c, connect_timeout_ms);
+    conn_timer(&c->ws.conn, interval < connect ? interval : connect);
+}
+
+void room_become_websocket(struct client *c, struct room_session *s)
+{
+    s->client = c;
+    s->state = EIO_ON_WEBSOCKET;
+    c->state = s;
+    c->ws.ops = &websocket_ops;
+    room_start_timer(c);
+}
+
 static void open_websocket(struct http_exchange *x)
 {
     const struct ws_accept_options options = {.ops = &websocket_ops};
-    struct room_session *s = session_new(x);
+    struct room_session *s = room_session_new(x);
     if (!s) {
         http_reply_error(x, 503, "out_of_memory", "not enough memory for this connection");
         return;
@@ -194,11 +212,8 @@ static void open_websocket(struct http_exchange *x)
         return;
     }
     struct client *c = client_open(x, &rooms_dialect);
-    c->state = s;
-    send_handshake(c);
-    unsigned interval = ROOMS_OPTION(c, ping_interval_ms),
-             connect = ROOMS_OPTION(c, connect_timeout_ms);
-    conn_timer(x->conn, interval < connect ? interval : connect);
+    room_become_websocket(c, s);
+    room_send_handshake(c);
 }
 
 static bool claims(const struct http_request *r)
@@ -207,22 +222,45 @@ static bool claims(const struct http_request *r)
     return !plain || has_query(r, "EIO");
 }
 
-static void accept_client(struct http_exchange *x, struct slice id)
+static void accept_websocket(struct http_exchange *x, bool known)
 {
     const struct http_request *r = x->request;
-    (void)id;
-    if (!http_query_is(r->query, "EIO", "4"))
-        refuse(x, BAD_VERSION);
-    else if (!http_query_is(r->query, "transport", "websocket"))
-        refuse(x, UNKNOWN_TRANSPORT);
-    else if (has_query(r, "sid"))
-        refuse(x, UNKNOWN_SESSION);
-    else if (r->method != HTTP_GET)
-        refuse(x, BAD_METHOD);
-    else if (!r->upgrade)
-        refuse(x, BAD_REQUEST);
-    else
+    struct buf sid = {0};
+    if (r->method != HTTP_GET || !r->upgrade)
+        room_refuse_request(x, r->method != HTTP_GET ? ROOM_BAD_METHOD : ROOM_BAD_REQUEST);
+    else if (!known)
         open_websocket(x);
+    else if (http_query_get(r->query, "sid", &sid) == 0)
+        room_probe(x, buf_slice(&sid));
+    else
+        room_refuse_request(x, ROOM_UNKNOWN_SESSION);
+    buf_fini(&sid);
+}
+
+static void accept_polling(struct http_exchange *x, bool known)
+{
+    enum http_method method = x->request->method;
+    if (method != HTTP_GET && !(method == HTTP_POST && known))
+        room_refuse_request(x, ROOM_BAD_METHOD);
+    else if (known)
+        room_poll(x);
+    else
+        room_open_polling(x);
+}
+
+static void accept_client(struct http_exchange *x, struct slice id)
+{
+    struct slice query = x->request->query;
+    bool known = has_query(x->request, "sid");
+    (void)id;
+    if (!http_query_is(query, "EIO", "4"))
+        room_refuse_request(x, ROOM_BAD_VERSION);
+    else if (http_query_is(query, "transport", "websocket"))
+        accept_websocket(x, known);
+    else if (http_query_is(query, "transport", "polling"))
+        accept_polling(x, known);
+    else
+        room_refuse_request(x, ROOM_UNKNOWN_TRANSPORT);
 }
 
 /* ---- From the fan-out ---- */
@@ -295,13 +333,21 @@ static void token_ended(struct client *c)
     ws_close(&c->ws, WS_CLOSE_TOKEN_EXPIRED, "token expired");
 }
 
+void room_session_free(struct room_session *s)
+{
+    sio_assembly_free(&s->assembly);
+    memory_free(s);
+}
+
 static void closed(struct client *c)
 {
     struct room_session *s = room_session_of(c);
+    if (!s)
+        return; /* it moved */
+    if (c->ws.conn.fd < 0)
+        room_forget_polling(c);
     c->state = NULL;
-    if (s)
-        sio_assembly_free(&s->assembly);
-    memory_free(s);
+    room_session_free(s);
 }
 
 static const char *const other_paths[] = {"/ws/socket.io/", "/ws", NULL};

@@ -4,6 +4,7 @@
 
 #include "codec/engineio.h"
 #include "codec/socketio.h"
+#include "dialect/rooms.h"
 #include "dialect/websocket_client.h"
 
 #define ROOM_ID_SIZE 21 /* of sessions and sockets, with the NUL */
@@ -24,6 +25,9 @@ struct room_call {
 
 /* client.state: an Engine.IO session and the socket on it. */
 struct room_session {
+    struct client *client;
+    struct room_request *poll; /* on HTTP: it waits for something to be sent; NULL: none */
+    bool release;              /* on HTTP: the next poll ends at once */
     enum eio_state state;
     bool numbered;                  /* its events carry cursors */
     const struct room_space *space; /* NULL: not connected to a namespace */
@@ -81,7 +85,61 @@ void room_disconnect(struct client *c);
 /* name: the event's, as it stands in JSON. */
 void room_take_event(struct client *c, struct json_value name, const struct room_call *call);
 
+/* ---- rooms_polling.c: sessions on HTTP ---- */
+
+/* A handshake; a poll, or packets that are posted, for a session. */
+void room_open_polling(struct http_exchange *x);
+void room_poll(struct http_exchange *x);
+
+/* The worker that has the session of this id, if there is one; NULL: there is none. */
+struct worker *room_session_worker(struct worker *from, struct slice sid);
+
+/* The session's client, on its worker; NULL: there is none. */
+struct client *room_session_find(struct worker *w, const char *sid);
+
+/* Ends the session's poll, the next one if none waits. From any worker. */
+void room_session_release(struct worker *from, const char *sid);
+
+/* The session is no longer on HTTP. */
+void room_forget_polling(struct client *c);
+
+/* ---- rooms_upgrade.c ---- */
+
+/* The handshake of a WebSocket for a session on HTTP. */
+void room_probe(struct http_exchange *x, struct slice sid);
+
 /* ---- rooms.c: the transport ---- */
+
+/* Errors as Engine.IO has them. */
+enum room_refusal {
+    ROOM_UNKNOWN_TRANSPORT,
+    ROOM_UNKNOWN_SESSION,
+    ROOM_BAD_METHOD,
+    ROOM_BAD_REQUEST,
+    ROOM_FORBIDDEN,
+    ROOM_BAD_VERSION,
+};
+void room_append_refusal(struct buf *out, enum room_refusal code);
+void room_refuse_request(struct http_exchange *x, enum room_refusal code);
+
+/* A session of the request's client; NULL: no memory. */
+struct room_session *room_session_new(struct http_exchange *x);
+void room_session_free(struct room_session *s);
+
+/* `0{"sid":…}`. */
+void room_send_handshake(struct client *c);
+
+/* Until the first ping. */
+void room_start_timer(struct client *c);
+
+/* Pings and returns for how many milliseconds anything may be missing. */
+uint64_t room_ping(struct client *c);
+
+/* A packet of a session that is on its transport. */
+void room_take_packet(struct client *c, const struct eio_packet *packet);
+
+/* The client's connection, a WebSocket, goes on with the session, which it owns from here on. */
+void room_become_websocket(struct client *c, struct room_session *s);
 
 /* The peer breaks the protocol. reason: a constant. */
 void room_fail(struct client *c, const char *reason);

@@ -97,6 +97,8 @@ static void wake_worker(void *arg)
 static int make_workers(struct server *s, struct buf *why)
 {
     s->workers = memory_zero((size_t)s->config->workers * sizeof *s->workers);
+    s->delivery_options.workers = s->workers;
+    s->delivery_options.worker_count = (unsigned)s->config->workers;
     for (; s->worker_count < s->config->workers; s->worker_count++) {
         struct worker *w = &s->workers[s->worker_count];
         const struct worker_config config = {

@@ -1,9 +1,10 @@
 // Dialect `rooms`: stock Socket.IO clients, and what no client would send.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http from 'node:http';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
-import { startServer, test, waitFor, within } from './harness.mjs';
+import { range, startServer, test, waitFor, within } from './harness.mjs';
 import { mint, now, secret } from './tokens.mjs';
 
 const server = await startServer();
@@ -154,6 +155,130 @@ test('ping is acknowledged, and answered with pong', async (t) => {
     await hear(socket, 'pong');
 });
 
+// ---- HTTP long-polling, and the way to a WebSocket ----
+
+const workers = await startServer({ args: ['--workers', '4'] });
+
+test('a session on polling, whatever worker its requests come to', async (t) => {
+    const socket = await connect(t, workers, { transports: ['polling'] });
+    await hear(socket, 'connection_established');
+    const room = 'project:polled';
+    assert.equal((await ask(socket, 'subscribe', { room })).status, 'success');
+    for (const n of range(20)) await workers.publish({ topic: room, type: 'step', data: { n, text: 'a"\u001e\u{1f600}' } });
+    const steps = await hear(socket, 'step', 20);
+    assert.deepEqual(steps.map(({ args: [event] }) => event.data.n), range(20));
+    assert.equal(steps[0].args[0].data.text, 'a"\u001e\u{1f600}');
+    assert.equal((await ask(socket, 'binary', Buffer.from([1, 2, 3]))).code, 'UNKNOWN_EVENT');
+    assert.equal(socket.io.engine.transport.name, 'polling');
+});
+
+for (const round of range(4)) {
+    test(`nothing is lost or doubled when a session moves to a WebSocket (${round})`, async (t) => {
+        const room = `project:moved${round}`;
+        const socket = io(`${workers.url}/ws`, { forceNew: true, reconnection: false });
+        t.after(() => socket.disconnect());
+        const steps = [];
+        socket.on('step', (event) => steps.push(event.data.n));
+        socket.on('connect', () => socket.emit('subscribe', { room, since: 0 }));
+        const upgraded = new Promise((resolve) => socket.io.engine.once('upgrade', resolve));
+        let n = 0;
+        let moved = false;
+        upgraded.then(() => (moved = true));
+        const late = Date.now() + 8000;
+        while ((!moved || n < 50) && Date.now() < late) await workers.publish({ topic: room, type: 'step', data: { n: n++ } });
+        await within(upgraded, 'the upgrade');
+        for (const _ of range(10)) await workers.publish({ topic: room, type: 'step', data: { n: n++ } });
+        await waitFor(() => steps.length >= n, 'all steps');
+        assert.deepEqual(steps, range(n));
+        assert.equal(socket.io.engine.transport.name, 'websocket');
+        const rooms = await ask(socket, 'debug:rooms', {});
+        assert.deepEqual(rooms.rooms.sort(), ['global', room, 'user:anonymous']);
+        assert.equal((await ask(socket, 'ping')).status, 'success');
+    });
+}
+
+const poll = (where, sid) => where.get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+const post = (where, sid, body) => where.post(`/socket.io/?EIO=4&transport=polling&sid=${sid}`, body, { 'Content-Type': 'text/plain' });
+async function handshake(where = server) {
+    const answer = await where.get('/socket.io/?EIO=4&transport=polling');
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers['content-type'], /^text\/plain/);
+    return JSON.parse(answer.text.slice(1));
+}
+
+test('polls and posts by hand', async () => {
+    const { sid, upgrades } = await handshake(workers);
+    assert.deepEqual(upgrades, ['websocket']);
+    assert.equal((await post(workers, sid, '40/ws,')).text, 'ok');
+    const { text } = await poll(workers, sid);
+    assert.match(text, /^40\/ws,\{"sid":"\w{20}"\}\x1e42\/ws,\["connection_established",/);
+    const waiting = poll(workers, sid);
+    assert.equal((await post(workers, sid, '42/ws,1["ping"]\x1e42/ws,2["nothing"]')).text, 'ok');
+    assert.match((await waiting).text, /^43\/ws,1\[.*\]\x1e42\/ws,\["pong",.*\]\x1e43\/ws,2\[.*UNKNOWN_EVENT.*\]$/);
+    const last = poll(workers, sid);
+    assert.equal((await post(workers, sid, '1')).text, 'ok');
+    assert.ok(['1', JSON.stringify({ code: 1, message: 'Session ID unknown' })].includes((await last).text));
+    assert.deepEqual((await poll(workers, sid)).json, { code: 1, message: 'Session ID unknown' });
+});
+
+test('two polls at once end the session', async () => {
+    const { sid } = await handshake();
+    const answers = await Promise.all([poll(server, sid), poll(server, sid)]);
+    assert.deepEqual(answers.map(({ status }) => status), [400, 400]);
+    assert.equal((await poll(server, sid)).json.code, 1);
+});
+
+for (const [what, body] of [['empty', ''], ['of unknown type', '9'], ['of broken base64', 'bA'], ['with an empty packet', '40\x1e']]) {
+    test(`a payload ${what} is refused and ends the session`, async () => {
+        const { sid } = await handshake();
+        const answer = await post(server, sid, body);
+        assert.equal(answer.status, 400);
+        assert.equal(answer.json.code, 3);
+        assert.equal((await poll(server, sid)).json.code, 1);
+    });
+}
+
+test('a payload above rooms.max_payload is refused', async (t) => {
+    const small = await startServer({ t, config: { rooms: { max_payload: 2048 } } });
+    const { sid } = await handshake(small);
+    assert.equal((await post(small, sid, `42["ping","${'x'.repeat(4000)}"]`)).status, 413);
+});
+
+test('a session that nobody polls ends', async (t) => {
+    const quick = await startServer({ t, config: { rooms: { ping_interval: '100ms', ping_timeout: '200ms' } } });
+    const { sid } = await handshake(quick);
+    await waitFor(async () => (await quick.metric('fanfare_clients', 'rooms')) === 0, 'the end of the session');
+    assert.equal((await poll(quick, sid)).json.code, 1);
+});
+
+test('a poll that is given up is not answered into nothing', async (t) => {
+    const { sid } = await handshake(workers);
+    await post(workers, sid, '40');
+    await poll(workers, sid);
+    const given = http.get(`${workers.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+    given.on('error', () => {});
+    await once(given, 'socket');
+    await once(given, 'finish');
+    given.destroy();
+    await post(workers, sid, '421["ping"]');
+    assert.match((await poll(workers, sid)).text, /^431/);
+});
+
+for (const [what, packets] of [['something else than a probe', ['2']], ['an upgrade without a probe', ['5']], ['events', ['2probe', '42["ping"]']]]) {
+    test(`a probing WebSocket that sends ${what} is closed, and polling goes on`, async () => {
+        const { sid } = await handshake(workers);
+        const ws = new WebSocket(workers.ws(`/socket.io/?EIO=4&transport=websocket&sid=${sid}`));
+        const ended = new Promise((resolve) => ws.on('close', resolve));
+        await once(ws, 'open');
+        for (const packet of packets) ws.send(packet);
+        assert.equal(await within(ended, 'the close'), 1002);
+        assert.equal((await post(workers, sid, '40')).text, 'ok');
+        let text = (await poll(workers, sid)).text;
+        if (text === '6') text = (await poll(workers, sid)).text; // the probe ended one poll
+        assert.match(text, /^40\{/);
+    });
+}
+
 // ---- Tokens ----
 
 const keyed = await startServer({ env: { JWT_SECRET_KEY: secret } });
@@ -270,7 +395,10 @@ test('handshakes that are none get an error of Engine.IO', async () => {
     assert.deepEqual(await refused('EIO=4&transport=pigeon'), { code: 0, message: 'Transport unknown' });
     assert.deepEqual(await refused('EIO=4'), { code: 0, message: 'Transport unknown' });
     assert.deepEqual(await refused('EIO=4&transport=websocket'), { code: 3, message: 'Bad request' });
-    assert.deepEqual(await refused('EIO=4&transport=websocket&sid=nobody'), { code: 1, message: 'Session ID unknown' });
+    assert.deepEqual(await refused('EIO=4&transport=polling&sid=nobody'), { code: 1, message: 'Session ID unknown' });
+    assert.deepEqual(await refused('EIO=4&transport=polling&sid=ff345678901234567890'), { code: 1, message: 'Session ID unknown' });
+    const answer = await server.request('/socket.io/?EIO=4&transport=polling', { method: 'PUT' });
+    assert.deepEqual(answer.json, { code: 2, message: 'Bad handshake method' });
 });
 
 test('a plain WebSocket at /ws is still a channels client', async () => {
