@@ -1,13 +1,18 @@
 // Dialect `rooms`: stock Socket.IO clients, and what no client would send.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
 import { range, startServer, test, waitFor, within } from './harness.mjs';
 import { mint, now, secret } from './tokens.mjs';
 
 const server = await startServer();
+const workers = await startServer({ args: ['--workers', '4'] });
+const keyed = await startServer({ env: { JWT_SECRET_KEY: secret } });
 const project = '550e8400-e29b-41d4-a716-446655440000';
 
 /** A connected client; everything that comes is in `events`, by name. */
@@ -157,8 +162,6 @@ test('ping is acknowledged, and answered with pong', async (t) => {
 
 // ---- HTTP long-polling, and the way to a WebSocket ----
 
-const workers = await startServer({ args: ['--workers', '4'] });
-
 test('a session on polling, whatever worker its requests come to', async (t) => {
     const socket = await connect(t, workers, { transports: ['polling'] });
     await hear(socket, 'connection_established');
@@ -281,7 +284,6 @@ for (const [what, packets] of [['something else than a probe', ['2']], ['an upgr
 
 // ---- Tokens ----
 
-const keyed = await startServer({ env: { JWT_SECRET_KEY: secret } });
 const token = (claims) => mint({ sub: 'ada', ...claims });
 
 test('a refused token is a CONNECT_ERROR that says why', async (t) => {
@@ -335,6 +337,42 @@ test('an expired token is told, a fresh one goes on, else DISCONNECT', async (t)
     assert.match(fresh.expires, /Z$/);
     const [reason] = await within(once(socket, 'disconnect'), 'the end');
     assert.equal(reason, 'io server disconnect');
+});
+
+// ---- Python ----
+
+const script = fileURLToPath(new URL('rooms_client.py', import.meta.url));
+
+/** Debian's python-socketio; what it says is in `said`. */
+function python(t, where, ...args) {
+    const child = spawn('/usr/bin/python3', [script, where.url, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => child.kill());
+    child.said = [];
+    createInterface({ input: child.stdout }).on('line', (line) => child.said.push(JSON.parse(line)));
+    child.ended = new Promise((resolve) => child.on('close', resolve));
+    return child;
+}
+
+for (const [transports, last] of [['polling', 'polling'], ['websocket', 'websocket'], ['polling,websocket', 'websocket']]) {
+    test(`a client in Python over ${transports}`, async (t) => {
+        const room = `project:python-${transports.replace(',', '-')}`;
+        const child = python(t, workers, transports, room);
+        const saw = (what) => waitFor(() => child.said.find((line) => line.what === what), what);
+        assert.equal((await saw('answer')).answer.status, 'success');
+        assert.equal((await saw('established')).args.length, 1);
+        await workers.publish({ topic: room, type: 'made.up', data: { text: 'ä' } });
+        const { args } = await saw('event');
+        assert.equal(args.length, 1, 'no argument more than the event');
+        assert.deepEqual(args[0].data, { text: 'ä' });
+        assert.equal((await saw('transport')).name, last);
+        assert.equal(await within(child.ended, 'its end'), 0);
+    });
+}
+
+test('a client in Python with a bad token', async (t) => {
+    const child = python(t, keyed, 'websocket', 'global', 'x');
+    assert.equal(await within(child.ended, 'its end'), 3);
+    assert.equal(child.said[0].data.data.content.reason, 'token malformed');
 });
 
 // ---- Transport ----
