@@ -143,6 +143,24 @@ test('what makes no sense is refused by its acknowledgement, or as event error',
     assert.match(error.data.message, /session/);
 });
 
+test('the events of the agent platform are checked when they are published', async (t) => {
+    const socket = await connect(t);
+    const refused = async (type, data) => {
+        const { status, json } = await server.post('/api/v1/publish', { topic: 'global', type, data });
+        assert.equal(status, 422, `${type} ${JSON.stringify(data)}`);
+        return json.error.message;
+    };
+    assert.match(await refused('project.updated', { project_id: 'not-a-uuid' }), /project_id must be a UUID/);
+    assert.match(await refused('agent.status_changed', { agent_id: project, availability: 101 }), /availability/);
+    assert.match(await refused('workflow.progress', { workflow_id: project, status: 'idle' }), /status/);
+    assert.match(await refused('ai.suggestion', { suggestion_id: project, confidence: 2 }), /confidence/);
+    assert.match(await refused('pr.created', { title: 'x' }), /pr_id/);
+    const data = { project_id: project, project_name: 'P', status: 'active', updated_by: 'ada', changes: { status: 'updated' } };
+    await server.publish({ topic: 'global', type: 'project.updated', source: 'project_service', data });
+    const [{ args: [event] }] = await hear(socket, 'project.updated');
+    assert.deepEqual(event.data, data);
+});
+
 test('more rooms than limits.subscriptions are refused', async (t) => {
     const small = await startServer({ t, config: { limits: { subscriptions: 3 } } });
     const socket = await connect(t, small);

@@ -16,7 +16,8 @@ seen = threading.Event()
 
 
 def say(**what):
-    print(json.dumps(what), flush=True)
+    sys.stdout.write(json.dumps(what) + "\n")  # one write: several threads speak
+    sys.stdout.flush()
 
 
 @client.on("connection_established", namespace="/ws")
