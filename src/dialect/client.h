@@ -35,6 +35,8 @@ struct delivery_options {
     struct {
         atomic_uint ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
         atomic_uint max_payload; /* bytes */
+        atomic_uint recovery_window_ms;
+        struct room_recovery *recovery;
     } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */

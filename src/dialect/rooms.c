@@ -42,7 +42,9 @@ void room_take_packet(struct client *c, const struct eio_packet *packet)
         room_fail(c, "an Engine.IO packet that has no place here");
         return;
     }
-    if (s->state == EIO_CLOSED)
+    if (s->state == EIO_CLOSED && c->ws.conn.fd < 0)
+        conn_close(&c->ws.conn, "closed by client");
+    else if (s->state == EIO_CLOSED)
         ws_close(&c->ws, WS_CLOSE_NORMAL, "closed by client");
     else if (packet->type == EIO_PONG)
         conn_timer(&c->ws.conn, ROOMS_OPTION(c, ping_interval_ms));
@@ -336,6 +338,7 @@ static void token_ended(struct client *c)
 void room_session_free(struct room_session *s)
 {
     sio_assembly_free(&s->assembly);
+    buf_fini(&s->rooms);
     memory_free(s);
 }
 
@@ -344,6 +347,7 @@ static void closed(struct client *c)
     struct room_session *s = room_session_of(c);
     if (!s)
         return; /* it moved */
+    room_remember(c);
     if (c->ws.conn.fd < 0)
         room_forget_polling(c);
     c->state = NULL;

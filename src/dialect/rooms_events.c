@@ -84,7 +84,7 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
                  const struct start_point *start)
 {
     struct join_result r;
-    int error = room_join(c, room, start, &r);
+    int error = room_join(c, room, start, 0, &r);
     if (error == FAN_E_LIMIT)
         room_refuse(c, call, "LIMIT", SLICE("the server has as many rooms as it can"));
     else if (error)
@@ -115,7 +115,7 @@ static void on_subscribe(struct client *c, const struct room_call *call)
         return;
     }
     if (follows) {
-        subscriber_leave(&c->subscriber, room);
+        room_leave(c, room);
     } else if (subscriber_followed(&c->subscriber) >= most) {
         snprintf(text, sizeof text, "too many rooms: at most %u (limits.subscriptions)", most);
         room_refuse(c, call, "LIMIT", slice_from(text));
@@ -130,7 +130,7 @@ static void on_unsubscribe(struct client *c, const struct room_call *call)
     struct buf message = {0};
     if (!room.ptr)
         return;
-    subscriber_leave(&c->subscriber, room);
+    room_leave(c, room);
     buf_printf(&message, "Unsubscribed from %.*s", SLICE_ARG(room));
     struct buf *out = room_begin_ack(c, call);
     json_put_slice(out, "room", room);

@@ -5,9 +5,8 @@
 #include "codec/engineio.h"
 #include "codec/socketio.h"
 #include "dialect/rooms.h"
+#include "dialect/rooms_recovery.h"
 #include "dialect/websocket_client.h"
-
-#define ROOM_ID_SIZE 21 /* of sessions and sockets, with the NUL */
 
 /* A namespace, with the encodings of its events. */
 struct room_space {
@@ -33,7 +32,9 @@ struct room_session {
     const struct room_space *space; /* NULL: not connected to a namespace */
     const struct room_call *call;   /* NULL: none is being answered */
     struct sio_assembly *assembly;
+    struct buf rooms;             /* as in struct room_socket */
     char sid[ROOM_ID_SIZE];       /* of the session */
+    char pid[ROOM_ID_SIZE];       /* by which the client may come back; "": it cannot */
     char socket_id[ROOM_ID_SIZE]; /* of the socket */
 };
 
@@ -60,6 +61,9 @@ void room_end_event(struct client *c, struct buf *out, const char *cursor);
 struct buf *room_begin_ack(struct client *c, const struct room_call *call);
 void room_end_ack(struct client *c, struct buf *out, const struct room_call *call);
 
+/* An event of the user's own topic that came while they were away. */
+void room_send_replayed(struct client *c, const struct event *e, unsigned place);
+
 /* What went wrong: in the acknowledgement of the call, or, without one, as event `error`. */
 void room_refuse(struct client *c, const struct room_call *call, const char *code,
                  struct slice message);
@@ -73,9 +77,17 @@ void room_send_gap(struct client *c, struct slice room, uint64_t from, uint64_t 
 void room_take_text(struct client *c, struct slice text);
 void room_take_binary(struct client *c, struct slice bytes);
 
-/* subscriber_join, as the client's events are encoded. */
-int room_join(struct client *c, struct slice room, const struct start_point *start,
+/* subscriber_join and subscriber_leave, as the client's events are encoded. since: from which
+ * position on it counts as being in the room; 0: from where it begins to read. */
+int room_join(struct client *c, struct slice room, const struct start_point *start, uint64_t since,
               struct join_result *result);
+void room_leave(struct client *c, struct slice room);
+
+/* The entry of session.rooms at *at, which goes to the next one. False: there is none. */
+bool room_next(const struct buf *rooms, size_t *at, uint64_t *since, struct slice *room);
+
+/* The transport ends: the socket may come back. */
+void room_remember(struct client *c);
 
 /* Tells the client that it is no longer connected to its namespace. */
 void room_disconnect(struct client *c);

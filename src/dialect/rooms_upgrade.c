@@ -28,19 +28,12 @@ struct move {
     struct room_session *session; /* NULL: there is none */
     struct principal *principal;  /* a reference */
     struct buf frames;            /* not sent yet */
-    struct buf rooms;             /* names, each with a NUL */
+    struct buf rooms;             /* session.rooms, which it gets anew */
     uint64_t position, conn_id;
     int64_t since_ms;
 };
 
 /* ---- Away from its worker ---- */
-
-static void append_room(void *rooms, struct slice name, bool pattern)
-{
-    (void)pattern; /* nobody follows patterns here */
-    buf_append_slice(rooms, name);
-    buf_append_char(rooms, '\0');
-}
 
 static void arrive(struct worker *w, void *arg);
 
@@ -54,7 +47,8 @@ static void depart(struct worker *w, void *arg)
         room_session_release(w, m->probe->sid);
         room_forget_polling(c);
         m->position = subscriber_position(&c->subscriber);
-        subscriber_each(&c->subscriber, append_room, &m->rooms);
+        m->rooms = room_session_of(c)->rooms;
+        room_session_of(c)->rooms = (struct buf){0};
         conn_take(conn, &m->frames);
         m->session = room_session_of(c);
         m->principal = login_principal(conn) ? principal_ref(login_principal(conn)) : NULL;
@@ -72,10 +66,11 @@ static void join_again(struct client *c, const struct move *m)
 {
     const struct start_point start = {START_CURSOR, m->position,
                                       hub_epoch(client_delivery(c)->hub)};
-    for (size_t at = 0; at < m->rooms.len; at += strlen(m->rooms.data + at) + 1) {
-        struct slice room = slice_from(m->rooms.data + at);
+    struct slice room;
+    uint64_t since;
+    for (size_t at = 0; room_next(&m->rooms, &at, &since, &room);) {
         struct join_result r;
-        int error = room_join(c, room, &start, &r);
+        int error = room_join(c, room, &start, since, &r);
         if (error) {
             websocket_client_refuse_join(c, error);
             return;

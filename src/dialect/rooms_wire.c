@@ -10,7 +10,7 @@
 
 /* ---- Events ---- */
 
-static void append_envelope(struct buf *out, const struct event *e, unsigned place)
+static void append_envelope(struct buf *out, const struct event *e, unsigned place, bool replayed)
 {
     BUF_LITERAL(out, "{\"type\":");
     envelope_quoted(out, e->type);
@@ -26,6 +26,8 @@ static void append_envelope(struct buf *out, const struct event *e, unsigned pla
         BUF_LITERAL(out, ",\"offset\":");
         buf_append_u64(out, e->places[place].offset);
     }
+    if (replayed)
+        BUF_LITERAL(out, ",\"replayed\":true");
     BUF_LITERAL(out, ",\"data\":");
     buf_append_slice(out, e->data);
     buf_append_char(out, '}');
@@ -49,7 +51,7 @@ static void append_event(struct delivery *d, struct buf *out, const struct event
     buf_append_slice(out, head);
     envelope_quoted(out, e->type);
     buf_append_char(out, ',');
-    append_envelope(out, e, place);
+    append_envelope(out, e, place, false);
     if (numbered)
         append_cursor(d, out, e);
     buf_append_char(out, ']');
@@ -105,6 +107,17 @@ struct buf *room_begin(struct client *c, enum sio_type type, const uint64_t *id)
 void room_send(struct client *c, struct buf *out)
 {
     message_send(c, out, out->len > LARGE);
+}
+
+void room_send_replayed(struct client *c, const struct event *e, unsigned place)
+{
+    struct buf *out = room_begin(c, SIO_EVENT, NULL);
+    buf_append_char(out, '[');
+    envelope_quoted(out, e->type);
+    buf_append_char(out, ',');
+    append_envelope(out, e, place, true);
+    buf_append_char(out, ']');
+    message_send(c, out, true);
 }
 
 struct buf *room_begin_event(struct client *c, const char *name, const char *type)

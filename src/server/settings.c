@@ -64,6 +64,8 @@ static void apply_limits(struct server *s, const struct config *c)
     atomic_store(&s->delivery_options.rooms.ping_timeout_ms, (unsigned)c->rooms.ping_timeout_ms);
     atomic_store(&s->delivery_options.rooms.connect_timeout_ms,
                  (unsigned)c->rooms.connect_timeout_ms);
+    atomic_store(&s->delivery_options.rooms.recovery_window_ms,
+                 (unsigned)c->rooms.recovery_window_ms);
     atomic_store(&s->delivery_options.rooms.max_payload, (unsigned)c->rooms.max_payload);
 }
 

@@ -232,7 +232,7 @@ test('polls and posts by hand', async () => {
     assert.deepEqual(upgrades, ['websocket']);
     assert.equal((await post(workers, sid, '40/ws,')).text, 'ok');
     const { text } = await poll(workers, sid);
-    assert.match(text, /^40\/ws,\{"sid":"\w{20}"\}\x1e42\/ws,\["connection_established",/);
+    assert.match(text, /^40\/ws,\{"sid":"\w{20}","pid":"\w{20}"\}\x1e42\/ws,\["connection_established",/);
     const waiting = poll(workers, sid);
     assert.equal((await post(workers, sid, '42/ws,1["ping"]\x1e42/ws,2["nothing"]')).text, 'ok');
     assert.match((await waiting).text, /^43\/ws,1\[.*\]\x1e42\/ws,\["pong",.*\]\x1e43\/ws,2\[.*UNKNOWN_EVENT.*\]$/);
@@ -346,15 +346,103 @@ test('claims decide about rooms and publishing', async (t) => {
 
 test('an expired token is told, a fresh one goes on, else DISCONNECT', async (t) => {
     const strict = await startServer({ t, env: { JWT_SECRET_KEY: secret }, config: { jwt: { grace: '1s' } } });
-    const soon = () => now() - 4; // with 5 s of leeway: in a second
+    const soon = () => now() - 3; // with 5 s of leeway: in a second or two
     const socket = await connect(t, strict, { token: token({ exp: soon() }) });
     await hear(socket, 'token_expired');
     assert.equal((await ask(socket, 'refresh_token', { token: token({ sub: 'eve' }) })).status, 'error');
-    const fresh = await ask(socket, 'refresh_token', { token: token({ exp: soon() + 2 }) });
+    const fresh = await ask(socket, 'refresh_token', { token: token({ exp: soon() + 1 }) });
     assert.equal(fresh.status, 'success');
     assert.match(fresh.expires, /Z$/);
     const [reason] = await within(once(socket, 'disconnect'), 'the end');
     assert.equal(reason, 'io server disconnect');
+});
+
+// ---- Coming back ----
+
+/** Cuts the transport and waits until the client is back. */
+async function cut(socket, meanwhile) {
+    const back = once(socket, 'connect');
+    const gone = once(socket, 'disconnect');
+    socket.io.engine.close();
+    await gone;
+    await meanwhile();
+    await within(back, 'the client to come back');
+}
+
+for (const transports of [['websocket'], ['polling']]) {
+    test(`a client that drops out goes on where it was (${transports})`, async (t) => {
+        const room = `project:recovered-${transports}`;
+        await workers.publish({ topic: room, type: 'step', data: { n: 0 } }); // before it was in the room
+        const socket = await connect(t, workers, { transports, reconnection: true, reconnectionDelay: 20 });
+        await hear(socket, 'connection_established');
+        await workers.publish({ topic: room, type: 'step', data: { n: 1 } });
+        await ask(socket, 'subscribe', { room });
+        await workers.publish({ topic: 'global', type: 'other', data: {} });
+        const { id } = socket;
+        await hear(socket, 'other');
+        await cut(socket, async () => {
+            for (const n of [2, 3]) await workers.publish({ topic: room, type: 'step', data: { n } });
+        });
+        assert.equal(socket.recovered, true);
+        assert.equal(socket.id, id);
+        await workers.publish({ topic: room, type: 'step', data: { n: 4 } });
+        const steps = await hear(socket, 'step', 3);
+        assert.deepEqual(steps.map(({ args: [event] }) => event.data.n), [2, 3, 4]);
+        assert.equal(named(socket, 'other').length, 1);
+        const { rooms } = await ask(socket, 'debug:rooms', {});
+        assert.deepEqual(rooms.sort(), ['global', room, 'user:anonymous']);
+        await cut(socket, async () => {});
+        assert.equal(socket.recovered, true, 'and once more');
+    });
+}
+
+test('nothing is recovered after a disconnect, for another user, or without the window', async (t) => {
+    const attempt = async (where, auth) => {
+        const ws = await raw(where);
+        ws.send(`40/ws,${JSON.stringify(auth)}`);
+        await waitFor(() => ws.packets.length > 1, 'the answer to CONNECT');
+        const data = JSON.parse(ws.packets[1].slice('40/ws,'.length));
+        await waitFor(() => ws.packets.length > 2, 'the greeting');
+        return { ws, ...data, offset: JSON.parse(ws.packets[2].slice('42/ws,'.length))[2] };
+    };
+    const ada = await attempt(keyed, { token: token() });
+    assert.match(ada.pid, /^\w{20}$/);
+    assert.match(ada.offset, /^[\w-]{22}$/);
+    ada.ws.terminate();
+    await waitFor(async () => (await keyed.get('/metrics')).text.includes('fanfare_clients{dialect="rooms"} 0'), 'the end');
+    const back = { pid: ada.pid, offset: ada.offset };
+    assert.notEqual((await attempt(keyed, { token: token({ sub: 'eve' }), ...back })).pid, ada.pid);
+    assert.notEqual((await attempt(keyed, { token: token(), ...back, offset: 'x' })).pid, ada.pid);
+    const again = await attempt(keyed, { token: token(), ...back });
+    assert.equal(again.pid, ada.pid);
+    assert.equal(again.sid, ada.sid);
+    again.ws.send('41/ws,');
+    again.ws.close();
+    await end(again.ws);
+    assert.notEqual((await attempt(keyed, { token: token(), ...back })).pid, ada.pid);
+    assert.equal((await attempt(keyed, { token: token(), recovery: false })).pid, undefined);
+});
+
+test('what came to a user while they were away is marked', async (t) => {
+    const admin = { Authorization: `Bearer ${token({ role: 'admin' })}` };
+    const send = (n) => keyed.post('/api/v1/publish', { topic: 'user:ida', type: 'note', data: { n } }, admin);
+    const ida = () => connect(t, keyed, { token: token({ sub: 'ida' }) });
+    await send(0); // before their first connection
+    const first = await ida();
+    await hear(first, 'connection_established');
+    await send(1);
+    await hear(first, 'note');
+    first.disconnect();
+    const probe = await connect(t, keyed, { token: token({ sub: 'ida', role: 'admin' }) });
+    await waitFor(async () => (await keyed.get('/api/v1/topics/user:ida/presence', admin)).json.connections.length === 1, 'it to be gone');
+    probe.disconnect();
+    await waitFor(async () => (await keyed.get('/api/v1/topics/user:ida/presence', admin)).json.connections.length === 0, 'all to be gone');
+    await send(2);
+    await send(3);
+    const second = await ida();
+    await send(4);
+    const notes = await hear(second, 'note', 3);
+    assert.deepEqual(notes.map(({ args: [event] }) => [event.data.n, event.replayed]), [[2, true], [3, true], [4, undefined]]);
 });
 
 // ---- Python ----
