@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
-import { range, startServer, test, waitFor, within } from './harness.mjs';
+import { flood, ms, range, startServer, test, waitFor, within } from './harness.mjs';
 import { mint, now, secret } from './tokens.mjs';
 
 const server = await startServer();
@@ -479,6 +479,35 @@ test('a client in Python with a bad token', async (t) => {
     const child = python(t, keyed, 'websocket', 'global', 'x');
     assert.equal(await within(child.ended, 'its end'), 3);
     assert.equal(child.said[0].data.data.content.reason, 'token malformed');
+});
+
+// ---- Slow readers ----
+
+const numbers = (packets) => packets.filter((text) => text.startsWith('42/ws,["flood"'))
+    .map((text) => JSON.parse(text.slice('42/ws,'.length))[1].data.n);
+
+test('a WebSocket that reads slowly misses nothing', async (t) => {
+    const small = await startServer({ t, config: { limits: { queue: '64KiB' } } });
+    const ws = await raw(small);
+    ws.send('40/ws,');
+    ws.send('42/ws,1["subscribe",{"room":"session:flood"}]');
+    await waitFor(() => ws.packets.some((text) => text.startsWith('43/ws,1')), 'the answer');
+    ws.pause();
+    await flood(small, 'session:flood', 6000, 1500);
+    ws.resume();
+    await waitFor(() => numbers(ws.packets).length >= 6000, 'all events', ms(20000));
+    assert.deepEqual(numbers(ws.packets), range(6000));
+    ws.terminate();
+});
+
+test('a session that is polled seldom misses nothing', async (t) => {
+    const small = await startServer({ t, config: { limits: { queue: '64KiB' } } });
+    const { sid } = await handshake(small);
+    await post(small, sid, '40/ws,\x1e42/ws,1["subscribe",{"room":"session:flood"}]');
+    await flood(small, 'session:flood', 1000, 1000);
+    const seen = [];
+    while (seen.length < 1000) seen.push(...numbers((await poll(small, sid)).text.split('\x1e')));
+    assert.deepEqual(seen, range(1000));
 });
 
 // ---- Transport ----
