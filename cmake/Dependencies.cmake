@@ -5,6 +5,7 @@ find_package(OpenSSL 3 REQUIRED)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(RHONABWY REQUIRED IMPORTED_TARGET librhonabwy)
 
 if(FANFARE_URING)
     pkg_check_modules(URING IMPORTED_TARGET liburing)

@@ -1,5 +1,6 @@
 /*
- * Typed broadcast functions: one for each event of a build session.
+ * Typed broadcast functions: one for each event of build sessions, of web IDE sessions and of an
+ * editor's channels.
  *
  * They write the event's data as JSON, check it against the event catalogue and hand it to a
  * publisher: an embedded server, a client of a remote server, or a function of your own.
@@ -74,6 +75,102 @@ int fan_broadcast_file_change(const struct fan_publisher *publisher, const char 
 /* An error. error_type and traceback may be NULL. */
 int fan_broadcast_error(const struct fan_publisher *publisher, const char *session_id,
                         const char *error_message, const char *error_type, const char *traceback);
+
+/* A command was started. cwd may be NULL; pid, cols and rows are left out when negative; pty:
+ * whether it writes to a terminal (1, 0; negative to leave it out). */
+int fan_broadcast_run_started(const struct fan_publisher *publisher, const char *session_id,
+                              const char *command, const char *cwd, long long pid, int pty,
+                              long long cols, long long rows);
+
+/* It has ended. exit_code: negative after a signal; signal: "SIGTERM", or NULL; duration: seconds;
+ * pid is left out when negative. */
+int fan_broadcast_run_finished(const struct fan_publisher *publisher, const char *session_id,
+                               long long exit_code, const char *signal, double duration,
+                               long long pid);
+
+/* ---- Web IDE sessions ---- */
+
+/* Code began to run. code_preview: the beginning of the code, or NULL. */
+int fan_broadcast_execution_start(const struct fan_publisher *publisher, const char *session_id,
+                                  const char *execution_id, const char *language,
+                                  const char *code_preview);
+
+/* Running code wrote size bytes. stream: "stdout" or "stderr". */
+int fan_broadcast_execution_output(const struct fan_publisher *publisher, const char *session_id,
+                                   const char *execution_id, const char *output, size_t size,
+                                   const char *stream);
+
+/* Code ran to its end. result: a JSON object with stdout, stderr, exit_code and so on. */
+int fan_broadcast_execution_complete(const struct fan_publisher *publisher, const char *session_id,
+                                     const char *execution_id, const char *result);
+
+/* Code could not run, or not to its end. error_type: "timeout" for instance; result: as far as it
+ * got, a JSON object, or NULL. */
+int fan_broadcast_execution_error(const struct fan_publisher *publisher, const char *session_id,
+                                  const char *execution_id, const char *error,
+                                  const char *error_type, const char *result);
+
+/* An answer is coming (1), or no longer (0). */
+int fan_broadcast_ai_typing(const struct fan_publisher *publisher, const char *session_id,
+                            int is_typing);
+
+/* An answer, whole. sender: "ghost"; timestamp: RFC 3339; both may be NULL. */
+int fan_broadcast_ai_response(const struct fan_publisher *publisher, const char *session_id,
+                              const char *id, const char *content, const char *sender,
+                              const char *timestamp);
+
+/* A part of an answer. index: parts before it, negative to leave it out; finished: whether it is
+ * the last one, negative to leave it out. */
+int fan_broadcast_ai_chunk(const struct fan_publisher *publisher, const char *session_id,
+                           const char *id, const char *chunk, long long index, int finished);
+
+/* There will be no answer. error_type may be NULL. */
+int fan_broadcast_ai_error(const struct fan_publisher *publisher, const char *session_id,
+                           const char *error, const char *error_type);
+
+/* A hook's occasion came: "on_run", "on_error" or "on_save". context: a JSON object, or NULL. */
+int fan_broadcast_hook_triggered(const struct fan_publisher *publisher, const char *session_id,
+                                 const char *hook_type, const char *context);
+
+/* Something of the session changed. data: a JSON object. */
+int fan_broadcast_session_update(const struct fan_publisher *publisher, const char *session_id,
+                                 const char *data);
+
+/* A file was saved. language may be NULL; content: its text where the session is to keep it, or
+ * NULL. */
+int fan_broadcast_file_saved(const struct fan_publisher *publisher, const char *session_id,
+                             const char *file_id, const char *file_name, const char *language,
+                             const char *content);
+
+/* ---- The editor's channels; `timestamp` is put in ---- */
+
+/* Channel `files`. event: "add", "change", "unlink", "addDir" or "unlinkDir"; movedTo: where a file
+ * went, or NULL. */
+int fan_broadcast_channel_files(const struct fan_publisher *publisher, const char *file,
+                                const char *event, const char *moved_to);
+
+/* Channel `diagnostics`. diagnostics: a JSON array; cleared: whether nothing is wrong any
+ * more (1, 0; negative to leave it out). */
+int fan_broadcast_channel_diagnostics(const struct fan_publisher *publisher,
+                                      const char *diagnostics, int cleared);
+
+/* Channel `ai-response`: a part of an answer. */
+int fan_broadcast_channel_ai_response(const struct fan_publisher *publisher, const char *id,
+                                      const char *chunk, long long index, int finished);
+
+/* Channel `search`. completed: results so far; total: in all, negative until that is known;
+ * results: a JSON array. */
+int fan_broadcast_channel_search(const struct fan_publisher *publisher, const char *query,
+                                 long long completed, long long total, const char *results);
+
+/* Channel `validation`. type: "lint", "typecheck" or "format"; errors: a JSON array, or NULL. */
+int fan_broadcast_channel_validation(const struct fan_publisher *publisher, const char *type,
+                                     int passed, const char *errors);
+
+/* Channel `git`. type: "status", "commit", "push", "pull" or "branch"; status: a JSON object, or
+ * NULL. */
+int fan_broadcast_channel_git(const struct fan_publisher *publisher, const char *type,
+                              const char *message, const char *status);
 
 /* Why the last call on this thread returned FAN_E_INVALID: "progress must be a number from 0 to
  * 100, got 140". Never NULL; valid until the thread's next call. */

@@ -179,12 +179,14 @@ int fan_websocket_send(struct fan_websocket *ws, enum fan_websocket_kind kind, c
  * FAN_E_NO_MEMORY. Any thread. */
 int fan_websocket_close(struct fan_websocket *ws, int code, const char *reason);
 
-/* The request's path, decoded, without the base path; its query as sent; the selected subprotocol,
- * "" without one; the client's address. They live as long as ws. Any thread. */
+/* The request's path, decoded, without the base path; its query as sent, which may hold a token;
+ * the selected subprotocol, "" without one; the client's address; the user of its token,
+ * "anonymous" without one. They live as long as ws. Any thread. */
 const char *fan_websocket_path(const struct fan_websocket *ws);
 const char *fan_websocket_query(const struct fan_websocket *ws);
 const char *fan_websocket_protocol(const struct fan_websocket *ws);
 const char *fan_websocket_address(const struct fan_websocket *ws);
+const char *fan_websocket_user(const struct fan_websocket *ws);
 
 /* A pointer of the program's own, NULL at first. Set it in `open`, before other threads know ws. */
 void fan_websocket_set_context(struct fan_websocket *ws, void *context);

@@ -13,6 +13,15 @@ static const struct api_route routes[] = {
     {HTTP_GET, "/api/build/sessions", api_sessions},
     {HTTP_GET, "/api/build/status/{session_id}", api_status},
     {HTTP_POST, "/demo/send-update", api_demo},
+    {HTTP_GET, "/ws/status", api_ide_status},
+    {HTTP_GET, "/ws/sessions/{session_id}/connections", api_ide_connections},
+    {HTTP_POST, "/api/v1/execution/execute", api_no_sandbox},
+    {HTTP_POST, "/api/v1/execution/execute/websocket", api_no_sandbox},
+    {HTTP_GET, "/api/v1/execution/languages", api_no_sandbox},
+    {HTTP_GET, "/api/v1/execution/{execution_id}", api_no_sandbox},
+    {HTTP_DELETE, "/api/v1/execution/{execution_id}", api_no_sandbox},
+    {HTTP_POST, "/api/v1/execution/{execution_id}/input", api_no_sandbox},
+    {HTTP_POST, "/api/v1/sessions/{session_id}/ai/chat", api_no_model},
     {HTTP_GET, "/health", api_health},
     {HTTP_GET, "/metrics", api_metrics},
     {HTTP_GET, "/openapi.json", api_openapi},
@@ -35,16 +44,16 @@ const struct api_route *api_routes(unsigned *count)
 #define SECOND_NS 1000000000u
 
 /* A token bucket as one number: the time at which the bucket will be full again. */
-uint64_t api_publish_quota(struct api *api, uint64_t n)
+uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n)
 {
     uint64_t rate = atomic_load_explicit(&api->publish_limit, memory_order_relaxed);
-    if (rate == 0)
+    if (rate == 0 || !who)
         return 0;
     uint64_t now = clock_ns(), cost = n * SECOND_NS / rate;
-    uint64_t ready = atomic_load(&api->publish_ready_ns), next = ready;
+    uint64_t ready = atomic_load(&who->publish_ready_ns), next = ready;
     while (n) {
         next = (ready > now ? ready : now) + cost;
-        if (atomic_compare_exchange_weak(&api->publish_ready_ns, &ready, next))
+        if (atomic_compare_exchange_weak(&who->publish_ready_ns, &ready, next))
             break;
     }
     uint64_t allowed = now + SECOND_NS; /* a burst of one second */

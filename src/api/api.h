@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/route.h"
+#include "auth/identity.h"
 #include "hub/hub.h"
 #include "net/http_server.h"
 #include "net/worker.h"
@@ -53,10 +54,9 @@ struct api {
     uint64_t started_ms; /* monotonic */
     atomic_bool demo_allowed;
     atomic_bool metrics_public;
-    unsigned build_dialect;        /* index, for counting its connections */
-    atomic_uint_least64_t unusual; /* events with a status outside the usual ones */
-    atomic_uint_least64_t publish_limit;
-    atomic_uint_least64_t publish_ready_ns; /* token bucket: when the next event may come */
+    unsigned build_dialect, ide_dialect; /* indices, for counting their connections */
+    atomic_uint_least64_t unusual;       /* events with a status outside the usual ones */
+    atomic_uint_least64_t publish_limit; /* events a second of one identity; 0: none */
 };
 
 /* A handler and its description. */
@@ -79,9 +79,9 @@ static inline void api_count_unusual(struct api *api)
     atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
 }
 
-/* limits.publish: takes n events' worth (0: only looks); returns how many milliseconds the
- * publisher must wait before it may go on (0: none). */
-uint64_t api_publish_quota(struct api *api, uint64_t n);
+/* limits.publish: takes n events' worth (0: only looks) of what the publisher may send; returns how
+ * many milliseconds it must wait before it may go on (0: none). */
+uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n);
 
 /* Reads a whole-number query parameter. Answers 422 and returns false when it is not one within
  * min..max. Absent: *value stays. */
@@ -92,7 +92,8 @@ bool api_query_number(struct api_request *r, const char *name, uint64_t min, uin
 api_handler api_publish, api_publish_socket;       /* publish_http.c, publish_socket.c */
 api_handler api_topics, api_history, api_presence; /* topics.c */
 api_handler api_sessions, api_status, api_demo;    /* sessions.c, demo.c */
-api_handler api_health, api_metrics;               /* health.c */
+api_handler api_ide_status, api_ide_connections, api_no_sandbox, api_no_model; /* ide.c */
+api_handler api_health, api_metrics;                                           /* health.c */
 api_handler api_openapi, api_asyncapi, api_page, api_client_library, api_root; /* pages.c */
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "auth/permit.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -87,6 +88,8 @@ void api_demo(struct api_request *r)
                          "demo updates are turned off (option demo)");
         return;
     }
+    if (!permit_administer(r->exchange))
+        return;
     int error = http_query_get(r->exchange->request->query, "session", &session);
     if (error == FAN_E_NOT_FOUND) {
         send_to_watched(&demo);

@@ -37,10 +37,27 @@ static void put_choices(struct buf *out, const struct event_field *field)
     json_end(out, ']');
 }
 
+static void put_fields(struct buf *out, const struct event_field *fields, unsigned count);
+
+static void put_members(struct buf *out, const struct event_field *field)
+{
+    bool list = field->kind == EVENT_LIST;
+    if (!field->member_count)
+        return;
+    if (list) {
+        json_begin(out, "items", '{');
+        json_put_text(out, "type", "object");
+    }
+    put_fields(out, field->members, field->member_count);
+    if (list)
+        json_end(out, '}');
+}
+
 static void put_field(struct buf *out, const struct event_field *field)
 {
     json_begin(out, field->name.ptr, '{');
     put_type(out, field);
+    put_members(out, field);
     if (field->kind == EVENT_TEXT_LIST)
         json_put_raw(out, "items", SLICE("{\"type\":\"string\"}"));
     if (field->kind == EVENT_UUID)
@@ -56,13 +73,9 @@ static void put_field(struct buf *out, const struct event_field *field)
     json_end(out, '}');
 }
 
-void event_schema_put(struct buf *out, const char *name, const struct event_field *fields,
-                      unsigned count, const char *description, const char *example)
+/* The members `properties` and `required`. */
+static void put_fields(struct buf *out, const struct event_field *fields, unsigned count)
 {
-    json_begin(out, name, '{');
-    json_put_text(out, "type", "object");
-    if (description)
-        json_put_text(out, "description", description);
     json_begin(out, "properties", '{');
     for (unsigned i = 0; i < count; i++)
         put_field(out, &fields[i]);
@@ -72,12 +85,31 @@ void event_schema_put(struct buf *out, const char *name, const struct event_fiel
         if (fields[i].flags & EVENT_REQUIRED)
             json_put_text(out, NULL, fields[i].name.ptr);
     json_end(out, ']');
+}
+
+void event_schema_put(struct buf *out, const char *name, const struct event_field *fields,
+                      unsigned count, const char *description, const char *example)
+{
+    json_begin(out, name, '{');
+    json_put_text(out, "type", "object");
+    if (description)
+        json_put_text(out, "description", description);
+    put_fields(out, fields, count);
     if (example) {
         json_begin(out, "examples", '[');
         json_put_raw(out, NULL, slice_from(example));
         json_end(out, ']');
     }
     json_end(out, '}');
+}
+
+static void put_type_schema(struct buf *out, const char *kind, const struct event_type *type)
+{
+    struct buf name = {0};
+    buf_printf(&name, "%s_%s", kind, type->name.ptr);
+    event_schema_put(out, buf_text(&name), type->fields, type->field_count, type->meaning,
+                     type->example);
+    buf_fini(&name);
 }
 
 void schemas_put_members(struct buf *out)
@@ -89,12 +121,8 @@ void schemas_put_members(struct buf *out)
         json_put_name_slice(out, member.name);
         json_append_compact(out, member.value);
     }
-    for (unsigned i = 0; i < catalogue_count(); i++) {
-        const struct event_type *type = catalogue_at(i);
-        struct buf name = {0};
-        buf_printf(&name, "event_%s", type->name.ptr);
-        event_schema_put(out, buf_text(&name), type->fields, type->field_count, type->meaning,
-                         type->example);
-        buf_fini(&name);
-    }
+    for (unsigned i = 0; i < catalogue_count(); i++)
+        put_type_schema(out, "event", catalogue_at(i));
+    for (unsigned i = 0; i < catalogue_channel_count(); i++)
+        put_type_schema(out, "channel", catalogue_channel_at(i));
 }

@@ -10,8 +10,8 @@
 void event_schema_put(struct buf *out, const char *name, const struct event_field *fields,
                       unsigned count, const char *description, const char *example);
 
-/* Writes the members of schemas.json, and one schema event_<type> for each event type, into the
- * object that is open. */
+/* Writes the members of schemas.json, and one schema event_<type> for each event type and
+ * channel_<name> for each channel with a row of its own, into the object that is open. */
 void schemas_put_members(struct buf *out);
 
 #endif

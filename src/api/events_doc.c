@@ -29,6 +29,24 @@ static void put_range(struct buf *out, const struct event_field *field)
         buf_printf(out, ", at most %g", field->maximum);
 }
 
+/* What is in an object, or in each object of a list. */
+static void put_members(struct buf *out, const struct event_field *field)
+{
+    if (field->member_count)
+        buf_append_text(out, field->kind == EVENT_LIST ? " of objects: " : ": ");
+    for (unsigned i = 0; i < field->member_count; i++) {
+        const struct event_field *member = &field->members[i];
+        buf_printf(out, "%s`%s`%s %s", i ? ", " : "", member->name.ptr,
+                   member->flags & EVENT_REQUIRED ? " (required)" : "", kind_names[member->kind]);
+        if (member->choices || member->member_count)
+            BUF_LITERAL(out, " (");
+        put_choices(out, member);
+        put_members(out, member);
+        if (member->choices || member->member_count)
+            BUF_LITERAL(out, ")");
+    }
+}
+
 static void put_fields(struct buf *out, const struct event_field *fields, unsigned count)
 {
     if (count == 0)
@@ -42,6 +60,7 @@ static void put_fields(struct buf *out, const struct event_field *fields, unsign
             BUF_LITERAL(out, ", not empty");
         put_range(out, field);
         put_choices(out, field);
+        put_members(out, field);
         buf_printf(out, " | %s |\n", field->meaning);
     }
 }
@@ -78,15 +97,46 @@ static void put_control_messages(struct buf *out, const char *dialect, bool from
     }
 }
 
+static bool stands_before(const struct control_message *messages, unsigned i)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (slice_equal(messages[k].name, messages[i].name))
+            return true;
+    return false;
+}
+
 static void put_reserved(struct buf *out)
 {
     unsigned count;
     const struct control_message *messages = control_messages(&count);
+    const char *separator = "";
     BUF_LITERAL(out, "\n## Reserved names\n\nThese are control messages of a dialect or belong to "
                      "Socket.IO; an event of such a type is refused (422):\n\n");
-    for (unsigned i = 0; i < count; i++)
-        buf_printf(out, "%s`%s`", i ? ", " : "", messages[i].name.ptr);
+    for (unsigned i = 0; i < count; i++) {
+        if (!catalogue_reserved(messages[i].name) || stands_before(messages, i))
+            continue;
+        buf_printf(out, "%s`%s`", separator, messages[i].name.ptr);
+        separator = ", ";
+    }
     BUF_LITERAL(out, ".\n");
+}
+
+static void put_dialect(struct buf *out, const char *dialect)
+{
+    buf_printf(out, "\n## Control messages of the `%s` dialect\n\n### From the client\n", dialect);
+    put_control_messages(out, dialect, true);
+    BUF_LITERAL(out, "\n### From the server\n");
+    put_control_messages(out, dialect, false);
+}
+
+static void put_section(struct buf *out, const char *title, const char *introduction)
+{
+    buf_printf(out, "\n## %s\n%s", title, introduction);
+    for (unsigned i = 0; i < catalogue_count(); i++) {
+        const struct event_type *type = catalogue_at(i);
+        if (strcmp(type->section ? type->section : "Build sessions", title) == 0)
+            put_type(out, type);
+    }
 }
 
 void events_doc_append(struct buf *out)
@@ -97,16 +147,20 @@ void events_doc_append(struct buf *out)
              "An event has a type and `data`, a JSON object. The types below are checked when "
              "they are published: what does not fit is refused with 422 and a message that names "
              "the field and what was expected. Fields that are not required may be left out or "
-             "null; other fields pass as they are, except `type`, `session_id`, `timestamp` and "
-             "`offset`, which the envelope has.\n\n"
+             "null; other fields pass as they are. In build sessions `type`, `session_id`, "
+             "`timestamp` and `offset`, which the envelope has, cannot be fields.\n\n"
              "Any other name of the form `[a-z][a-z0-9_.-]{0,63}` is a custom type and passes "
-             "unchecked. Custom data that has a field of the envelope is delivered nested under "
-             "`data`.\n\n## Build sessions\n");
-    for (unsigned i = 0; i < catalogue_count(); i++)
-        put_type(out, catalogue_at(i));
-    BUF_LITERAL(out, "\n## Control messages of the `build` dialect\n\n### From the client\n");
-    put_control_messages(out, "build", true);
-    BUF_LITERAL(out, "\n### From the server\n");
-    put_control_messages(out, "build", false);
+             "unchecked. Where data of other than build sessions has a field of the envelope, flat "
+             "envelopes have it nested under `data`.\n");
+    put_section(out, "Build sessions", "");
+    put_section(out, "Web IDE sessions", "");
+    put_section(out, "Channels",
+                "\nChannels have any names. What is published to one of these, of whatever custom "
+                "type or without one, is checked:\n");
+    for (unsigned i = 0; i < catalogue_channel_count(); i++)
+        put_type(out, catalogue_channel_at(i));
+    put_dialect(out, "build");
+    put_dialect(out, "ide");
+    put_dialect(out, "channels");
     put_reserved(out);
 }

@@ -1,5 +1,6 @@
 /* How the server is: for probes (health) and for Prometheus (metrics). */
 #include "api/api.h"
+#include "auth/permit.h"
 #include "base/clock.h"
 
 void api_health(struct api_request *r)
@@ -16,13 +17,23 @@ void api_health(struct api_request *r)
     http_reply_json(r->exchange, draining ? 503 : 200, &out);
 }
 
+/* A proxy on this machine makes others look local. */
+static bool may_see_metrics(const struct api_request *r)
+{
+    const struct http_exchange *x = r->exchange;
+    const struct identity *who = permit_identity(x);
+    return r->api->metrics_public || (x->conn->peer->local && !http_is_forwarded(x->request)) ||
+           (who && who->admin);
+}
+
 void api_metrics(struct api_request *r)
 {
     struct http_exchange *x = r->exchange;
     struct buf out = {0};
-    if (!r->api->metrics_public && !x->conn->peer->local) {
+    if (!may_see_metrics(r)) {
         http_reply_error(x, 403, "forbidden",
-                         "metrics are for this machine only, unless metrics.public is set");
+                         "metrics are for this machine and for admins only, unless metrics.public "
+                         "is set");
         return;
     }
     r->api->host.metrics(r->api->host.arg, &out);

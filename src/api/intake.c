@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "auth/permit.h"
 #include "base/memory.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
@@ -39,11 +40,12 @@ bool ack_mode_parse(struct slice text, enum ack_mode *mode)
     return false;
 }
 
-void intake_init(struct intake *in, struct api *api, enum ack_mode ack,
+void intake_init(struct intake *in, struct api *api, struct identity *who, enum ack_mode ack,
                  const struct intake_ops *ops, void *arg)
 {
     *in = (struct intake){
         .api = api,
+        .who = who,
         .ack = ack,
         .max_data = api_message_size(api),
         .ops = ops,
@@ -99,13 +101,44 @@ void intake_add_failure(struct intake *in, const struct publish_failure *failure
     *entry->failure = *failure;
 }
 
+/* Whether the publisher may publish to all of its topics; the names stand in in->names. */
+static bool may_publish(const struct intake *in, const struct parsed_event *parsed,
+                        struct publish_failure *failure)
+{
+    const char *name = in->names.data + parsed->names_at;
+    for (unsigned i = 0; i < parsed->event->place_count; i++, name += strlen(name) + 1) {
+        struct access_decision decision = identity_may_publish(in->who, slice_from(name));
+        if (decision.allowed)
+            continue;
+        struct buf why = {0};
+        permit_explain(&why, in->who, &decision, "publish to", slice_from(name));
+        *failure = (struct publish_failure){.status = 403, .code = "forbidden"};
+        snprintf(failure->field, sizeof failure->field, parsed->many ? "topics" : "topic");
+        snprintf(failure->message, sizeof failure->message, "%s", buf_text(&why));
+        buf_fini(&why);
+        return false;
+    }
+    return true;
+}
+
+static int parse(struct intake *in, struct slice text, struct parsed_event *parsed,
+                 struct publish_failure *failure)
+{
+    int error = publish_event_parse(text, in->max_data, &in->names, parsed, failure);
+    if (error || may_publish(in, parsed, failure))
+        return error;
+    event_unref(parsed->event);
+    in->names.len = parsed->names_at;
+    return FAN_E_DENIED;
+}
+
 void intake_add(struct intake *in, struct slice text)
 {
     struct parsed_event parsed;
     struct publish_failure failure;
     struct intake_entry *entry = next_entry(in);
     entry->names_at = in->names.len;
-    if (publish_event_parse(text, in->max_data, &in->names, &parsed, &failure) != 0) {
+    if (parse(in, text, &parsed, &failure) != 0) {
         entry->failure = memory_alloc(sizeof failure);
         *entry->failure = failure;
         return;

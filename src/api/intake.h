@@ -38,6 +38,7 @@ struct intake_entry {
 
 struct intake {
     struct api *api;
+    struct identity *who;
     enum ack_mode ack;
     bool lines;      /* errors carry their line */
     bool sum_topics; /* sums tell the last place in each topic */
@@ -55,7 +56,8 @@ struct intake {
     unsigned topics_left_out;
 };
 
-void intake_init(struct intake *in, struct api *api, enum ack_mode ack,
+/* who: the publisher, borrowed; `who` may be set to another one later. */
+void intake_init(struct intake *in, struct api *api, struct identity *who, enum ack_mode ack,
                  const struct intake_ops *ops, void *arg);
 void intake_fini(struct intake *in);
 

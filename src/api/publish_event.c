@@ -25,7 +25,8 @@ struct reading {
     struct buf text;        /* what had escapes; never moves, because it is reserved whole */
     struct buf replacement; /* of data */
     struct event_spec spec;
-    unsigned kinds; /* TOPIC_BIT of all topics */
+    unsigned kinds;    /* TOPIC_BIT of all topics */
+    uint32_t channels; /* event_channel_bit of all topics */
     struct publish_failure *failure;
 };
 
@@ -93,6 +94,7 @@ static int add_topic(struct reading *r, const char *field, struct slice name, st
         return fail(r->failure, 422, "invalid_event", field, "%s \"%.*s\": %s", field,
                     name.len > 60 ? 60 : (int)name.len, name.ptr, why);
     r->kinds |= TOPIC_BIT(parsed.kind);
+    r->channels |= event_channel_bit(parsed);
     r->spec.place_count++;
     buf_append_slice(names, name);
     buf_append_char(names, '\0');
@@ -171,7 +173,10 @@ static int read_data(struct reading *r, size_t max_data, struct event_check *che
     if (data.len > max_data)
         return fail(r->failure, 413, "too_large", "data",
                     "data has %zu bytes; at most %zu are accepted", data.len, max_data);
-    int error = event_validate(r->spec.type_info, data, &r->replacement, check);
+    check->time_ms = r->spec.time_ms;
+    int error = r->spec.type_info
+                    ? event_validate(r->spec.type_info, data, &r->replacement, check)
+                    : event_validate_channels(r->channels, data, &r->replacement, check);
     if (error)
         return from_check(r, error, check);
     if (check->key.ptr)
@@ -179,7 +184,7 @@ static int read_data(struct reading *r, size_t max_data, struct event_check *che
     if (r->replacement.len)
         data = buf_slice(&r->replacement);
     r->spec.data = data;
-    r->spec.nested = !r->spec.type_info && event_needs_nesting(data);
+    r->spec.nested = event_needs_nesting(r->spec.type_info, data);
     return 0;
 }
 
@@ -216,6 +221,8 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
     if (!error)
         error = read_type(r, check);
     if (!error)
+        error = read_time(r);
+    if (!error)
         error = read_data(r, max_data, check);
     if (!error)
         error = read_text(r, SOURCE, &r->spec.source);
@@ -223,8 +230,6 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
         error = read_text(r, ID, &r->spec.id);
     if (!error)
         error = read_text(r, KEY, &key);
-    if (!error)
-        error = read_time(r);
     if (!error)
         error = read_ephemeral(r);
     if (key.len) /* an empty one says as little as none */

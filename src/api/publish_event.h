@@ -13,7 +13,7 @@
 
 /* Why an event was refused. */
 struct publish_failure {
-    int status;       /* 400, 413, 422, 503 */
+    int status;       /* 400, 401, 403, 413, 422, 503 */
     const char *code; /* "invalid_json", "invalid_event"… */
     char field[64];   /* "" when it is about the whole */
     char message[400];

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/intake.h"
+#include "auth/permit.h"
 #include "base/memory.h"
 #include "fanfare/error.h"
 
@@ -29,7 +30,7 @@ static const struct intake_ops single_ops = {answer_single};
 static bool may_publish(struct api *api, struct http_exchange *x)
 {
     char seconds[24];
-    uint64_t wait_ms = api_publish_quota(api, 0);
+    uint64_t wait_ms = api_publish_quota(api, permit_identity(x), 0);
     if (wait_ms <= 1000)
         return true;
     snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms + 999) / 1000);
@@ -46,8 +47,8 @@ static void publish_single(struct http_exchange *x)
     struct buf out = {0};
     if (!may_publish(api, x))
         return;
-    api_publish_quota(api, 1);
-    intake_init(&in, api, ACK_EACH, &single_ops, &out);
+    api_publish_quota(api, permit_identity(x), 1);
+    intake_init(&in, api, permit_identity(x), ACK_EACH, &single_ops, &out);
     intake_add(&in, buf_slice(&x->body));
     int status = intake_flush(&in);
     intake_fini(&in);
@@ -144,16 +145,13 @@ static void end_line(struct stream *s, struct slice part)
 
 static void wait_for_quota(struct stream *s, uint64_t before)
 {
-    uint64_t wait_ms = api_publish_quota(s->intake.api, s->intake.line - before);
+    uint64_t wait_ms = api_publish_quota(s->intake.api, s->intake.who, s->intake.line - before);
     if (wait_ms)
         http_pause(s->exchange, wait_ms);
 }
 
-static void on_piece(struct http_exchange *x, struct slice piece)
+static void take_lines(struct stream *s, struct slice rest)
 {
-    struct stream *s = x->data;
-    struct slice rest = piece;
-    uint64_t before = s->intake.line;
     while (rest.len) {
         const char *newline = memchr(rest.ptr, '\n', rest.len);
         if (!newline) {
@@ -164,8 +162,6 @@ static void on_piece(struct http_exchange *x, struct slice piece)
         end_line(s, slice_of(rest.ptr, n));
         rest = slice_skip(rest, n + 1);
     }
-    intake_flush(&s->intake);
-    wait_for_quota(s, before);
 }
 
 static void free_stream(struct http_exchange *x)
@@ -177,12 +173,10 @@ static void free_stream(struct http_exchange *x)
     x->data = NULL;
 }
 
-static void on_done(struct http_exchange *x)
+static void end_stream(struct http_exchange *x)
 {
     struct stream *s = x->data;
     struct buf sum = {0};
-    if (s->line.len && !s->skipping)
-        end_line(s, slice_of("", 0)); /* the last newline is optional */
     intake_flush(&s->intake);
     intake_append_sum(&s->intake, &sum);
     buf_append_char(&sum, '\n');
@@ -193,12 +187,46 @@ static void on_done(struct http_exchange *x)
     http_stream_end(x);
 }
 
+/* Nobody can bring a fresh token in the middle of a request. */
+static void end_with_token(struct http_exchange *x)
+{
+    struct stream *s = x->data;
+    struct publish_failure failure = {.status = 401,
+                                      .code = token_problem_code(TOKEN_EXPIRED),
+                                      .message = "the token has expired: what follows was not "
+                                                 "published"};
+    intake_add_failure(&s->intake, &failure);
+    x->stopped = true;
+    end_stream(x);
+}
+
+static void on_piece(struct http_exchange *x, struct slice piece)
+{
+    struct stream *s = x->data;
+    uint64_t before = s->intake.line;
+    if (x->principal && principal_is_over(x->principal)) {
+        end_with_token(x);
+        return;
+    }
+    take_lines(s, piece);
+    intake_flush(&s->intake);
+    wait_for_quota(s, before);
+}
+
+static void on_done(struct http_exchange *x)
+{
+    struct stream *s = x->data;
+    if (s->line.len && !s->skipping)
+        end_line(s, slice_of("", 0)); /* the last newline is optional */
+    end_stream(x);
+}
+
 static void begin_stream(struct api_request *r, enum ack_mode ack)
 {
     struct http_exchange *x = r->exchange;
     struct stream *s = memory_zero(sizeof *s);
     s->exchange = x;
-    intake_init(&s->intake, r->api, ack, &stream_ops, s);
+    intake_init(&s->intake, r->api, permit_identity(x), ack, &stream_ops, s);
     s->intake.lines = true;
     s->intake.sum_topics = true;
     s->max_line = s->intake.max_data + ENVELOPE_MAX;
@@ -240,7 +268,7 @@ void api_publish(struct api_request *r)
     struct http_exchange *x = r->exchange;
     struct slice type = http_header_get(x->request, "Content-Type"), media;
     enum ack_mode ack = ACK_BATCH;
-    if (!check_durability(x) || !read_ack(x, &ack))
+    if (!permit_publish_somewhere(x) || !check_durability(x) || !read_ack(x, &ack))
         return;
     if (slice_split(&type, ';', &media) &&
         slice_is_nocase(slice_trim(media), "application/x-ndjson")) {

@@ -2,9 +2,14 @@
  * GET /api/v1/publish as a WebSocket: events, or arrays of them, in text messages. The fastest way
  * in: what came in one read goes to the hub together.
  */
+#include <stdio.h>
+
 #include "api/api.h"
 #include "api/intake.h"
+#include "auth/authenticator.h"
+#include "auth/permit.h"
 #include "base/memory.h"
+#include "codec/json_writer.h"
 #include "fanfare/error.h"
 #include "net/conn_log.h"
 #include "net/ws_conn.h"
@@ -30,10 +35,88 @@ static struct publisher *publisher_of(struct ws_conn *ws)
     return ws->conn.protocol;
 }
 
+/* ---- Tokens ---- */
+
+static void answer_failure(struct publisher *p, const char *code, const char *message)
+{
+    struct publish_failure failure = {.status = 401, .code = code};
+    struct buf out = {0};
+    snprintf(failure.message, sizeof failure.message, "%s", message);
+    publish_failure_append(&out, &failure);
+    buf_append_char(&out, '}');
+    answer(p, buf_slice(&out));
+    buf_fini(&out);
+}
+
+static bool on_expired(struct conn *c)
+{
+    answer_failure(publisher_of(ws_from_conn(c)), token_problem_code(TOKEN_EXPIRED),
+                   "the token has expired: send {\"type\":\"refresh_token\",\"token\":…}");
+    return true;
+}
+
+static void on_end(struct conn *c)
+{
+    ws_close(ws_from_conn(c), WS_CLOSE_TOKEN_EXPIRED, "token expired");
+}
+
+static const struct login_ops publisher_login = {.expired = on_expired, .end = on_end};
+
+static void answer_renewed(struct publisher *p, const struct identity *who)
+{
+    struct buf out = {0};
+    json_begin(&out, NULL, '{');
+    json_put_text(&out, "type", "token_refreshed");
+    json_put_time(&out, "expires", who->expires_ms);
+    json_end(&out, '}');
+    answer(p, buf_slice(&out));
+    buf_fini(&out);
+}
+
+static void renew(struct publisher *p, struct slice token)
+{
+    struct token_refusal refusal;
+    struct conn *c = &p->ws->conn;
+    struct identity *who = authenticator_renew(p->intake.who, token, &refusal);
+    if (!who) {
+        answer_failure(p, token_problem_code(refusal.problem), refusal.detail);
+        return;
+    }
+    if (login_renew(c, &who->principal, &publisher_login) == 0) {
+        p->intake.who = who; /* held by the login */
+        answer_renewed(p, who);
+    } else {
+        conn_close(c, "out of memory");
+    }
+    identity_unref(who);
+}
+
+/* Whether the message brings a fresh token, which is no event: an event has a topic. Only looked
+ * for where a token can expire. */
+static bool take_token(struct publisher *p, struct slice text)
+{
+    struct json_value message, type, token;
+    struct slice content = slice_of("", 0);
+    if (!p->intake.who->principal.until_ms || text.len > 2 * TOKEN_MAX ||
+        !memmem(text.ptr, text.len, "refresh_token", 13) || json_parse(text, &message, NULL) != 0 ||
+        message.kind != JSON_OBJECT || !json_find(message, SLICE("type"), &type) ||
+        !json_string_is(type, "refresh_token"))
+        return false;
+    if (json_find(message, SLICE("token"), &token))
+        json_string_plain(token, &content);
+    intake_flush(&p->intake); /* what came before is answered before */
+    renew(p, content);
+    return true;
+}
+
+/* ---- Events ---- */
+
 static void on_message(struct ws_conn *ws, struct slice text, bool binary)
 {
+    struct publisher *p = publisher_of(ws);
     (void)binary;
-    intake_add_message(&publisher_of(ws)->intake, text);
+    if (!take_token(p, text))
+        intake_add_message(&p->intake, text);
 }
 
 /* Publishers that do not read their answers are not read either. */
@@ -42,7 +125,7 @@ static void on_message(struct ws_conn *ws, struct slice text, bool binary)
 static void hold_back(struct publisher *p, uint64_t before)
 {
     struct ws_conn *ws = p->ws;
-    uint64_t wait_ms = api_publish_quota(p->intake.api, p->intake.line - before);
+    uint64_t wait_ms = api_publish_quota(p->intake.api, p->intake.who, p->intake.line - before);
     if (conn_waiting(&ws->conn) > ANSWERS_HIGH)
         conn_pause(&ws->conn);
     if (wait_ms) {
@@ -105,6 +188,8 @@ void api_publish_socket(struct api_request *r)
     struct ws_conn *ws = ws_from_conn(x->conn);
     struct buf value = {0};
     enum ack_mode ack = ACK_EACH;
+    if (!permit_publish_somewhere(x))
+        return;
     int error = http_query_get(x->request->query, "ack", &value);
     bool known = error == FAN_E_NOT_FOUND || ack_mode_parse(buf_slice(&value), &ack);
     buf_fini(&value);
@@ -119,18 +204,17 @@ void api_publish_socket(struct api_request *r)
         return;
     }
     *p = (struct publisher){.ws = ws};
-    intake_init(&p->intake, r->api, ack, &publisher_intake, p);
+    intake_init(&p->intake, r->api, permit_identity(x), ack, &publisher_intake, p);
     p->intake.lines = true;
     p->intake.sum_topics = ack == ACK_BATCH;
     const struct ws_accept_options options = {
         .ops = &publisher_ops,
-        .protocol = http_header_has_token(x->request, "Sec-WebSocket-Protocol", "fanfare")
-                        ? "fanfare"
-                        : NULL,
         .state = p,
     };
     x->lasting = true;
     if (ws_accept(x, &options)) {
+        if (login_begin(x->conn, x->principal, &publisher_login) != 0)
+            conn_close(x->conn, "out of memory");
         conn_log(x->conn, "connect", "publish", LOG_SLICE("path", x->request->path));
     } else {
         intake_fini(&p->intake);

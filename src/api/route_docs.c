@@ -135,6 +135,38 @@ static const struct route_answer demo_answers[] = {
     BAD_REQUEST,
 };
 
+/* ---- Web IDE sessions ---- */
+
+static const struct route_answer ide_status_answers[] = {
+    {200, JSON, "ConnectionStatus", "The sessions that have clients."},
+};
+
+static const struct route_answer ide_connections_answers[] = {
+    {200, JSON, "SessionConnections", "How many clients the session has."},
+    BAD_REQUEST,
+};
+
+static const struct route_parameter execution_in_path[] = {
+    {"execution_id", IN_PATH, "string", true, false, "The execution."},
+};
+
+static const struct route_answer not_configured_answers[] = {
+    {501, JSON, "Error", "The server has no such service; the message says what it needs."},
+};
+
+#define NOT_CONFIGURED(method, path, id, summary, ...)                                        \
+    {                                                                                         \
+        method, path, id, "Web IDE sessions", summary, NULL, ANSWERS(not_configured_answers), \
+            __VA_ARGS__                                                                       \
+    }
+
+/* ---- Channels ---- */
+
+static const struct route_answer channels_answers[] = {
+    UPGRADE_ANSWERS,
+    {501, JSON, "Error", "Engine.IO (EIO=4 in the query) is not spoken."},
+};
+
 /* ---- The server itself ---- */
 
 static const struct route_answer health_answers[] = {
@@ -144,6 +176,7 @@ static const struct route_answer health_answers[] = {
 
 static const struct route_answer metrics_answers[] = {
     {200, TEXT, NULL, "Prometheus text."},
+    {403, JSON, "Error", "From another machine, without a token of an admin."},
 };
 
 static const struct route_answer document_answers[] = {
@@ -193,15 +226,41 @@ static const struct route_doc table[] = {
     {HTTP_POST, "/demo/send-update", "demo_send_update", "Build sessions",
      "Publish a demo update of each type", "In the open mode, or for admins only.",
      PARAMETERS(demo_parameters), ANSWERS(demo_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/ws/{session_id}", "ide", "Web IDE sessions",
+     "Follow a web IDE session over a WebSocket",
+     "The messages are in /asyncapi.json. `status` and `sessions` are no session ids.",
+     PARAMETERS(stream_parameters), ANSWERS(upgrade_answers), .flags = ROUTE_WEBSOCKET},
+    {HTTP_GET, "/ws/status", "ide_status", "Web IDE sessions", "Count the clients", NULL,
+     ANSWERS(ide_status_answers)},
+    {HTTP_GET, "/ws/sessions/{session_id}/connections", "ide_connections", "Web IDE sessions",
+     "Count a session's clients", NULL, PARAMETERS(session_in_path),
+     ANSWERS(ide_connections_answers)},
+    NOT_CONFIGURED(HTTP_POST, "/api/v1/execution/execute", "execute", "Run code",
+                   .flags = ROUTE_CHANGES),
+    NOT_CONFIGURED(HTTP_POST, "/api/v1/execution/execute/websocket", "execute_for_session",
+                   "Run code and tell a session", .flags = ROUTE_CHANGES),
+    NOT_CONFIGURED(HTTP_GET, "/api/v1/execution/languages", "languages", "List the languages",
+                   .flags = 0),
+    NOT_CONFIGURED(HTTP_GET, "/api/v1/execution/{execution_id}", "execution", "Read an execution",
+                   PARAMETERS(execution_in_path)),
+    NOT_CONFIGURED(HTTP_DELETE, "/api/v1/execution/{execution_id}", "cancel_execution",
+                   "Cancel an execution", PARAMETERS(execution_in_path), .flags = ROUTE_CHANGES),
+    NOT_CONFIGURED(HTTP_POST, "/api/v1/execution/{execution_id}/input", "execution_input",
+                   "Write to an execution's stdin", PARAMETERS(execution_in_path),
+                   .flags = ROUTE_CHANGES),
+    NOT_CONFIGURED(HTTP_POST, "/api/v1/sessions/{session_id}/ai/chat", "ai_chat", "Ask the model",
+                   PARAMETERS(session_in_path), .flags = ROUTE_CHANGES),
+    {HTTP_GET, "/ws", "channels", "Channels", "Follow channels over a WebSocket",
+     "The messages are in /asyncapi.json.", ANSWERS(channels_answers), .flags = ROUTE_WEBSOCKET},
     {HTTP_GET, "/health", "health", "Server", "Ask how the server is", NULL,
      ANSWERS(health_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",
      "Open on this machine only, unless the configuration says otherwise.",
-     ANSWERS(metrics_answers)},
+     ANSWERS(metrics_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/openapi.json", "openapi", "Server", "This interface as OpenAPI", NULL,
-     ANSWERS(document_answers)},
+     ANSWERS(document_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/asyncapi.json", "asyncapi", "Server", "The messages as AsyncAPI", NULL,
-     ANSWERS(document_answers)},
+     ANSWERS(document_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/docs", "docs", "Pages", "The interactive page of this interface", NULL,
      ANSWERS(page_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/docs/{file}", "docs_file", "Pages", "Its style and script", NULL,

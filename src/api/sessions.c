@@ -1,13 +1,20 @@
 /* Build sessions: the list and one session's state. */
 #include "api/api.h"
+#include "auth/permit.h"
 #include "codec/json.h"
-#include "fanfare/error.h"
 #include "hub/session_state.h"
+
+/* A list, and who asks for it. */
+struct session_list {
+    const struct identity *who;
+    struct buf out;
+};
 
 static bool append_session(void *arg, const struct topic_info *info)
 {
-    struct buf *out = arg;
-    if (info->kind != TOPIC_SESSION)
+    struct session_list *list = arg;
+    struct buf *out = &list->out;
+    if (info->kind != TOPIC_SESSION || !identity_may_read(list->who, info->name).allowed)
         return true;
     struct slice id = slice_skip(info->name, strlen("session:"));
     if (out->data[out->len - 1] == '}')
@@ -23,26 +30,18 @@ static bool append_session(void *arg, const struct topic_info *info)
 
 void api_sessions(struct api_request *r)
 {
-    struct buf out = {0};
-    BUF_LITERAL(&out, "{\"sessions\":[");
-    hub_each_topic(r->api->hub, append_session, &out);
-    BUF_LITERAL(&out, "]}\n");
-    http_reply_json(r->exchange, 200, &out);
+    struct session_list list = {.who = permit_identity(r->exchange)};
+    BUF_LITERAL(&list.out, "{\"sessions\":[");
+    hub_each_topic(r->api->hub, append_session, &list);
+    BUF_LITERAL(&list.out, "]}\n");
+    http_reply_json(r->exchange, 200, &list.out);
 }
 
-void api_status(struct api_request *r)
+static void send_status(struct api_request *r, struct slice topic)
 {
-    struct buf topic = {0}, out = {0};
+    struct buf out = {0};
     uint64_t offset;
-    if (!http_identifier_valid(r->values[0])) {
-        http_reply_error(r->exchange, 400, "invalid_session",
-                         "a session id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
-        return;
-    }
-    buf_printf(&topic, "session:%.*s", SLICE_ARG(r->values[0]));
-    int error = hub_state_json(r->api->hub, buf_slice(&topic), 0, NULL, &offset, &out);
-    buf_fini(&topic);
-    if (error) {
+    if (hub_state_json(r->api->hub, topic, 0, NULL, &offset, &out) != 0) {
         buf_fini(&out);
         http_reply_error(r->exchange, 404, "not_found", "there is no session \"%.*s\"",
                          SLICE_ARG(r->values[0]));
@@ -52,4 +51,18 @@ void api_status(struct api_request *r)
         out.len--; /* the closing brace: the offset goes in */
     buf_printf(&out, ",\"offset\":%llu}\n", (unsigned long long)offset);
     http_reply_json(r->exchange, 200, &out);
+}
+
+void api_status(struct api_request *r)
+{
+    struct buf topic = {0};
+    if (!http_identifier_valid(r->values[0])) {
+        http_reply_error(r->exchange, 400, "invalid_session",
+                         "a session id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+        return;
+    }
+    topic_name_append(&topic, (struct topic_name){TOPIC_SESSION, r->values[0]});
+    if (permit_read(r->exchange, buf_slice(&topic)))
+        send_status(r, buf_slice(&topic));
+    buf_fini(&topic);
 }

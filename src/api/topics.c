@@ -1,5 +1,6 @@
 /* Topics: the list, history, presence. */
 #include "api/api.h"
+#include "auth/permit.h"
 #include "base/memory.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
@@ -12,10 +13,19 @@
 
 /* ---- The list ---- */
 
+/* A list, and who asks for it. */
+struct topic_list {
+    const struct identity *who;
+    struct buf out;
+};
+
 static bool append_topic(void *arg, const struct topic_info *info)
 {
-    struct buf *out = arg;
+    struct topic_list *list = arg;
+    struct buf *out = &list->out;
     char epoch[EPOCH_TEXT_SIZE];
+    if (!identity_may_read(list->who, info->name).allowed)
+        return true;
     epoch_format(info->epoch, epoch);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');
@@ -31,35 +41,26 @@ static bool append_topic(void *arg, const struct topic_info *info)
 
 void api_topics(struct api_request *r)
 {
-    struct buf out = {0};
-    BUF_LITERAL(&out, "{\"topics\":[");
-    hub_each_topic(r->api->hub, append_topic, &out);
-    BUF_LITERAL(&out, "]}\n");
-    http_reply_json(r->exchange, 200, &out);
+    struct topic_list list = {.who = permit_identity(r->exchange)};
+    BUF_LITERAL(&list.out, "{\"topics\":[");
+    hub_each_topic(r->api->hub, append_topic, &list);
+    BUF_LITERAL(&list.out, "]}\n");
+    http_reply_json(r->exchange, 200, &list.out);
 }
 
-/* A topic as path parameter; answers 400 for something else. */
+/* A topic as path parameter, which may be read; answers 400, 401 or 403 else. */
 static bool check_topic(struct api_request *r)
 {
     struct topic_name parsed;
     const char *why;
     if (topic_name_parse(r->values[0], &parsed, &why) == 0)
-        return true;
+        return permit_read(r->exchange, r->values[0]);
     http_reply_error(r->exchange, 400, "invalid_topic", "topic \"%.*s\": %s",
                      r->values[0].len > 60 ? 60 : (int)r->values[0].len, r->values[0].ptr, why);
     return false;
 }
 
 /* ---- History ---- */
-
-/* Under which of its places the event stands in this topic. */
-static unsigned place_in(const struct event *e, struct slice topic)
-{
-    for (unsigned i = 0; i < e->place_count; i++)
-        if (slice_equal(topic_name_slice(e->places[i].topic), topic))
-            return i;
-    return 0;
-}
 
 static void no_topic(struct api_request *r)
 {
@@ -110,7 +111,7 @@ void api_history(struct api_request *r)
     for (unsigned i = 0; i < page.count; i++) {
         if (i)
             buf_append_char(&out, ',');
-        event_append_json(&out, events[i], place_in(events[i], r->values[0]));
+        event_append_json(&out, events[i], event_place_in(events[i], r->values[0]));
         event_unref(events[i]);
     }
     memory_free(events);
@@ -140,18 +141,6 @@ static void presence_aborted(struct http_exchange *x)
     p->exchange = NULL;
 }
 
-static unsigned count_objects(const struct buf *array)
-{
-    struct json_value value, element;
-    unsigned count = 0;
-    if (json_parse(buf_slice(array), &value, NULL) != 0)
-        return 0;
-    struct json_iter it = json_elements(value);
-    while (json_next_element(&it, &element))
-        count++;
-    return count;
-}
-
 static void presence_known(void *token, struct buf *array)
 {
     struct presence_request *p = token;
@@ -162,7 +151,7 @@ static void presence_known(void *token, struct buf *array)
         x->data = NULL;
         BUF_LITERAL(&out, "{\"topic\":");
         json_append_string(&out, buf_slice(&p->topic));
-        buf_printf(&out, ",\"count\":%u,\"connections\":", count_objects(array));
+        buf_printf(&out, ",\"count\":%u,\"connections\":", json_count(buf_slice(array)));
         buf_append_slice(&out, buf_slice(array));
         BUF_LITERAL(&out, "}\n");
         out.failed |= array->failed;

@@ -1,9 +1,10 @@
 /*
  * Origin, host and forwarding checks; see access.h.
  *
- * Without tokens the server belongs to the programs of this machine. Browsers run other people's
+ * Without a key the server belongs to the programs of this machine. Browsers run other people's
  * code on this machine, so they are held to their Origin (RFC 6454); and because a foreign name
- * can be made to resolve to 127.0.0.1 (DNS rebinding), to the Host they think they talk to.
+ * can be made to resolve to 127.0.0.1 (DNS rebinding), to the Host they think they talk to. With a
+ * key it may be reached from anywhere, through proxies too, and this machine is nothing special.
  */
 #include "auth/access.h"
 
@@ -18,7 +19,8 @@ struct list_of_text {
 };
 
 struct access_rules {
-    bool insecure;
+    bool keyed, insecure;
+    bool any_host;               /* there is a key, and the server does not know its names */
     struct list_of_text origins; /* own, without patterns */
     struct list_of_text hosts;   /* host[:port] of public_url and what is bound */
     struct list_of_text cors;
@@ -70,7 +72,9 @@ static bool is_this_machine(struct slice host)
 struct access_rules *access_rules_new(const struct access_options *options)
 {
     struct access_rules *r = memory_zero(sizeof *r);
+    r->keyed = options->keyed;
     r->insecure = options->insecure;
+    r->any_host = options->keyed && options->own_url_count == 0;
     for (size_t i = 0; i < options->own_url_count; i++)
         add_own_url(r, slice_from(options->own_urls[i]));
     for (size_t i = 0; i < options->bound_count; i++) {
@@ -140,7 +144,7 @@ static bool in_list(const struct list_of_text *list, struct slice text)
 
 static bool origin_is_own(const struct access_rules *r, struct slice origin)
 {
-    if (slice_starts(origin, "http://")) {
+    if (!r->keyed && slice_starts(origin, "http://")) {
         struct slice host = slice_skip(origin, strlen("http://"));
         if (is_host(host, "localhost") || is_host(host, "127.0.0.1"))
             return true;
@@ -157,6 +161,11 @@ static bool origin_is_own(const struct access_rules *r, struct slice origin)
     return false;
 }
 
+static bool host_is_own(const struct access_rules *r, struct slice host)
+{
+    return is_this_machine(host) || in_list(&r->hosts, host);
+}
+
 static struct access_verdict refuse(const char *code, const char *message)
 {
     return (struct access_verdict){.code = code, .message = message};
@@ -168,16 +177,18 @@ struct access_verdict access_judge(const struct access_rules *r,
     struct access_verdict verdict = {.allowed = true};
     if (request->health)
         return verdict;
-    if (request->forwarded && !r->insecure)
+    if (request->forwarded && !r->keyed && !r->insecure)
         return refuse("forwarded", "the request came through a proxy (it has forwarding headers), "
                                    "which makes everybody look local; run with --insecure and "
                                    "trusted_proxies if that is wanted");
-    if (!is_this_machine(request->host) && !in_list(&r->hosts, request->host))
+    if (!r->any_host && !host_is_own(r, request->host))
         return refuse("host", "this Host is not one of the server's names; if it is, add it with "
                               "--public-url");
     if (!request->origin.ptr)
         return verdict;
-    verdict.cors = origin_is_own(r, request->origin);
+    /* Any site can make its origin `null`, but not a token. */
+    verdict.cors =
+        origin_is_own(r, request->origin) || (request->token && slice_is(request->origin, "null"));
     if (verdict.cors || !(request->handshake || request->changes))
         return verdict;
     if (slice_is(request->origin, "null"))

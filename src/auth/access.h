@@ -1,6 +1,6 @@
 /*
  * Who may reach the server: the checks of origin, host and forwarding headers that every request
- * goes through. Tokens are judged elsewhere, once there are any.
+ * goes through. Whose it is and what they may do: authenticator.h and permit.h.
  *
  * Rules are immutable after access_rules_new; any thread.
  */
@@ -15,6 +15,7 @@
 struct access_rules;
 
 struct access_options {
+    bool keyed;                  /* every request needs a token */
     bool insecure;               /* reachable from elsewhere without tokens: by explicit wish */
     const char *const *own_urls; /* scheme://host[:port] of public_url */
     size_t own_url_count;
@@ -34,6 +35,7 @@ struct access_request {
     bool handshake;      /* asks for a WebSocket */
     bool changes;        /* changes something */
     bool health;         /* /health answers everybody */
+    bool token;          /* it carries a good token */
 };
 
 struct access_verdict {

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 
 #define CHUNK_SIZE 65536
-#define ALIGNMENT  16
+#define ALIGNMENT  8 /* of pointers and 64-bit numbers; objects have nothing wider */
 
 struct link {
     struct link *next;

@@ -58,6 +58,11 @@ static inline struct slice slice_skip(struct slice a, size_t n)
     return n ? (struct slice){a.ptr + n, a.len - n} : a; /* NULL is not added to */
 }
 
+static inline bool slice_begins(struct slice a, struct slice prefix)
+{
+    return a.len >= prefix.len && slice_equal(slice_of(a.ptr, prefix.len), prefix);
+}
+
 /* Splits at the first separator: *head is what stands before it, the rest stays in *rest.
  * Returns false when *rest was empty. Without a separator all of it is the head. */
 static inline bool slice_split(struct slice *rest, char separator, struct slice *head)

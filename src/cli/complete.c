@@ -18,6 +18,7 @@ struct line {
     const struct command *command;
     struct slice word;   /* that is completed */
     struct slice before; /* what stands in the word in front of the value: "--sort=" */
+    struct slice first;  /* argument that is no option */
     int place;           /* how many arguments that are no options stand before the word */
     bool only_arguments; /* behind "--" */
     const char *url, *token;
@@ -202,13 +203,30 @@ static struct slice argument_at(const struct line *l, const char *form)
     return (struct slice){0};
 }
 
+/* A form that begins with a word to be written as it stands, as `token mint`, is for that word. */
+static bool is_word(struct slice argument)
+{
+    return argument.len && islower((unsigned char)argument.ptr[0]);
+}
+
+static bool form_fits(const struct line *l, const char *form)
+{
+    struct slice rest = slice_from(form), first;
+    return l->place == 0 || !slice_split(&rest, ' ', &first) || !is_word(first) ||
+           slice_equal(first, l->first);
+}
+
 static void offer_arguments(struct line *l)
 {
-    struct slice argument = {0};
-    for (const char *const *form = l->command->synopsis; *form && !argument.len; form++)
-        argument = argument_at(l, *form);
-    if (argument.len)
-        offer_argument(l, argument);
+    for (const char *const *form = l->command->synopsis; *form; form++) {
+        struct slice argument = {0};
+        if (form_fits(l, *form))
+            argument = argument_at(l, *form);
+        if (argument.len)
+            offer_argument(l, argument);
+        if (argument.len && !is_word(argument))
+            return;
+    }
 }
 
 /* ---- The line ---- */
@@ -236,7 +254,8 @@ static struct slice walk(struct line *l, char *const *words, int count)
             if (!memchr(word.ptr, '=', word.len) && takes_value(l->command, name))
                 option = name;
         } else {
-            l->place++;
+            if (l->place++ == 0)
+                l->first = word;
             l->only_arguments |= l->command->runs_another; /* the other command's from here on */
         }
     }

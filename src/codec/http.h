@@ -109,6 +109,9 @@ void http_percent_encode(struct slice text, struct buf *out);
 /* The decoded value of the first parameter of that name; FAN_E_NOT_FOUND, FAN_E_PARSE. */
 int http_query_get(struct slice query, const char *name, struct buf *out);
 
+/* Whether that value is this text. */
+bool http_query_is(struct slice query, const char *name, const char *text);
+
 /* Walks a query's raw name=value pairs: true and both slices (not decoded) until the end. */
 bool http_query_next(struct slice *rest, struct slice *name, struct slice *value);
 
@@ -122,6 +125,9 @@ bool http_identifier_valid(struct slice id);
  * trust. */
 void http_forwarded_each(const struct http_request *r,
                          bool (*each)(void *arg, struct slice address), void *arg);
+
+/* Whether a header says that the request came through a proxy. */
+bool http_is_forwarded(const struct http_request *r);
 
 /* "Not Found" for 404. */
 const char *http_status_text(int status);

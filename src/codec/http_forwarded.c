@@ -72,3 +72,13 @@ void http_forwarded_each(const struct http_request *r,
         }
     }
 }
+
+bool http_is_forwarded(const struct http_request *r)
+{
+    static const char *const names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
+                                        "X-Forwarded-Proto", "X-Real-IP"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (http_header_get(r, names[i]).ptr)
+            return true;
+    return false;
+}

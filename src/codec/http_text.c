@@ -190,6 +190,14 @@ int http_query_get(struct slice query, const char *name, struct buf *out)
     return FAN_E_NOT_FOUND;
 }
 
+bool http_query_is(struct slice query, const char *name, const char *text)
+{
+    struct buf value = {0};
+    bool is = http_query_get(query, name, &value) == 0 && slice_is(buf_slice(&value), text);
+    buf_fini(&value);
+    return is;
+}
+
 bool http_identifier_valid(struct slice id)
 {
     for (size_t i = 0; i < id.len; i++) {

@@ -71,6 +71,9 @@ bool json_next_member(struct json_iter *it, struct json_member *member);
 struct json_iter json_elements(struct json_value array);
 bool json_next_element(struct json_iter *it, struct json_value *element);
 
+/* How many elements the text has, a JSON array; 0 for anything else. */
+unsigned json_count(struct slice array);
+
 /* Whether the member's name, escapes resolved, is `name`. */
 bool json_name_is(const struct json_member *member, struct slice name);
 

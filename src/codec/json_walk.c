@@ -160,3 +160,15 @@ void json_append_compact(struct buf *out, struct json_value value)
         p = skip_space(p, end);
     }
 }
+
+unsigned json_count(struct slice array)
+{
+    struct json_value value, element;
+    unsigned count = 0;
+    if (json_parse(array, &value, NULL) != 0 || value.kind != JSON_ARRAY)
+        return 0;
+    struct json_iter it = json_elements(value);
+    while (json_next_element(&it, &element))
+        count++;
+    return count;
+}

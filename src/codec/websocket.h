@@ -33,6 +33,7 @@ enum ws_close_code {
     WS_CLOSE_TOO_LARGE = 1009,
     WS_CLOSE_INTERNAL = 1011,
     WS_CLOSE_TRY_LATER = 1013,
+    WS_CLOSE_TOKEN_EXPIRED = 4401, /* our own */
 };
 
 #define WS_HEADER_MAX 14

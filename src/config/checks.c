@@ -7,6 +7,7 @@
 #include "config/address.h"
 #include "config/config.h"
 #include "fanfare/error.h"
+#include "hub/topic_pattern.h"
 
 static int refuse(struct buf *expected, const char *text)
 {
@@ -104,5 +105,26 @@ int check_network(struct slice text, struct buf *expected)
     struct network network;
     if (network_parse(text, &network))
         return refuse(expected, "an address such as 10.0.0.1 or a network such as 10.0.0.0/8");
+    return 0;
+}
+
+int check_topic_pattern(struct slice text, struct buf *expected)
+{
+    if (!topic_pattern_valid(text))
+        return refuse(expected, "a pattern of topics such as session:* or project:abc");
+    return 0;
+}
+
+int check_algorithms(struct slice text, struct buf *expected)
+{
+    static const char *const known[] = {"HS256", "RS256", "ES256", "EdDSA"};
+    struct slice name;
+    while (slice_split(&text, ',', &name)) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found |= slice_is(slice_trim(name), known[i]);
+        if (!found)
+            return refuse(expected, "HS256, RS256, ES256 or EdDSA, several with commas between");
+    }
     return 0;
 }

@@ -20,6 +20,7 @@ struct config_list {
 };
 
 enum config_engine { CONFIG_ENGINE_MEMORY, CONFIG_ENGINE_SQLITE, CONFIG_ENGINE_REDIS };
+enum config_access { CONFIG_ACCESS_REFERENCE, CONFIG_ACCESS_STRICT };
 enum config_flush { CONFIG_FLUSH_AUTO, CONFIG_FLUSH_URING, CONFIG_FLUSH_SEND };
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 
@@ -71,7 +72,18 @@ struct config {
     struct config_list cors_origins;
     struct config_list trusted_proxies; /* addresses and networks; see address.h */
     char *tls_cert, *tls_key;           /* PEM files; both or none */
-    char *jwt_key, *jwt_algorithm;
+    struct {
+        char *key;
+        char *public_key, *jwks; /* files */
+        char *algorithm;         /* names with commas between; "": what the keys are for */
+        char *issuer, *audience;
+        uint64_t grace_ms; /* for a fresh token when one has expired */
+    } jwt;
+    struct {
+        enum config_access initial;            /* what may be read without a claim `rooms` */
+        struct config_list anonymous, publish; /* topic patterns */
+        bool execute, ai;
+    } access;
     bool metrics_public;
 
     struct {
@@ -88,7 +100,7 @@ struct config {
 
     uint64_t ping_interval_ms;
     struct {
-        bool build;
+        bool build, ide, channels;
         uint64_t threshold;
         uint64_t level;
     } deflate;

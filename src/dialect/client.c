@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "codec/cursor.h"
 #include "codec/deflate.h"
+#include "dialect/client_token.h"
 #include "fanfare/error.h"
 #include "net/conn_log.h"
 
@@ -156,6 +157,8 @@ struct client *client_open(struct http_exchange *x, const struct dialect *dialec
     c->since_ms = clock_wall_ms();
     subscriber_init(&c->subscriber, &d->fanout);
     atomic_fetch_add_explicit(&d->clients[dialect->index], 1, memory_order_relaxed);
+    if (login_begin(x->conn, x->principal, &client_login_ops) != 0)
+        conn_close(x->conn, "out of memory");
     conn_log(x->conn, "connect", dialect->name, LOG_SLICE("path", x->request->path));
     return c;
 }

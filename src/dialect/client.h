@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "auth/identity.h"
 #include "dialect/dialect.h"
 #include "hub/fanout.h"
 #include "net/worker.h"
@@ -30,6 +31,12 @@ struct delivery_options {
     uint64_t deflate_threshold;
     int deflate_level;
     atomic_uint subscriptions; /* most topics of one connection */
+    /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
+     * array. */
+    void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
+                     void (*done)(void *token, struct buf *array));
+    void *presence_arg;
+    struct authenticator *authenticator;
 };
 
 struct delivery {
@@ -77,6 +84,28 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
 /* The connection of the exchange becomes a client of the dialect (after ws_accept, or
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
+
+/* Who the client is; NULL only before client_login. Borrowed, until its token is renewed. */
+struct identity *client_identity(const struct client *c);
+
+/* For dialects with late_token: the client is whose the token is (empty: somebody without one,
+ * where that is allowed). TOKEN_GOOD; or why not, with *refusal filled, and it is who it was. */
+enum token_problem client_login(struct client *c, struct slice token,
+                                struct token_refusal *refusal);
+
+/* Whether it may read the topic, publish to it, run code, use AI; else the reason is appended to
+ * `why`. For what it asks for by message; accept functions ask permit_read (auth/permit.h). The
+ * pattern `channel:files/` with a '*' behind it, say, may be read when all that it stands for may.
+ */
+bool client_may_read(const struct client *c, struct slice topic, struct buf *why);
+bool client_may_publish(const struct client *c, struct slice topic, struct buf *why);
+bool client_may_execute(const struct client *c, struct buf *why);
+bool client_may_use_ai(const struct client *c, struct buf *why);
+
+/* For the message `refresh_token`: a good token of the same user takes the old one's place, which
+ * dialect.token_refreshed answers; another one is refused through dialect.error. token: the
+ * member of that name. */
+void client_refresh_token(struct client *c, struct json_value message, struct json_value token);
 
 /* Says goodbye to a client because the server goes. */
 void client_shutdown(struct client *c);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "codec/json_writer.h"
 #include "hub/event_json.h"
 #include "hub/topic.h"
 
@@ -31,18 +32,23 @@ void envelope_time(struct buf *out, int64_t time_ms)
     envelope_quoted(out, slice_of(text, CLOCK_TEXT_SIZE - 1));
 }
 
+void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq)
+{
+    char cursor[CURSOR_TEXT_SIZE];
+    cursor_format((struct cursor){node_epoch, seq}, cursor);
+    json_put_name(out, "cursor");
+    envelope_quoted(out, slice_of(cursor, CURSOR_TEXT_SIZE - 1));
+}
+
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
                        uint64_t seq)
 {
-    char epoch_text[EPOCH_TEXT_SIZE], cursor[CURSOR_TEXT_SIZE];
+    char epoch_text[EPOCH_TEXT_SIZE];
     epoch_format(epoch, epoch_text);
-    cursor_format((struct cursor){node_epoch, seq}, cursor);
-    BUF_LITERAL(out, ",\"epoch\":");
-    envelope_quoted(out, slice_from(epoch_text));
-    BUF_LITERAL(out, ",\"offset\":");
-    buf_append_u64(out, offset);
-    BUF_LITERAL(out, ",\"cursor\":");
-    envelope_quoted(out, slice_from(cursor));
+    json_put_name(out, "epoch");
+    envelope_quoted(out, slice_of(epoch_text, EPOCH_TEXT_SIZE - 1));
+    json_put_u64(out, "offset", offset);
+    envelope_cursor(out, node_epoch, seq);
 }
 
 void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place)

@@ -14,7 +14,7 @@ void envelope_quoted(struct buf *out, struct slice text);
 /* Appends the time with quotes. */
 void envelope_time(struct buf *out, int64_t time_ms);
 
-/* ,"epoch":"…","offset":N,"cursor":"…" */
+/* "epoch":"…","offset":N,"cursor":"…" as members of the object that is open. */
 void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_t node_epoch,
                        uint64_t seq);
 
@@ -24,5 +24,8 @@ void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e,
 
 /* The members of a JSON object without its braces, with a comma before them if there are any. */
 void envelope_spliced(struct buf *out, struct slice object);
+
+/* The last of them alone. */
+void envelope_cursor(struct buf *out, uint64_t node_epoch, uint64_t seq);
 
 #endif

@@ -44,3 +44,22 @@ void frame_append_compressed(struct delivery *d, struct buf *out, struct slice p
     }
     buf_fini(&small);
 }
+
+void frame_append_event(struct buf *out, const struct event *e, unsigned place,
+                        append_event_fn *append)
+{
+    size_t at = frame_begin(out);
+    append(out, e, place);
+    frame_end(out, at);
+}
+
+void frame_append_event_compressed(struct delivery *d, struct buf *out, const struct event *e,
+                                   unsigned place, append_event_fn *append)
+{
+    buf_clear(&d->plain);
+    append(&d->plain, e, place);
+    if (d->plain.failed)
+        out->failed = true;
+    else
+        frame_append_compressed(d, out, buf_slice(&d->plain));
+}

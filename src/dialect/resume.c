@@ -62,7 +62,8 @@ int resume_from_query(struct slice query, struct start_point *start)
     return result;
 }
 
-int resume_from_message(struct json_value message, struct start_point *start)
+int resume_from_message(struct json_value message, const char *offset_name,
+                        struct start_point *start)
 {
     struct json_value cursor, epoch, offset;
     struct slice text;
@@ -75,7 +76,7 @@ int resume_from_message(struct json_value message, struct start_point *start)
     if (!json_find(message, SLICE("epoch"), &epoch) || epoch.kind != JSON_STRING ||
         !json_string_plain(epoch, &text))
         return FAN_E_INVALID;
-    if (!json_find(message, SLICE("offset"), &offset) || offset.kind != JSON_NUMBER ||
+    if (!json_find(message, slice_from(offset_name), &offset) || offset.kind != JSON_NUMBER ||
         !json_integer(offset, &number) || number < 0)
         return FAN_E_INVALID;
     *start = (struct start_point){START_OFFSET, (uint64_t)number, epoch_or_none(text)};

@@ -9,8 +9,9 @@
  * START_NOW without them. Returns 0, or FAN_E_INVALID when they make no sense. */
 int resume_from_query(struct slice query, struct start_point *start);
 
-/* From a message's members epoch and offset, or cursor. FAN_E_INVALID. */
-int resume_from_message(struct json_value message, struct start_point *start);
+/* From a message's members epoch and `offset_name`, or cursor. FAN_E_INVALID. */
+int resume_from_message(struct json_value message, const char *offset_name,
+                        struct start_point *start);
 
 /* A cursor's text. */
 int resume_from_cursor(struct slice text, struct start_point *start);

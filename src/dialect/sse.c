@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "auth/permit.h"
 #include "base/clock.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
@@ -68,9 +69,12 @@ static void encode_json(void *context, struct buf *out, const struct event *e, u
     buf_append_char(out, '\n');
 }
 
-static const struct encoding sse_encoding = {"sse", DIALECT_SSE, encode};
-static const struct encoding named_encoding = {"sse+named", DIALECT_SSE, encode_named};
-static const struct encoding json_encoding = {"sse+json", DIALECT_SSE, encode_json};
+static const struct encoding sse_encoding = {
+    .name = "sse", .dialect = DIALECT_SSE, .append = encode};
+static const struct encoding named_encoding = {
+    .name = "sse+named", .dialect = DIALECT_SSE, .append = encode_named};
+static const struct encoding json_encoding = {
+    .name = "sse+json", .dialect = DIALECT_SSE, .append = encode_json};
 
 /* ---- Messages of the dialect itself ---- */
 
@@ -153,14 +157,6 @@ struct order {
     unsigned topics;
 };
 
-static bool query_equals(struct slice query, const char *name, const char *value)
-{
-    struct buf text = {0};
-    bool is = http_query_get(query, name, &text) == 0 && slice_is(buf_slice(&text), value);
-    buf_fini(&text);
-    return is;
-}
-
 static int read_start(const struct http_request *r, struct start_point *start)
 {
     struct buf since = {0};
@@ -199,6 +195,11 @@ struct topic_check {
     const char *why;
     char topic[64];
 };
+
+static int check_right(void *arg, struct slice topic)
+{
+    return permit_read(arg, topic) ? 0 : FAN_E_DENIED;
+}
 
 static int check_topic(void *arg, struct slice topic)
 {
@@ -242,18 +243,21 @@ static bool read_topics(struct http_exchange *x, struct order *order)
         return refuse_with(x, order, 429, "too_many_topics",
                            "more topics than one connection may follow (limits.subscriptions)");
     order->topics = check.count;
-    return true;
+    if (each_topic(x->request->query, check_right, x) == 0)
+        return true;
+    event_filter_free(order->filter); /* it has been answered */
+    return false;
 }
 
 static bool read_order(struct http_exchange *x, struct order *order)
 {
     struct slice query = x->request->query;
     struct buf types = {0};
-    struct type_filter_error why;
+    struct type_filter_error why = {""};
     *order = (struct order){.encoding = &sse_encoding};
-    if (query_equals(query, "format", "json"))
+    if (http_query_is(query, "format", "json"))
         order->encoding = &json_encoding;
-    else if (query_equals(query, "named", "1"))
+    else if (http_query_is(query, "named", "1"))
         order->encoding = &named_encoding;
     if (read_start(x->request, &order->start) != 0)
         return refuse(x, order, "invalid_cursor",
@@ -375,6 +379,21 @@ static void overflow(struct client *c, const char *cursor)
     conn_finish(&c->ws.conn, "slow reader");
 }
 
+/* The end of a token; nothing else is answered to who only reads. */
+static void send_error(struct client *c, struct json_value message, const char *code,
+                       struct slice text)
+{
+    struct buf json = {0};
+    (void)message;
+    BUF_LITERAL(&json, "{\"type\":");
+    envelope_quoted(&json, slice_from(code));
+    BUF_LITERAL(&json, ",\"message\":");
+    json_append_string(&json, text);
+    buf_append_char(&json, '}');
+    send_message(c, buf_slice(&json));
+    buf_fini(&json);
+}
+
 static void say_goodbye(struct client *c)
 {
     conn_finish(&c->ws.conn, "server stops");
@@ -389,4 +408,5 @@ const struct dialect sse_dialect = {
     .gap = gap,
     .overflow = overflow,
     .shutdown = say_goodbye,
+    .error = send_error,
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "codec/json_writer.h"
 #include "fanfare/error.h"
 #include "hub/catalogue.h"
 
@@ -238,13 +239,13 @@ static void append_names(struct buf *out, uint64_t mask, const struct event_filt
 void type_filter_append(struct buf *out, const struct event_filter *filter)
 {
     if (!filter || filter->exclude) {
-        BUF_LITERAL(out, "\"topics\":[\"*\"]");
+        json_put_raw(out, "topics", SLICE("[\"*\"]"));
     } else {
-        BUF_LITERAL(out, "\"topics\":");
+        json_put_name(out, "topics");
         append_names(out, filter->mask & ~(filter->listed_error ? 0 : error_bit()), filter, true);
     }
     if (filter && filter->exclude) {
-        BUF_LITERAL(out, ",\"except\":");
+        json_put_name(out, "except");
         append_names(out, all_types() & ~filter->mask, filter, true);
     }
 }

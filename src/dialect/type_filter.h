@@ -28,7 +28,8 @@ int type_filter_parse_text(struct slice list, struct event_filter **filter,
 int type_filter_remove(const struct event_filter *current, struct json_value list,
                        struct event_filter **filter, struct type_filter_error *error);
 
-/* Appends "topics":[…] and, for a filter that excludes, "except":[…]. */
+/* Appends "topics":[…] and, for a filter that excludes, "except":[…], as members of the object that
+ * is open. */
 void type_filter_append(struct buf *out, const struct event_filter *filter);
 
 #endif

@@ -93,6 +93,24 @@ const struct event_type *catalogue_find_filter(struct slice name)
     return catalogue_find(name);
 }
 
+const struct event_type *catalogue_channel(struct slice name)
+{
+    for (unsigned i = 0; i < channel_table_count; i++)
+        if (slice_equal(channel_table[i].name, name))
+            return &channel_table[i];
+    return NULL;
+}
+
+unsigned catalogue_channel_count(void)
+{
+    return channel_table_count;
+}
+
+const struct event_type *catalogue_channel_at(unsigned index)
+{
+    return &channel_table[index];
+}
+
 static bool name_char(char c, bool first)
 {
     if (c >= 'a' && c <= 'z')

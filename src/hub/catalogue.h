@@ -5,7 +5,8 @@
  *
  * Validation, filters, the folded session state, the AsyncAPI document and docs/events.md all
  * come from here. A new event type is a new row. Types that are not in the table ("custom"
- * types) pass through unchecked.
+ * types) pass through unchecked, but for those on the channels that are there from the start:
+ * each of these has a row for whatever is published to it.
  *
  * The tables are constant; everything here may be called by any thread.
  */
@@ -52,6 +53,9 @@ struct event_field {
     double minimum, maximum;
     const char *const *choices; /* ends with NULL; NULL: any text */
     size_t longest;             /* text of more bytes is left out; 0: no limit of its own */
+    /* Of an object, or of each object in a list; NULL: anything. */
+    const struct event_field *members;
+    unsigned member_count;
     const char *meaning;
 };
 
@@ -82,6 +86,8 @@ struct event_type {
     const struct event_field *fields;
     unsigned field_count;
     event_finish_fn *finish; /* NULL: none */
+    bool any_names; /* data may have members of an envelope's names: flat envelopes nest it then */
+    const char *section; /* where documents put it; NULL: build sessions */
     const char *meaning;
     const char *example; /* a valid data, JSON */
 };
@@ -96,6 +102,12 @@ const struct event_type *catalogue_at(unsigned index);
 
 /* The position in the table, -1 for NULL. */
 int catalogue_index(const struct event_type *type);
+
+/* The row for events of other types on the channel of that name ("files"); NULL: they pass
+ * unchecked. */
+const struct event_type *catalogue_channel(struct slice name);
+unsigned catalogue_channel_count(void);
+const struct event_type *catalogue_channel_at(unsigned index);
 
 /* The type that a filter means: a type's name or one of the short names (`components`, `tasks`…).
  * NULL: neither, so perhaps a custom type. */

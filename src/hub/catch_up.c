@@ -24,6 +24,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 struct catch_up *catch_up_begin(struct subscriber *s, uint64_t position)
 {
     struct fanout *f = s->fanout;
+    if (s->patterns && subscriber_borrow_since(s, position) != 0)
+        return NULL;
     struct catch_up *c = memory_try_alloc(sizeof *c + s->count * sizeof(struct catch_up_topic));
     if (!c)
         return NULL;
@@ -91,6 +93,62 @@ int catch_up_add(struct subscriber *s, bool resumes)
         (struct catch_up_topic){.next_offset = next, .live_next = next, .whole = true};
     if (resumes)
         *(replays ? &c->live_announce : &c->announce) = true;
+    if (!c->in_groups)
+        catch_up_resume_reading(s);
+    return 0;
+}
+
+static void report_gap(struct subscriber *s, unsigned i, uint64_t from, uint64_t to,
+                       const char *reason)
+{
+    struct fanout *f = s->fanout;
+    STAT_ADD(f->stats.gaps, 1);
+    f->sink->gap(f->arg, s, subscriber_at(s, i)->group->local->topic, from, to, reason);
+}
+
+static unsigned index_of(const struct subscriber *s, struct slice topic)
+{
+    unsigned i = 0;
+    while (!slice_equal(topic_name_slice(subscriber_at(s, i)->group->local->topic), topic))
+        i++;
+    return i;
+}
+
+void catch_up_got(struct subscriber *s, struct slice topic, uint64_t from, uint64_t until)
+{
+    struct catch_up_topic *ct = &s->catch_up->topics[index_of(s, topic)];
+    ct->got_from = larger(ct->got_from, from);
+    ct->got_until = larger(ct->got_until, until);
+}
+
+int catch_up_extend(struct subscriber *s, struct slice topic, uint64_t from, uint64_t got_from)
+{
+    struct catch_up *c = s->catch_up;
+    if (!c) {
+        c = catch_up_begin(s, s->fanout->seq);
+        if (!c)
+            return FAN_E_NO_MEMORY;
+        subscriber_unlink(s);
+    }
+    unsigned index = index_of(s, topic);
+    struct subscription *sub = subscriber_at(s, index);
+    struct catch_up_topic *ct = &c->topics[index];
+    uint64_t next = hub_next_offset(s->fanout->hub, sub->group->local->topic, from);
+    if (ct->got_from > c->position) { /* it goes back for the topic already: not again meanwhile */
+        uint64_t begins = hub_next_offset(s->fanout->hub, sub->group->local->topic, sub->from);
+        if (next < begins)
+            report_gap(s, index, next, begins - 1, "limit");
+        return 0;
+    }
+    for (unsigned i = 0; i < s->count; i++)
+        c->topics[i].got_until = larger(c->topics[i].got_until, c->position);
+    ct->got_from = got_from;
+    ct->got_until =
+        larger(ct->got_until, sub->from); /* up to there it came by a pattern, if at all */
+    ct->next_offset = ct->live_next = next;
+    ct->whole = true;
+    sub->from = from;
+    c->position = from < c->position ? from : c->position;
     if (!c->in_groups)
         catch_up_resume_reading(s);
     return 0;
@@ -164,7 +222,7 @@ static bool is_got(const struct catch_up_topic *ct, const struct subscription *s
 {
     if (e->place_count == 1 && e->seq <= ct->latest_until)
         return true;
-    return e->seq > sub->from && e->seq <= ct->got_until;
+    return e->seq > larger(sub->from, ct->got_from) && e->seq <= ct->got_until;
 }
 
 /* Whether the event comes through this subscription at all. */
@@ -218,9 +276,10 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     unsigned index, place;
     if (!sees(s, e, &index, &place) || !event_filter_wants(s->filter, e))
         return false;
-    subscriber_at(s, index)->group->encoding->append(s->fanout->encode_context, &s->fanout->scratch,
-                                                     e, place);
-    STAT_ADD(s->fanout->stats.encoded, 1);
+    const struct encoding *encoding = subscriber_at(s, index)->group->encoding;
+    if (!fanout_append_own(s->fanout, s, encoding, e, place))
+        encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
+    STAT_ADD(s->fanout->stats.encoded[encoding->dialect], 1);
     return true;
 }
 
@@ -246,14 +305,6 @@ static bool send_events(struct subscriber *s, struct event *const *events, unsig
     f->sink->deliver_one(f->arg, s, &frames);
     bytes_unref(piece);
     return true;
-}
-
-static void report_gap(struct subscriber *s, unsigned i, uint64_t from, uint64_t to,
-                       const char *reason)
-{
-    struct fanout *f = s->fanout;
-    STAT_ADD(f->stats.gaps, 1);
-    f->sink->gap(f->arg, s, subscriber_at(s, i)->group->local->topic, from, to, reason);
 }
 
 /* ---- Policy `latest` ---- */
@@ -442,6 +493,7 @@ static void go_live(struct subscriber *s)
     bool announce = s->catch_up->announce;
     uint64_t position = s->catch_up->position;
     catch_up_end(s);
+    subscriber_return_borrowed(s);
     if (subscriber_link(s) != 0) {
         f->sink->overflow_close(f->arg, s, position);
         return;
@@ -450,7 +502,8 @@ static void go_live(struct subscriber *s)
         f->sink->caught_up(f->arg, s, missed);
 }
 
-/* Sends what was read; at the end takes the pending events to the others, and joins them. */
+/* Sends what was read; at the end takes the pending events to the others, and joins them, unless
+ * there is a topic among them that it follows by a pattern and has not read. */
 static void use_read(struct subscriber *s, struct history_read *read)
 {
     struct fanout *f = s->fanout;
@@ -465,8 +518,10 @@ static void use_read(struct subscriber *s, struct history_read *read)
         s->catch_up->position = read->position;
     if (live)
         fanout_take(f, &read->inbox);
-    if (sent && live)
+    if (sent && live && s->catch_up->position >= read->position)
         go_live(s);
+    else if (live)
+        return;
     else if (sent && read->at_end)
         finish_replay(s);
 }

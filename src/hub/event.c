@@ -26,6 +26,7 @@ struct event *event_try_new(const struct event_spec *spec)
         .ephemeral = spec->ephemeral,
         .nested = spec->nested,
         .type_index = spec->type_index,
+        .audience = spec->audience,
         .type_info = spec->type_info,
         .size = (uint32_t)size,
         .time_ms = spec->time_ms,
@@ -48,4 +49,12 @@ void event_unref(struct event *e)
     for (unsigned i = 0; i < e->place_count; i++)
         topic_unref(e->places[i].topic);
     memory_free(e);
+}
+
+unsigned event_place_in(const struct event *e, struct slice topic)
+{
+    for (unsigned i = 0; i < e->place_count; i++)
+        if (slice_equal(topic_name_slice(e->places[i].topic), topic))
+            return i;
+    return 0;
 }

@@ -29,6 +29,7 @@ struct event {
     bool ephemeral;
     bool nested;          /* flat envelopes must nest data: it uses an envelope's names */
     uint8_t type_index;   /* in the catalogue; EVENT_TYPE_CUSTOM for others */
+    uint8_t audience;     /* 0: everybody; else one more than the only dialect that shows it */
     uint32_t size;        /* of the allocation, for accounting */
     uint64_t seq;         /* place in the node's order; for an ephemeral event the last one taken */
     int64_t time_ms;      /* when it happened, as its publisher says */
@@ -45,7 +46,7 @@ struct event {
 struct event_spec {
     struct slice type, source, id, key, data;
     const struct event_type *type_info;
-    uint8_t type_index;
+    uint8_t type_index, audience;
     bool ephemeral, nested;
     int64_t time_ms;
     unsigned place_count;
@@ -69,5 +70,8 @@ static inline struct event *event_ref(struct event *e)
 
 /* Any thread. */
 void event_unref(struct event *e);
+
+/* Which of its places is in the topic of that name; 0 when none is. */
+unsigned event_place_in(const struct event *e, struct slice topic);
 
 #endif

@@ -1,10 +1,15 @@
 /* The rows of the event catalogue; see catalogue.h. */
 #include "hub/event_table.h"
 
-#define ON_SESSION    (TOPIC_BIT(TOPIC_SESSION))
-#define ID            (EVENT_REQUIRED | EVENT_NOT_EMPTY)
-#define PERCENT       .flags = EVENT_MINIMUM | EVENT_MAXIMUM, .minimum = 0, .maximum = 100
-#define FIELDS(array) .fields = array, .field_count = sizeof array / sizeof *array
+#define IDE            "Web IDE sessions"
+#define CHANNELS       "Channels"
+#define ON_SESSION     (TOPIC_BIT(TOPIC_SESSION))
+#define ON_CHANNEL     (TOPIC_BIT(TOPIC_CHANNEL))
+#define ID             (EVENT_REQUIRED | EVENT_NOT_EMPTY)
+#define PERCENT        .flags = EVENT_MINIMUM | EVENT_MAXIMUM, .minimum = 0, .maximum = 100
+#define FIELDS(array)  .fields = array, .field_count = sizeof array / sizeof *array
+#define MEMBERS(array) .members = array, .member_count = sizeof array / sizeof *array
+#define COUNT          EVENT_MINIMUM, .minimum = 0
 
 static const char *const statuses[] = {"pending", "in_progress", "completed", "failed", NULL};
 static const char *const streams[] = {"stdout", "stderr", NULL};
@@ -86,6 +91,193 @@ static const struct event_field run_finished[] = {
     {NAME("pid"), EVENT_INTEGER, .meaning = "Its process id, as in `run_started`."},
 };
 
+/* ---- Web IDE sessions ---- */
+
+static const char *const error_types[] = {"timeout",
+                                          "memory",
+                                          "output_limit",
+                                          "unsupported_language",
+                                          "sandbox_unavailable",
+                                          "queue_full",
+                                          "cancelled",
+                                          "server_restarted",
+                                          NULL};
+static const char *const hooks[] = {"on_run", "on_error", "on_save", NULL};
+
+static const struct event_field result[] = {
+    {NAME("stdout"), EVENT_TEXT, .meaning = "What it wrote to stdout."},
+    {NAME("stderr"), EVENT_TEXT, .meaning = "What it wrote to stderr."},
+    {NAME("exit_code"), EVENT_INTEGER, .meaning = "How it exited; null after a signal."},
+    {NAME("execution_time"), EVENT_NUMBER, COUNT, .meaning = "Seconds it took."},
+    {NAME("signal"), EVENT_ANY, .meaning = "The signal that ended it, or null."},
+    {NAME("timed_out"), EVENT_BOOLEAN, .meaning = "Whether it took too long."},
+    {NAME("memory_bytes"), EVENT_INTEGER, COUNT, .meaning = "The most memory it had."},
+    {NAME("truncated"), EVENT_BOOLEAN, .meaning = "Whether output was cut off."},
+};
+
+static const struct event_field execution_start[] = {
+    {NAME("execution_id"), EVENT_TEXT, ID, .meaning = "The execution."},
+    {NAME("language"), EVENT_TEXT, ID, .meaning = "The language."},
+    {NAME("code_preview"), EVENT_TEXT, .meaning = "The first 100 characters of the code."},
+};
+
+static const struct event_field execution_output[] = {
+    {NAME("execution_id"), EVENT_TEXT, ID, .meaning = "The execution."},
+    {NAME("output"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What it wrote."},
+    {NAME("stream"), EVENT_TEXT, .choices = streams, .meaning = "Where it wrote to."},
+};
+
+static const struct event_field execution_complete[] = {
+    {NAME("execution_id"), EVENT_TEXT, ID, .meaning = "The execution."},
+    {NAME("result"), EVENT_OBJECT, EVENT_REQUIRED, MEMBERS(result), .meaning = "How it ended."},
+};
+
+static const struct event_field execution_error[] = {
+    {NAME("execution_id"), EVENT_TEXT, ID, .meaning = "The execution."},
+    {NAME("error"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What went wrong."},
+    {NAME("error_type"), EVENT_TEXT, EVENT_OPEN_CHOICES, .choices = error_types,
+     .meaning = "What kind of error it is."},
+    {NAME("result"), EVENT_OBJECT, MEMBERS(result), .meaning = "As far as it got."},
+};
+
+static const struct event_field ai_typing[] = {
+    {NAME("is_typing"), EVENT_BOOLEAN, EVENT_REQUIRED, .meaning = "Whether an answer is coming."},
+};
+
+static const struct event_field chat_message[] = {
+    {NAME("id"), EVENT_TEXT, ID, .meaning = "The message."},
+    {NAME("content"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "Its text."},
+    {NAME("sender"), EVENT_TEXT, .meaning = "\"ghost\" for answers."},
+    {NAME("timestamp"), EVENT_TEXT, .meaning = "When it was written."},
+};
+
+static const struct event_field ai_response[] = {
+    {NAME("message"), EVENT_OBJECT, EVENT_REQUIRED, MEMBERS(chat_message),
+     .meaning = "The whole answer."},
+};
+
+static const struct event_field ai_chunk[] = {
+    {NAME("id"), EVENT_TEXT, ID, .meaning = "The message of which this is a part."},
+    {NAME("chunk"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The part."},
+    {NAME("index"), EVENT_INTEGER, COUNT, .meaning = "Parts before it."},
+    {NAME("finished"), EVENT_BOOLEAN, .meaning = "Whether it is the last part."},
+};
+
+static const struct event_field ai_error[] = {
+    {NAME("error"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What went wrong."},
+    {NAME("error_type"), EVENT_TEXT, .meaning = "What kind of error it is."},
+};
+
+static const struct event_field hook_triggered[] = {
+    {NAME("hook_type"), EVENT_TEXT, EVENT_REQUIRED, .choices = hooks, .meaning = "The hook."},
+    {NAME("context"), EVENT_OBJECT, .meaning = "What it was about."},
+};
+
+static const struct event_field file_saved[] = {
+    {NAME("file_id"), EVENT_TEXT, ID, .meaning = "The file."},
+    {NAME("file_name"), EVENT_TEXT, ID, .meaning = "Its name."},
+    {NAME("language"), EVENT_TEXT, .meaning = "Its language."},
+    {NAME("content"), EVENT_TEXT,
+     .meaning = "Its text, where the session keeps it instead of a workspace."},
+};
+
+/* ---- Channels ---- */
+
+static const char *const file_events[] = {"add", "change", "unlink", "addDir", "unlinkDir", NULL};
+static const char *const severities[] = {"error", "warning", "info", "hint", NULL};
+static const char *const validations[] = {"lint", "typecheck", "format", NULL};
+static const char *const git_events[] = {"status", "commit", "push", "pull", "branch", NULL};
+
+#define TIMESTAMP                                                                           \
+    {                                                                                       \
+        NAME("timestamp"), EVENT_TEXT, .meaning = "When it happened; put in when left out." \
+    }
+
+static const struct event_field files_channel[] = {
+    {NAME("file"), EVENT_TEXT, ID, .meaning = "The file, relative to the workspace."},
+    {NAME("event"), EVENT_TEXT, EVENT_REQUIRED, .choices = file_events,
+     .meaning = "What happened to it."},
+    {NAME("movedTo"), EVENT_TEXT, .meaning = "Where it went, for an unlink by renaming."},
+    TIMESTAMP,
+};
+
+static const struct event_field diagnostic[] = {
+    {NAME("file"), EVENT_TEXT, ID, .meaning = "The file."},
+    {NAME("line"), EVENT_INTEGER, COUNT, .meaning = "The line."},
+    {NAME("column"), EVENT_INTEGER, COUNT, .meaning = "The column."},
+    {NAME("message"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What is wrong."},
+    {NAME("severity"), EVENT_TEXT, EVENT_REQUIRED, .choices = severities, .meaning = "How bad."},
+    {NAME("source"), EVENT_TEXT, .meaning = "Who says so."},
+};
+
+static const struct event_field diagnostics_channel[] = {
+    {NAME("diagnostics"), EVENT_LIST, EVENT_REQUIRED, MEMBERS(diagnostic),
+     .meaning = "What is wrong now."},
+    {NAME("cleared"), EVENT_BOOLEAN, .meaning = "Whether nothing is wrong any more."},
+    TIMESTAMP,
+};
+
+static const struct event_field ai_response_channel[] = {
+    {NAME("id"), EVENT_TEXT, ID, .meaning = "The answer of which this is a part."},
+    {NAME("chunk"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The part."},
+    {NAME("index"), EVENT_INTEGER, EVENT_REQUIRED | COUNT, .meaning = "Parts before it."},
+    {NAME("finished"), EVENT_BOOLEAN, EVENT_REQUIRED, .meaning = "Whether it is the last part."},
+    TIMESTAMP,
+};
+
+static const struct event_field search_result[] = {
+    {NAME("file"), EVENT_TEXT, ID, .meaning = "The file."},
+    {NAME("line"), EVENT_INTEGER, COUNT, .meaning = "The line."},
+    {NAME("column"), EVENT_INTEGER, COUNT, .meaning = "The column."},
+    {NAME("match"), EVENT_TEXT, .meaning = "What matched."},
+    {NAME("context"), EVENT_ANY, .meaning = "What stands around it."},
+};
+
+static const struct event_field search_channel[] = {
+    {NAME("query"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What is looked for."},
+    {NAME("completed"), EVENT_INTEGER, EVENT_REQUIRED | COUNT, .meaning = "Results so far."},
+    {NAME("total"), EVENT_INTEGER, COUNT, .meaning = "Results in all; null until it is done."},
+    {NAME("results"), EVENT_LIST, EVENT_REQUIRED, MEMBERS(search_result), .meaning = "New ones."},
+    TIMESTAMP,
+};
+
+static const struct event_field validation_error[] = {
+    {NAME("file"), EVENT_TEXT, ID, .meaning = "The file."},
+    {NAME("line"), EVENT_INTEGER, COUNT, .meaning = "The line."},
+    {NAME("column"), EVENT_INTEGER, COUNT, .meaning = "The column."},
+    {NAME("message"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What is wrong."},
+    {NAME("rule"), EVENT_TEXT, .meaning = "The rule that says so."},
+};
+
+static const struct event_field validation[] = {
+    {NAME("type"), EVENT_TEXT, EVENT_REQUIRED, .choices = validations, .meaning = "What ran."},
+    {NAME("passed"), EVENT_BOOLEAN, EVENT_REQUIRED, .meaning = "Whether all was well."},
+    {NAME("errors"), EVENT_LIST, MEMBERS(validation_error), .meaning = "What was not."},
+};
+
+static const struct event_field validation_channel[] = {
+    {NAME("validation"), EVENT_OBJECT, EVENT_REQUIRED, MEMBERS(validation),
+     .meaning = "What came out."},
+    TIMESTAMP,
+};
+
+static const struct event_field git_status[] = {
+    {NAME("branch"), EVENT_TEXT, .meaning = "The branch; null for none."},
+    {NAME("ahead"), EVENT_INTEGER, COUNT, .meaning = "Commits that upstream lacks."},
+    {NAME("behind"), EVENT_INTEGER, COUNT, .meaning = "Commits that only upstream has."},
+    {NAME("staged"), EVENT_ANY, .meaning = "Files in the index."},
+    {NAME("modified"), EVENT_ANY, .meaning = "Changed files."},
+    {NAME("untracked"), EVENT_ANY, .meaning = "Files that git does not know."},
+    {NAME("deleted"), EVENT_ANY, .meaning = "Files that are gone."},
+};
+
+static const struct event_field git_channel[] = {
+    {NAME("type"), EVENT_TEXT, EVENT_REQUIRED, .choices = git_events, .meaning = "What happened."},
+    {NAME("message"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The same in words."},
+    {NAME("status"), EVENT_OBJECT, MEMBERS(git_status), .meaning = "The repository now."},
+    TIMESTAMP,
+};
+
 const struct event_type event_table[] = {
     {NAME("component_update"),
      {"components"},
@@ -154,6 +346,170 @@ const struct event_type event_table[] = {
      FIELDS(run_finished),
      .meaning = "The command that `fanfare run` started has ended.",
      .example = "{\"exit_code\":0,\"signal\":null,\"duration\":12.5,\"pid\":4711}"},
+    {NAME("execution_start"),
+     {0},
+     ON_SESSION,
+     FIELDS(execution_start),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "Code began to run.",
+     .example = "{\"execution_id\":\"exec-1\",\"language\":\"python\","
+                "\"code_preview\":\"print('hello')\"}"},
+    {NAME("execution_output"),
+     {0},
+     ON_SESSION,
+     FIELDS(execution_output),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "Running code wrote something.",
+     .example = "{\"execution_id\":\"exec-1\",\"output\":\"hello\\n\",\"stream\":\"stdout\"}"},
+    {NAME("execution_complete"),
+     {0},
+     ON_SESSION,
+     FIELDS(execution_complete),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "Code ran to its end.",
+     .example = "{\"execution_id\":\"exec-1\",\"result\":{\"stdout\":\"hello\\n\",\"stderr\":\"\","
+                "\"exit_code\":0,\"execution_time\":0.03,\"signal\":null,\"timed_out\":false,"
+                "\"memory_bytes\":9437184,\"truncated\":false}}"},
+    {NAME("execution_error"),
+     {0},
+     ON_SESSION,
+     FIELDS(execution_error),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "Code could not run, or not to its end.",
+     .example = "{\"execution_id\":\"exec-1\",\"error\":\"took longer than 10 s\","
+                "\"error_type\":\"timeout\"}"},
+    {NAME("ai_typing"),
+     {0},
+     ON_SESSION,
+     FIELDS(ai_typing),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "An answer is coming, or no longer. Best published as ephemeral.",
+     .example = "{\"is_typing\":true}"},
+    {NAME("ai_response"),
+     {0},
+     ON_SESSION,
+     FIELDS(ai_response),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "An answer, whole.",
+     .example = "{\"message\":{\"id\":\"m1\",\"content\":\"Line 3 lacks a colon.\","
+                "\"sender\":\"ghost\",\"timestamp\":\"2026-01-31T12:00:00.123Z\"}}"},
+    {NAME("ai_chunk"),
+     {0},
+     ON_SESSION | ON_CHANNEL,
+     FIELDS(ai_chunk),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "A part of an answer, as it is written.",
+     .example = "{\"id\":\"m1\",\"chunk\":\"Line 3 \",\"index\":0,\"finished\":false}"},
+    {NAME("ai_error"),
+     {0},
+     ON_SESSION,
+     FIELDS(ai_error),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "There will be no answer.",
+     .example = "{\"error\":\"the model does not answer\",\"error_type\":\"timeout\"}"},
+    {NAME("hook_triggered"),
+     {0},
+     ON_SESSION,
+     FIELDS(hook_triggered),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "A hook's occasion came.",
+     .example = "{\"hook_type\":\"on_save\",\"context\":{\"file_name\":\"main.py\"}}"},
+    {NAME("session_update"),
+     {0},
+     ON_SESSION,
+     .any_names = true,
+     .section = IDE,
+     .meaning = "Something of the session changed; data says what, in words of the clients' own.",
+     .example = "{\"active_file\":\"main.py\"}"},
+    {NAME("file_saved"),
+     {0},
+     ON_SESSION,
+     FIELDS(file_saved),
+     .any_names = true,
+     .section = IDE,
+     .meaning = "A file was saved.",
+     .example = "{\"file_id\":\"f1\",\"file_name\":\"main.py\",\"language\":\"python\"}"},
 };
 
 const unsigned event_table_count = sizeof event_table / sizeof *event_table;
+
+/* The row's name is the channel's. */
+const struct event_type channel_table[] = {
+    {NAME("files"),
+     {0},
+     ON_CHANNEL,
+     FIELDS(files_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "Files of the workspace change.",
+     .example = "{\"file\":\"src/main.ts\",\"event\":\"change\","
+                "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+    {NAME("diagnostics"),
+     {0},
+     ON_CHANNEL,
+     FIELDS(diagnostics_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "Compilers and language servers find fault. A slow reader gets the newest of each "
+                "`key` that the publisher gives, the file's name for instance.",
+     .example = "{\"diagnostics\":[{\"file\":\"src/main.ts\",\"line\":3,\"column\":7,"
+                "\"message\":\"';' expected\",\"severity\":\"error\",\"source\":\"ts\"}],"
+                "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+    {NAME("ai-response"),
+     {0},
+     ON_CHANNEL,
+     FIELDS(ai_response_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "A model answers, part by part.",
+     .example = "{\"id\":\"m1\",\"chunk\":\"Line 3 \",\"index\":0,\"finished\":false,"
+                "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+    {NAME("search"),
+     {0},
+     ON_CHANNEL,
+     "query",
+     FIELDS(search_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "A search goes on.",
+     .example = "{\"query\":\"todo\",\"completed\":1,\"total\":null,\"results\":[{\"file\":"
+                "\"src/main.ts\",\"line\":3,\"column\":7,\"match\":\"TODO\"}],"
+                "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+    {NAME("validation"),
+     {0},
+     ON_CHANNEL,
+     FIELDS(validation_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "A linter, type checker or formatter has run.",
+     .example = "{\"validation\":{\"type\":\"lint\",\"passed\":false,\"errors\":[{\"file\":"
+                "\"src/main.ts\",\"line\":3,\"column\":7,\"message\":\"unused variable\","
+                "\"rule\":\"no-unused-vars\"}]},\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+    {NAME("git"),
+     {0},
+     ON_CHANNEL,
+     FIELDS(git_channel),
+     .finish = event_finish_timestamp,
+     .any_names = true,
+     .section = CHANNELS,
+     .meaning = "The repository changes.",
+     .example = "{\"type\":\"commit\",\"message\":\"Fix the build\",\"status\":{\"branch\":"
+                "\"main\",\"ahead\":1,\"behind\":0},"
+                "\"timestamp\":\"2026-01-31T12:00:00.123Z\"}"},
+};
+
+const unsigned channel_table_count = sizeof channel_table / sizeof *channel_table;

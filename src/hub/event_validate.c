@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/event_table.h"
@@ -191,6 +192,22 @@ static int refuse_value(const struct event_field *field, const struct json_value
     return FAN_E_INVALID;
 }
 
+/* Position of the member's name in a list of names that lie `stride` bytes apart; -1: none. */
+static int find_name(const struct json_member *member, const struct slice *first, size_t stride,
+                     unsigned count)
+{
+    const char *at = (const char *)first;
+    for (unsigned i = 0; i < count; i++, at += stride) {
+        const struct slice *name = (const struct slice *)(const void *)at;
+        if (member->name_escaped ? json_name_is(member, *name) : slice_equal(member->name, *name))
+            return (int)i;
+    }
+    return -1;
+}
+
+static int check_members(const struct event_field *field, struct json_value value,
+                         struct event_check *check);
+
 /* A value other than null. */
 static int check_value(const struct event_field *field, struct json_value value,
                        struct event_check *check)
@@ -207,23 +224,66 @@ static int check_value(const struct event_field *field, struct json_value value,
         if (fits)
             check->warning = field->name.ptr;
     }
-    return fits ? 0 : refuse_value(field, &value, check);
+    if (!fits)
+        return refuse_value(field, &value, check);
+    return field->members ? check_members(field, value, check) : 0;
+}
+
+/* An object within data. What goes wrong in it is told with the way to it. */
+static int check_object(const struct event_field *fields, unsigned count, struct json_value object,
+                        struct event_check *check)
+{
+    uint32_t found = 0;
+    struct json_iter it = json_members(object);
+    struct json_member member;
+    while (json_next_member(&it, &member)) {
+        int i = find_name(&member, &fields->name, sizeof *fields, count);
+        if (i < 0)
+            continue;
+        found &= ~(1u << i);
+        if (member.value.kind == JSON_NULL)
+            continue;
+        found |= 1u << i;
+        int error = check_value(&fields[i], member.value, check);
+        if (error)
+            return error;
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (fields[i].flags & EVENT_REQUIRED && !(found >> i & 1))
+            return refuse_value(&fields[i], NULL, check);
+    return 0;
+}
+
+static int refuse_within(const char *name, int index, struct event_check *check)
+{
+    char inner[sizeof check->message];
+    memcpy(inner, check->message, sizeof inner);
+    if (index < 0)
+        return refuse(check, name, "%s.%s", name, inner);
+    return refuse(check, name, "%s[%d].%s", name, index, inner);
+}
+
+static int check_members(const struct event_field *field, struct json_value value,
+                         struct event_check *check)
+{
+    const char *name = field->name.ptr;
+    if (value.kind == JSON_OBJECT) {
+        int error = check_object(field->members, field->member_count, value, check);
+        return error ? refuse_within(name, -1, check) : 0;
+    }
+    struct json_iter it = json_elements(value);
+    struct json_value element;
+    for (int i = 0; json_next_element(&it, &element); i++) {
+        if (element.kind != JSON_OBJECT)
+            return refuse(check, name, "%s[%d] must be an object, got %s", name, i,
+                          json_kind_name(element.kind));
+        if (check_object(field->members, field->member_count, element, check) != 0)
+            return refuse_within(name, i, check);
+    }
+    return 0;
 }
 
 /* ---- All members ---- */
-
-/* Position of the member's name in a list of names that lie `stride` bytes apart; -1: none. */
-static int find_name(const struct json_member *member, const struct slice *first, size_t stride,
-                     unsigned count)
-{
-    const char *at = (const char *)first;
-    for (unsigned i = 0; i < count; i++, at += stride) {
-        const struct slice *name = (const struct slice *)(const void *)at;
-        if (member->name_escaped ? json_name_is(member, *name) : slice_equal(member->name, *name))
-            return (int)i;
-    }
-    return -1;
-}
 
 static int envelope_name(const struct json_member *member)
 {
@@ -231,12 +291,20 @@ static int envelope_name(const struct json_member *member)
                      sizeof envelope_names / sizeof *envelope_names);
 }
 
+/* Position among the type's fields; -1: none. */
+static int find_field(const struct event_type *type, const struct json_member *member)
+{
+    return type->field_count
+               ? find_name(member, &type->fields->name, sizeof *type->fields, type->field_count)
+               : -1;
+}
+
 static int check_member(const struct event_type *type, const struct json_member *member,
                         struct event_members *members, struct event_check *check)
 {
-    int i = find_name(member, &type->fields->name, sizeof *type->fields, type->field_count);
+    int i = find_field(type, member);
     if (i < 0) {
-        int envelope = envelope_name(member);
+        int envelope = type->any_names ? -1 : envelope_name(member);
         if (envelope < 0)
             return 0;
         const char *name = envelope_names[envelope].ptr;
@@ -292,8 +360,45 @@ int event_validate(const struct event_type *type, struct slice data, struct buf 
     return type->finish ? type->finish(type, &members, replacement, check) : 0;
 }
 
-bool event_needs_nesting(struct slice data)
+uint32_t event_channel_bit(struct topic_name name)
 {
+    if (name.kind != TOPIC_CHANNEL)
+        return 0;
+    for (unsigned i = 0; i < catalogue_channel_count(); i++)
+        if (slice_equal(catalogue_channel_at(i)->name, name.id))
+            return 1u << i;
+    return 0;
+}
+
+int event_validate_channels(uint32_t channels, struct slice data, struct buf *replacement,
+                            struct event_check *check)
+{
+    struct slice key = slice_of(NULL, 0); /* the first channel's: it lies in data as it came */
+    int error = 0;
+    check_init(check);
+    for (unsigned i = 0; i < catalogue_channel_count() && !error; i++) {
+        struct buf changed = {0};
+        if (!(channels >> i & 1))
+            continue;
+        error = event_validate(catalogue_channel_at(i), data, &changed, check);
+        if (!replacement->len && !key.ptr)
+            key = check->key;
+        if (changed.len) {
+            buf_fini(replacement);
+            *replacement = changed;
+            data = buf_slice(replacement);
+        } else {
+            buf_fini(&changed);
+        }
+    }
+    check->key = key;
+    return error;
+}
+
+bool event_needs_nesting(const struct event_type *type, struct slice data)
+{
+    if (type && !type->any_names)
+        return false;
     struct json_iter it = json_members((struct json_value){JSON_OBJECT, data});
     struct json_member member;
     while (json_next_member(&it, &member))
@@ -312,7 +417,7 @@ static void copy_members(const struct event_type *type, struct slice data, uint3
     struct json_member member;
     BUF_LITERAL(out, "{");
     while (json_next_member(&it, &member)) {
-        int i = find_name(&member, &type->fields->name, sizeof *type->fields, type->field_count);
+        int i = find_field(type, &member);
         if (i >= 0 && without >> i & 1)
             continue;
         if (out->len > 1)
@@ -342,6 +447,23 @@ int event_finish_progress(const struct event_type *type, const struct event_memb
     if (tenths % 10)
         buf_append(replacement, (char[]){'.', (char)('0' + tenths % 10)}, 2);
     BUF_LITERAL(replacement, "}");
+    return replacement->failed ? FAN_E_NO_MEMORY : 0;
+}
+
+int event_finish_timestamp(const struct event_type *type, const struct event_members *members,
+                           struct buf *replacement, struct event_check *check)
+{
+    char text[CLOCK_TEXT_SIZE];
+    unsigned i = 0;
+    while (!slice_is(type->fields[i].name, "timestamp"))
+        i++;
+    if (members->found >> i & 1)
+        return 0;
+    clock_format(check->time_ms, text);
+    copy_members(type, members->data, 1u << i, replacement);
+    if (replacement->len > 1)
+        BUF_LITERAL(replacement, ",");
+    buf_printf(replacement, "\"timestamp\":\"%s\"}", text);
     return replacement->failed ? FAN_E_NO_MEMORY : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "hub/catalogue.h"
 
 struct event_check {
+    int64_t time_ms;     /* in: when the event happens, for types that say so in their data */
     const char *field;   /* on failure: what was wrong, "progress"; static */
     char message[320];   /* on failure: a sentence, "progress must be a number from 0 to 100, got
                             \"x\"" */
@@ -31,13 +32,21 @@ int event_type_resolve(struct slice name, unsigned kinds, const struct event_typ
  * type NULL (custom): everything passes. Where data has to be changed (a percentage computed,
  * content too long left out) the new data is written to the empty buffer replacement; if that
  * stays empty, data goes on as it is. Returns 0; FAN_E_INVALID with check->field and
- * check->message; FAN_E_NO_MEMORY. *check is overwritten.
+ * check->message; FAN_E_NO_MEMORY. *check is overwritten, but for time_ms.
  */
 int event_validate(const struct event_type *type, struct slice data, struct buf *replacement,
                    struct event_check *check);
 
-/* Whether data (as above) has a member named type, session_id, timestamp or offset, so that a
- * flat envelope must nest it under `data`. */
-bool event_needs_nesting(struct slice data);
+/* The bit that stands for the topic in a set of channels with rows of their own
+ * (catalogue_channel_at); 0 for other topics. */
+uint32_t event_channel_bit(struct topic_name name);
+
+/* The same as event_validate for an event without a row of its own, on all of these channels. */
+int event_validate_channels(uint32_t channels, struct slice data, struct buf *replacement,
+                            struct event_check *check);
+
+/* Whether data (as above) of such an event has a member named type, session_id, timestamp or
+ * offset, so that a flat envelope must nest it under `data`. type NULL: custom. */
+bool event_needs_nesting(const struct event_type *type, struct slice data);
 
 #endif

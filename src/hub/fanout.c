@@ -30,6 +30,7 @@ void fanout_init(struct fanout *f, struct hub *hub, unsigned worker, const struc
     list_init(&f->dirty);
     list_init(&f->reading);
     list_init(&f->lagging);
+    fanout_patterns_init(f);
 }
 
 void fanout_fini(struct fanout *f)
@@ -37,6 +38,7 @@ void fanout_fini(struct fanout *f)
     buf_fini(&f->scratch);
     memory_free(f->sources);
     f->sources = NULL;
+    fanout_patterns_fini(f);
 }
 
 /* ---- Filters ---- */
@@ -51,7 +53,7 @@ static bool filter_lists(const struct event_filter *f, struct slice type)
 
 bool event_filter_wants(const struct event_filter *f, const struct event *e)
 {
-    if (!f)
+    if (!f || e->audience)
         return true;
     if (e->type_index != EVENT_TYPE_CUSTOM)
         return f->mask >> e->type_index & 1;
@@ -214,9 +216,9 @@ void group_flush(struct fanout *f, struct group *g)
     bytes_unref(run);
 }
 
-static bool wanted(const struct group *g, const struct event *e)
+static bool wanted(const struct fanout *f, const struct group *g, const struct event *e)
 {
-    if (g->solo_count)
+    if (g->solo_count || (f->matched_count && fanout_is_matched(f, g->encoding)))
         return true;
     for (uint32_t i = 0; i < g->picky_count; i++)
         if (event_filter_wants(g->picky[i]->owner->filter, e))
@@ -246,21 +248,52 @@ static void lag_at_event(struct fanout *f, struct group *g, const struct event *
     for (uint32_t i = 0; i < g->picky_count; i++)
         if (g->picky[i]->owner->last_serial == f->serial)
             fanout_lag(g->picky[i]->owner, e->seq + 1, 0);
+    fanout_lag_matched(f, g->encoding, e);
     lag_group(f, g, first_seq(e));
 }
 
+bool fanout_append_own(struct fanout *f, const struct subscriber *s,
+                       const struct encoding *encoding, const struct event *e, unsigned place)
+{
+    return s->source && encoding->append_own && slice_is(e->source, s->source) &&
+           encoding->append_own(f->encode_context, &f->scratch, e, place);
+}
+
+/* A frame that only this subscriber gets; false: it gets what everybody gets. */
+static bool deliver_own(struct fanout *f, struct subscriber *s, const struct encoding *encoding,
+                        const struct event *e, unsigned place)
+{
+    buf_clear(&f->scratch);
+    if (!fanout_append_own(f, s, encoding, e, place))
+        return false;
+    struct bytes *own = f->scratch.failed ? NULL : bytes_try_copy(buf_slice(&f->scratch));
+    if (!own) {
+        fanout_lag(s, first_seq(e), 0);
+        return true;
+    }
+    const struct frames frames = {own, 0, own->len, first_seq(e), false};
+    f->sink->deliver_one(f->arg, s, &frames);
+    bytes_unref(own);
+    return true;
+}
+
+bool group_deliver_to(struct fanout *f, const struct group *g, struct subscriber *s,
+                      const struct event *e, unsigned place, const struct frames *frames)
+{
+    if (s->catch_up || s->last_serial == f->serial || !event_filter_wants(s->filter, e))
+        return false;
+    s->last_serial = f->serial;
+    if (!s->source || !deliver_own(f, s, g->encoding, e, place))
+        f->sink->deliver_one(f->arg, s, frames);
+    return true;
+}
+
 static void deliver_to_picky(struct fanout *f, struct group *g, const struct event *e,
-                             const struct frames *frames)
+                             unsigned place, const struct frames *frames)
 {
     uint64_t delivered = 0;
-    for (uint32_t i = 0; i < g->picky_count; i++) {
-        struct subscriber *s = g->picky[i]->owner;
-        if (s->catch_up || s->last_serial == f->serial || !event_filter_wants(s->filter, e))
-            continue;
-        s->last_serial = f->serial;
-        f->sink->deliver_one(f->arg, s, frames);
-        delivered++;
-    }
+    for (uint32_t i = 0; i < g->picky_count; i++)
+        delivered += group_deliver_to(f, g, g->picky[i]->owner, e, place, frames);
     STAT_ADD(f->stats.deliveries, delivered);
 }
 
@@ -269,7 +302,8 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     uint32_t behind = g->members - g->solo_count - g->picky_count;
     if (e->ephemeral && behind)
         STAT_ADD(f->stats.dropped_ephemeral, behind);
-    if (!wanted(g, e))
+    bool elsewhere = e->audience && e->audience != g->encoding->dialect + 1;
+    if (elsewhere || !wanted(f, g, e))
         return;
     buf_clear(&f->scratch);
     g->encoding->append(f->encode_context, &f->scratch, e, place);
@@ -283,12 +317,13 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     g->run->len += (uint32_t)n;
     if (at == 0)
         g->run_first_seq = first_seq(e);
-    STAT_ADD(f->stats.encoded, 1);
+    STAT_ADD(f->stats.encoded[g->encoding->dialect], 1);
     STAT_ADD(f->stats.encoded_bytes, n);
     STAT_ADD(f->stats.deliveries, g->solo_count);
-    if (g->picky_count) {
+    if (g->picky_count || f->matched_count) {
         const struct frames frames = {g->run, at, (uint32_t)n, first_seq(e), false};
-        deliver_to_picky(f, g, e, &frames);
+        deliver_to_picky(f, g, e, place, &frames);
+        fanout_deliver_matched(f, g, e, place, &frames);
     }
 }
 
@@ -300,7 +335,34 @@ static void lag_everybody(struct fanout *f)
         struct group *g = CONTAINER(link, struct group, all);
         lag_group(f, g, f->seq + 1);
     }
+    fanout_lag_patterns(f, f->seq + 1);
     catch_up_leave_groups(f);
+}
+
+/* Groups that were made for a pattern's sake, and then nobody wanted the event. */
+static void release_unused(struct fanout *f, const struct topic *topic)
+{
+    const struct topic_local *local = topic->locals[f->worker];
+    struct group *next;
+    for (struct group *g = local ? local->groups : NULL; g; g = next) {
+        next = g->next;
+        if (!g->run)
+            group_release(f, g);
+    }
+}
+
+/* The event under one of its topics. */
+static void take_place(struct fanout *f, const struct event *e, unsigned place)
+{
+    struct topic *topic = e->places[place].topic;
+    f->matched_count = 0;
+    if (f->patterns.count)
+        fanout_match(f, topic, e);
+    const struct topic_local *local = topic->locals[f->worker];
+    for (struct group *g = local ? local->groups : NULL; g; g = g->next)
+        group_event(f, g, e, place);
+    if (f->matched_count)
+        release_unused(f, topic);
 }
 
 void fanout_take(struct fanout *f, struct inbox_batch *batch)
@@ -308,14 +370,11 @@ void fanout_take(struct fanout *f, struct inbox_batch *batch)
     if (batch->overflowed)
         lag_everybody(f);
     for (uint32_t i = 0; i < batch->count; i++) {
-        const struct event *e = batch->items[i];
         f->serial++;
-        for (unsigned place = 0; place < e->place_count; place++) {
-            const struct topic_local *local = e->places[place].topic->locals[f->worker];
-            for (struct group *g = local ? local->groups : NULL; g; g = g->next)
-                group_event(f, g, e, place);
-        }
+        for (unsigned place = 0; place < batch->items[i]->place_count; place++)
+            take_place(f, batch->items[i], place);
     }
+    f->matched_count = 0;
     if (batch->seq > f->seq)
         f->seq = batch->seq;
     inbox_release(batch);
@@ -332,7 +391,10 @@ bool fanout_drain(struct fanout *f)
 
 void fanout_deliver(struct fanout *f)
 {
-    while (!list_empty(&f->dirty))
-        group_flush(f, CONTAINER(f->dirty.next, struct group, dirty));
+    while (!list_empty(&f->dirty)) {
+        struct group *g = CONTAINER(f->dirty.next, struct group, dirty);
+        group_flush(f, g);
+        group_release(f, g); /* it may have been there for a pattern's sake */
+    }
     catch_up_leave_groups(f);
 }

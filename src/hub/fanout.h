@@ -10,6 +10,10 @@
  * history at its own pace, then comes back at exactly the place where live delivery stands.
  * Nothing is queued for it meanwhile: history is its queue.
  *
+ * Who follows topics by a pattern (fanout_pattern.c) stands in the pattern's own group and gets the
+ * frames of the topics' groups, which are made for the turn where nobody else follows the topic.
+ * Only while it is behind it has subscriptions to the topics that it is to read.
+ *
  * No I/O; everything belongs to one worker thread, the sink's callbacks included.
  */
 #ifndef HUB_FANOUT_H
@@ -21,6 +25,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "hub/hub.h"
 
 struct subscriber;
@@ -33,6 +38,9 @@ struct encoding {
     /* Appends the frame; place says under which of its topics the event is shown. Failure shows
      * in out->failed. context: fanout.encode_context. */
     void (*append)(void *context, struct buf *out, const struct event *e, unsigned place);
+    /* The same for the subscriber that is the event's source (subscriber_speak_as). Returns false,
+     * and appends nothing, where it looks as for everybody. NULL: it always does. */
+    bool (*append_own)(void *context, struct buf *out, const struct event *e, unsigned place);
 };
 
 /* Frames of one delivery: data[offset .. offset+length) of a shared buffer. */
@@ -65,8 +73,7 @@ struct fanout_sink {
 
 /* Counters, written by the worker, read by anybody. */
 #define FANOUT_COUNTERS(X)                                                 \
-    X(encoded) /* frames built, once per group and event */                \
-    X(encoded_bytes)                                                       \
+    X(encoded_bytes) /* of all frames built */                             \
     X(deliveries)    /* frames times connections */                        \
     X(dropped_bytes) /* queued for slow readers, then read from history */ \
     X(dropped_superseded)                                                  \
@@ -77,6 +84,7 @@ struct fanout_sink {
     X(history_reads)
 
 struct fanout_stats {
+    atomic_uint_least64_t encoded[HUB_MAX_DIALECTS]; /* frames built, once per group and event */
 #define X(name) atomic_uint_least64_t name;
     FANOUT_COUNTERS(X)
 #undef X
@@ -100,7 +108,11 @@ struct subscription {
     uint32_t index; /* in the group's array */
     bool picky;     /* in the array of those that need a look at each event */
     bool live;      /* in an array at all */
+    bool borrowed;  /* only while it catches up, for a pattern */
 };
+
+struct pattern_subscription;
+struct pattern_group;
 
 struct catch_up;
 
@@ -109,9 +121,13 @@ struct subscriber {
     struct subscription first;  /* the only one, as long as there is one */
     struct subscription **more; /* all of them, `first` not used, once there were two */
     uint32_t count, more_cap;
-    struct event_filter *filter; /* owned; NULL: everything */
-    uint64_t last_serial;        /* fanout.serial of what it got last, so that it gets it once */
-    struct catch_up *catch_up;   /* NULL: live */
+    uint32_t borrowed; /* of them, for patterns */
+    uint32_t pattern_count;
+    struct pattern_subscription *patterns; /* a list; NULL: none */
+    struct event_filter *filter;           /* owned; NULL: everything */
+    char *source;              /* owned; events of this source are its own; NULL: none are */
+    uint64_t last_serial;      /* fanout.serial of what it got last, so that it gets it once */
+    struct catch_up *catch_up; /* NULL: live */
 };
 
 struct topic_local {
@@ -148,6 +164,9 @@ struct fanout {
     struct list lagging;            /* catch_up of those that still stand in their groups' arrays */
     struct history_source *sources; /* scratch for reads */
     uint32_t sources_cap;
+    struct map patterns;            /* by prefix */
+    struct pattern_group **matched; /* of the event that is being taken: who follows by pattern */
+    uint32_t matched_count, matched_cap;
     struct fanout_stats stats;
 };
 
@@ -173,22 +192,51 @@ void subscriber_init(struct subscriber *s, struct fanout *f);
 /* Leaves all topics. Safe on one that never joined, and twice. */
 void subscriber_fini(struct subscriber *s);
 
-/* Joins a topic, which it must not follow yet, from a start point. The result says how resuming
- * went; a subscriber that resumes gets what it missed first, then sink->caught_up (also when
- * nothing was missed), then live events. With START_NOW, or when resuming failed, it is live at
- * once. Release result->topic with topic_unref. Returns 0, FAN_E_NO_MEMORY, FAN_E_LIMIT,
- * FAN_E_INVALID. */
+/* Joins a topic, which it must not follow yet (but may hear by a pattern), from a start point. The
+ * result says how resuming went; a subscriber that resumes gets what it missed first, then
+ * sink->caught_up (also when nothing was missed), then live events. With START_NOW, or when
+ * resuming failed, it is live at once. Release result->topic with topic_unref. Returns 0,
+ * FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID. */
 int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
                     const struct start_point *start, struct join_result *result);
 
 /* Stops following; FAN_E_NOT_FOUND. */
 int subscriber_leave(struct subscriber *s, struct slice topic);
 
-/* Whether it follows the topic. */
+/* Follows all topics whose names begin with the prefix (topic_prefix_next), also those made later,
+ * from START_NOW, START_CURSOR or START_BEGINNING. It gets an event once, however it follows. What
+ * it missed comes first; where history of one of the topics does not reach back, sink->gap tells.
+ * Releases nothing to the caller: out->inbox is used up. FAN_E_NO_MEMORY; FAN_E_EXISTS. */
+int subscriber_join_pattern(struct subscriber *s, struct slice prefix,
+                            const struct encoding *encoding, const struct start_point *start,
+                            struct pattern_result *out);
+
+/* FAN_E_NOT_FOUND. */
+int subscriber_leave_pattern(struct subscriber *s, struct slice prefix);
+
+/* Whether it follows the topic itself; whether it gets the topic's events, also by a pattern. */
 bool subscriber_follows(const struct subscriber *s, struct slice topic);
+bool subscriber_hears(const struct subscriber *s, struct slice topic);
+
+/* Whether it follows this very pattern. */
+bool subscriber_follows_pattern(const struct subscriber *s, struct slice prefix);
+
+/* Calls use() for each topic and pattern (by its prefix) that it follows. */
+void subscriber_each(const struct subscriber *s,
+                     void (*use)(void *arg, struct slice name, bool pattern), void *arg);
+
+/* How many topics and patterns it follows. */
+static inline uint32_t subscriber_followed(const struct subscriber *s)
+{
+    return s->count - s->borrowed + s->pattern_count;
+}
 
 /* Replaces the filter (owned from here on; NULL: everything). */
 void subscriber_filter(struct subscriber *s, struct event_filter *filter);
+
+/* From here on, events with this `source` are the subscriber's own, and may look different to it.
+ * FAN_E_NO_MEMORY. */
+int subscriber_speak_as(struct subscriber *s, struct slice source);
 
 /* Everything that was published before this call is handed to the sink before it returns, unless
  * the subscriber catches up. For answers that must come behind it. */

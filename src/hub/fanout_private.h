@@ -8,6 +8,7 @@
 struct catch_up_topic {
     uint64_t next_offset;  /* first one it has not got */
     uint64_t got_until;    /* node order: it has got the topic's events up to here */
+    uint64_t got_from;     /* and behind here, or behind where the subscription begins */
     bool whole;            /* gets all of it, also where its policy is `latest` */
     uint64_t latest_until; /* `latest`: what stands in this topic only is settled up to here */
     bool replayed;         /* was followed when the replay was asked for */
@@ -53,6 +54,14 @@ void group_flush(struct fanout *f, struct group *g);
 int group_reserve(struct group *g, bool picky);
 void group_add(struct group *g, struct subscription *sub, bool picky);
 void group_remove(struct subscription *sub);
+/* Hands the frame of the group's topic to one who looks at each event; false: not for it. */
+bool group_deliver_to(struct fanout *f, const struct group *g, struct subscriber *s,
+                      const struct event *e, unsigned place, const struct frames *frames);
+
+/* Appends the event as its own source sees it to the scratch buffer; false: it is not that one, or
+ * sees nothing special. */
+bool fanout_append_own(struct fanout *f, const struct subscriber *s,
+                       const struct encoding *encoding, const struct event *e, unsigned place);
 void fanout_take(struct fanout *f, struct inbox_batch *batch);
 
 /* catch_up.c */
@@ -70,7 +79,48 @@ void catch_up_resume_reading(struct subscriber *s);
 /* Takes those that became slow out of their groups' arrays. */
 void catch_up_leave_groups(struct fanout *f);
 
-/* subscriber.c: takes the subscriber out of its groups' arrays. */
+/* The topic's events in (from, until] it has got in another way. */
+void catch_up_got(struct subscriber *s, struct slice topic, uint64_t from, uint64_t until);
+
+/* Goes back for a topic that it follows already: now from an earlier position on. What lies behind
+ * got_from it has got. FAN_E_NO_MEMORY. */
+int catch_up_extend(struct subscriber *s, struct slice topic, uint64_t from, uint64_t got_from);
+
+/* fanout_pattern.c */
+void fanout_patterns_init(struct fanout *f);
+void fanout_patterns_fini(struct fanout *f);
+
+/* Finds out who follows the event's topic by a pattern (fanout.matched), and makes groups of the
+ * topic for them. */
+void fanout_match(struct fanout *f, struct topic *topic, const struct event *e);
+bool fanout_is_matched(const struct fanout *f, const struct encoding *encoding);
+void fanout_deliver_matched(struct fanout *f, const struct group *g, const struct event *e,
+                            unsigned place, const struct frames *frames);
+void fanout_lag_matched(struct fanout *f, const struct encoding *encoding, const struct event *e);
+void fanout_lag_patterns(struct fanout *f, uint64_t first_dropped);
+
+/* Borrows subscriptions to the topics of its patterns that have had events behind the position.
+ * FAN_E_NO_MEMORY. */
+int subscriber_borrow_since(struct subscriber *s, uint64_t position);
+
+/* The same for one event's topic, of one who is catching up. */
+void subscriber_borrow_for(struct subscriber *s, const struct encoding *encoding,
+                           struct topic *topic, const struct event *e);
+void subscriber_return_borrowed(struct subscriber *s);
+void subscriber_leave_patterns(struct subscriber *s);
+
+/* Position behind which it gets the topic's events by a pattern; UINT64_MAX: it does not. */
+uint64_t subscriber_heard_from(const struct subscriber *s, struct slice topic);
+
+/* subscriber.c */
+struct subscription *subscriber_find(const struct subscriber *s, struct slice topic);
+struct subscription *subscriber_add(struct subscriber *s, struct group *g); /* NULL: no memory */
+void subscriber_remove(struct subscriber *s, unsigned index);
+
+/* After something was left: stands in the right arrays, or has nothing more to catch up with. */
+void subscriber_settle(struct subscriber *s);
+
+/* Takes the subscriber out of its groups' arrays. */
 void subscriber_unlink(struct subscriber *s);
 
 /* Hands over the runs of its groups. */

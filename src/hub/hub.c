@@ -24,9 +24,12 @@ struct hub *hub_new(const struct hub_config *config)
     pthread_mutex_init(&h->lock, NULL);
     h->config = *config;
     map_init(&h->topics, topic_key);
+    for (unsigned kind = 0; kind < TOPIC_KINDS; kind++)
+        list_init(&h->by_kind[kind]);
     list_init(&h->by_age);
     list_init(&h->idle);
     hub_ids_init(h);
+    hub_patterns_init(h);
     config->random(&h->epoch, sizeof h->epoch);
     return h;
 }
@@ -42,6 +45,7 @@ static void release_topic(struct hub *h, struct topic *t)
         t->state = NULL;
     }
     list_remove(&t->idle_link);
+    list_remove(&t->kind_link);
     topic_unref(t);
 }
 
@@ -60,6 +64,7 @@ void hub_free(struct hub *h)
         release_topic(h, h->topics.slots[i].object);
     map_fini(&h->topics);
     hub_ids_fini(h);
+    hub_patterns_fini(h);
     pthread_mutex_destroy(&h->lock);
     memory_free(h);
 }
@@ -114,6 +119,8 @@ static void drop_topic(struct hub *h, struct topic *t)
     if (t->last_seq) {
         if (t->last_seq > h->lost_seq)
             h->lost_seq = t->last_seq;
+        if (t->last_seq > h->lost_seq_of[t->kind])
+            h->lost_seq_of[t->kind] = t->last_seq;
         h->lost_generation++;
     }
     map_remove(&h->topics, topic_name_slice(t));
@@ -161,6 +168,8 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out)
     }
     t->epoch = epoch_of(h, name);
     t->birth_seq = h->seq;
+    list_append(&h->by_kind[t->kind], &t->kind_link);
+    hub_patterns_apply(h, t);
     hub_touch_topic(h, t);
     *out = t;
     return 0;

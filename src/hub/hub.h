@@ -151,6 +151,35 @@ int hub_join(struct hub *h, unsigned worker, unsigned dialect, struct slice name
  * caller's reference. */
 void hub_leave(struct hub *h, unsigned worker, unsigned dialect, struct topic *topic, bool last);
 
+/* One more subscriber of the worker, from where it stands; the opposite is hub_leave. */
+void hub_follow(struct hub *h, unsigned worker, unsigned dialect, struct topic *topic);
+
+/* What a worker's joining a pattern found out, all of one instant. */
+struct pattern_result {
+    uint64_t seq;      /* the node's order: live delivery begins behind it */
+    uint64_t position; /* where to begin reading; equals seq for START_NOW and failures */
+    enum resume_reason reason;
+    struct inbox_batch inbox; /* as in join_result */
+};
+
+/* From here on the worker's inbox gets the events of all topics whose names begin with the prefix
+ * (topic_prefix_next), also of those that are made later. FAN_E_NO_MEMORY. */
+int hub_pattern_join(struct hub *h, unsigned worker, struct slice prefix,
+                     const struct start_point *start, struct pattern_result *out);
+void hub_pattern_leave(struct hub *h, unsigned worker, struct slice prefix);
+
+/* Topics, referenced; free with topic_array_fini. */
+struct topic_array {
+    struct topic **topics;
+    unsigned count, cap;
+};
+void topic_array_fini(struct topic_array *array);
+
+/* Adds the topics whose names begin with the prefix and that have had an event behind the position.
+ * FAN_E_NO_MEMORY: not all of them. */
+int hub_topics_since(struct hub *h, struct slice prefix, uint64_t position,
+                     struct topic_array *out);
+
 /* Finds a resume position for somebody who is already in the topic. */
 void hub_locate(struct hub *h, struct topic *topic, const struct start_point *start,
                 struct join_result *out);

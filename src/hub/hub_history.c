@@ -102,7 +102,8 @@ static uint64_t select_events(struct history_read *read, uint64_t horizon)
  * looked at: those whose next event comes first. */
 static uint64_t gather_all(struct history_read *read, uint64_t until)
 {
-    unsigned share = read->source_count > HUB_READ_MAX / 2 ? 1 : HUB_READ_MAX / read->source_count;
+    unsigned sources = read->source_count ? read->source_count : 1;
+    unsigned share = sources > HUB_READ_MAX / 2 ? 1 : HUB_READ_MAX / sources;
     uint64_t horizon = until;
     for (unsigned i = 0; i < read->source_count; i++) {
         const struct topic *t = read->sources[i].topic;

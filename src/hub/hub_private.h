@@ -28,14 +28,17 @@ struct hub {
     struct hub_config config;
     struct engine *engine;
     struct map topics;
-    struct list by_age; /* all kept events, in node order */
-    struct list idle;   /* topics without subscribers, least recently used first */
+    struct list by_kind[TOPIC_KINDS]; /* the topics again */
+    struct list by_age;               /* all kept events, in node order */
+    struct list idle;                 /* topics without subscribers, least recently used first */
     uint64_t seq;
     uint64_t epoch;
-    uint64_t lost_seq;        /* newest event of any topic that was dropped with its log */
+    uint64_t lost_seq;                 /* newest event of any topic that was dropped with its log */
+    uint64_t lost_seq_of[TOPIC_KINDS]; /* the same by kind */
     uint64_t lost_generation; /* how many such topics: enters the epoch of topics made later */
     uint64_t state_bytes;
-    size_t sweep_slot; /* where the next sweep over the topics goes on */
+    size_t sweep_slot;   /* where the next sweep over the topics goes on */
+    struct map patterns; /* what workers follow by the beginning of names */
     struct map ids;
     struct list ids_by_age;
     struct buf key; /* scratch for idempotency keys */
@@ -62,6 +65,11 @@ void hub_detach_inbox(struct hub *h, unsigned worker, struct inbox_batch *out);
 
 /* Copies of the folded state's size into the accounting. */
 void hub_account_state(struct hub *h, uint64_t before, uint64_t after);
+
+/* hub_pattern.c */
+void hub_patterns_init(struct hub *h);
+void hub_patterns_fini(struct hub *h);
+void hub_patterns_apply(struct hub *h, struct topic *t); /* sets the topic's pattern_workers */
 
 /* hub_ids.c: event ids of the last ten minutes. */
 struct idempotency_entry *hub_id_find(struct hub *h, struct slice topic, struct slice id);

@@ -67,7 +67,7 @@ static void distribute(struct hub *h, struct event *e)
 {
     uint64_t workers = 0;
     for (unsigned i = 0; i < e->place_count; i++)
-        workers |= e->places[i].topic->interested;
+        workers |= e->places[i].topic->interested | e->places[i].topic->pattern_workers;
     for (unsigned w = 0; workers; w++, workers >>= 1) {
         struct hub_worker *worker = &h->workers[w];
         if ((workers & 1) && inbox_push(h, &worker->inbox, e) && worker->wake)

@@ -18,6 +18,11 @@
 #define SESSION_METADATA_ALL  (4 * 1024 * 1024)
 #define SESSION_TERMINAL_TAIL (64 * 1024)
 #define SESSION_ERRORS        20
+#define SESSION_UPDATES       20
+#define SESSION_MESSAGES      40 /* of a conversation: 20 turns */
+#define SESSION_EXECUTIONS    20
+#define SESSION_FILES         64
+#define SESSION_FILES_ALL     (4 * 1024 * 1024) /* text of all of them, as JSON */
 
 struct session_event {
     const struct event_type *type; /* NULL: custom */
@@ -108,19 +113,79 @@ bool session_terminal_load(struct session_terminal *terminal, struct json_value 
 void session_terminal_append(const struct session_terminal *terminal, const char *name,
                              struct buf *out);
 
-/* ---- Errors (session_errors.c) ---- */
+/* ---- The newest of something (session_ring.c) ---- */
 
-struct session_errors {
-    struct kept ring[SESSION_ERRORS]; /* JSON objects */
-    unsigned next;                    /* where the next one goes */
-    unsigned count;
+struct session_ring {
+    struct kept *items; /* JSON objects; NULL: none yet */
+    unsigned size, count;
+    unsigned next; /* where the next one goes */
     size_t bytes;
 };
 
-void session_errors_fini(struct session_errors *errors);
-bool session_errors_fold(struct session_errors *errors, const struct session_event *event);
-bool session_errors_load(struct session_errors *errors, struct json_value list);
-void session_errors_append(const struct session_errors *errors, const char *name, struct buf *out);
+void session_ring_fini(struct session_ring *ring);
+
+/* size: how many are kept; the same at every call. */
+bool session_ring_add(struct session_ring *ring, unsigned size, struct slice json);
+bool session_ring_load(struct session_ring *ring, unsigned size, struct json_value list);
+
+/* The elements of the array that is open. */
+void session_ring_append(const struct session_ring *ring, struct buf *out);
+
+/* Puts a string of at most `longest` bytes; null for NULL and other kinds. */
+bool session_put_bounded(struct buf *out, const char *name, const struct json_value *value,
+                         size_t longest);
+
+/* ---- Errors and updates (session_errors.c) ---- */
+
+bool session_errors_fold(struct session_ring *errors, const struct session_event *event);
+bool session_updates_fold(struct session_ring *updates, const struct session_event *event);
+
+/* ---- Executions (session_executions.c) ---- */
+
+struct session_execution;
+
+struct session_executions {
+    struct session_execution *items; /* in the order in which they began; NULL: none yet */
+    unsigned count;
+};
+
+void session_executions_fini(struct session_executions *all);
+bool session_executions_fold(struct session_executions *all, const struct session_event *event);
+bool session_executions_load(struct session_executions *all, struct json_value object);
+void session_executions_append(const struct session_executions *all, const char *name,
+                               struct buf *out);
+size_t session_executions_bytes(const struct session_executions *all);
+
+/* ---- The conversation with a model (session_chat.c) ---- */
+
+struct session_chat {
+    struct session_ring messages;
+    struct kept partial_id; /* a JSON string; nothing: no message is being written */
+    struct session_terminal partial;
+};
+
+void session_chat_fini(struct session_chat *chat);
+bool session_chat_fold(struct session_chat *chat, const struct session_event *event);
+bool session_chat_fold_chunk(struct session_chat *chat, const struct session_event *event);
+bool session_chat_load(struct session_chat *chat, struct json_value list);
+void session_chat_append(const struct session_chat *chat, const char *name, struct buf *out);
+size_t session_chat_bytes(const struct session_chat *chat);
+
+/* ---- Saved files (session_files.c) ---- */
+
+struct session_file;
+
+struct session_files {
+    struct session_file *items; /* least recently saved first; NULL: none yet */
+    unsigned count;
+    size_t content_bytes;
+};
+
+void session_files_fini(struct session_files *files);
+bool session_files_fold(struct session_files *files, const struct session_event *event);
+bool session_files_load(struct session_files *files, struct json_value object);
+void session_files_append(const struct session_files *files, const char *name, struct buf *out);
+size_t session_files_bytes(const struct session_files *files);
 
 /* ---- The last checkpoint (session_checkpoint.c) ---- */
 

@@ -33,7 +33,10 @@ struct session_state {
     struct session_items components, features;
     struct session_checkpoint checkpoint;
     struct session_terminal terminal;
-    struct session_errors errors;
+    struct session_ring errors, updates;
+    struct session_executions executions;
+    struct session_chat chat;
+    struct session_files files;
 };
 
 struct session_state *session_state_try_new(void)
@@ -55,7 +58,11 @@ void session_state_free(struct session_state *state)
     session_items_fini(&state->features);
     session_checkpoint_fini(&state->checkpoint);
     session_terminal_fini(&state->terminal);
-    session_errors_fini(&state->errors);
+    session_ring_fini(&state->errors);
+    session_ring_fini(&state->updates);
+    session_executions_fini(&state->executions);
+    session_chat_fini(&state->chat);
+    session_files_fini(&state->files);
     memory_free(state);
 }
 
@@ -68,7 +75,9 @@ size_t session_state_bytes(const struct session_state *state)
 {
     return sizeof *state + session_items_bytes(&state->components) +
            session_items_bytes(&state->features) + session_checkpoint_bytes(&state->checkpoint) +
-           state->terminal.cap + state->errors.bytes;
+           state->terminal.cap + state->errors.bytes + state->updates.bytes +
+           session_executions_bytes(&state->executions) + session_chat_bytes(&state->chat) +
+           session_files_bytes(&state->files);
 }
 
 bool session_state_has_checkpoint(const struct session_state *state, struct slice id)
@@ -143,6 +152,31 @@ static bool fold_run_finished(struct session_state *state, const struct session_
     return true;
 }
 
+static bool fold_execution(struct session_state *state, const struct session_event *event)
+{
+    return session_executions_fold(&state->executions, event);
+}
+
+static bool fold_ai_response(struct session_state *state, const struct session_event *event)
+{
+    return session_chat_fold(&state->chat, event);
+}
+
+static bool fold_ai_chunk(struct session_state *state, const struct session_event *event)
+{
+    return session_chat_fold_chunk(&state->chat, event);
+}
+
+static bool fold_file_saved(struct session_state *state, const struct session_event *event)
+{
+    return session_files_fold(&state->files, event);
+}
+
+static bool fold_update(struct session_state *state, const struct session_event *event)
+{
+    return session_updates_fold(&state->updates, event);
+}
+
 typedef bool fold_fn(struct session_state *state, const struct session_event *event);
 
 static const struct {
@@ -153,6 +187,10 @@ static const struct {
     {NAME("terminal_output"), fold_terminal},      {NAME("checkpoint_update"), fold_checkpoint},
     {NAME("build_progress"), fold_build_progress}, {NAME("error"), fold_error},
     {NAME("run_started"), fold_run_started},       {NAME("run_finished"), fold_run_finished},
+    {NAME("execution_start"), fold_execution},     {NAME("execution_output"), fold_execution},
+    {NAME("execution_complete"), fold_execution},  {NAME("execution_error"), fold_execution},
+    {NAME("ai_response"), fold_ai_response},       {NAME("ai_chunk"), fold_ai_chunk},
+    {NAME("file_saved"), fold_file_saved},         {NAME("session_update"), fold_update},
 };
 
 /* The same by catalogue_index, so that an event finds its section at once. */
@@ -249,9 +287,17 @@ static void append_members(const struct session_state *state, struct slice sessi
     append_overall_progress(state, out);
     session_checkpoint_append(&state->checkpoint, "last_checkpoint", out);
     session_terminal_append(&state->terminal, "terminal_tail", out);
-    session_errors_append(&state->errors, "errors", out);
+    json_begin(out, "errors", '[');
+    session_ring_append(&state->errors, out);
+    json_end(out, ']');
     json_put_bool(out, "unresolved_error", state->failed);
     json_put_text(out, "run", run_names[state->run]);
+    session_executions_append(&state->executions, "executions", out);
+    session_chat_append(&state->chat, "chat", out);
+    session_files_append(&state->files, "files", out);
+    json_begin(out, "updates", '[');
+    session_ring_append(&state->updates, out);
+    json_end(out, ']');
     json_put_u64(out, "connections", connections);
     json_put_time(out, "started", state->started);
     json_put_time(out, "updated", state->updated);
@@ -328,33 +374,69 @@ static void load_fold(struct session_state *state, struct json_value object)
     state->checkpoint.files_created = (uint32_t)numbers[3];
 }
 
-static void load_members(struct session_state *state, struct slice snapshot)
+enum {
+    COMPONENTS,
+    FEATURES,
+    PROGRESS,
+    CHECKPOINT,
+    TAIL,
+    ERRORS,
+    EXECUTIONS,
+    CHAT,
+    FILES,
+    UPDATES,
+    STARTED,
+    UPDATED,
+    FOLD,
+    SNAPSHOT_MEMBERS
+};
+
+static const struct slice snapshot_names[SNAPSHOT_MEMBERS] = {
+    [COMPONENTS] = NAME("components"),
+    [FEATURES] = NAME("features"),
+    [PROGRESS] = NAME("build_progress"),
+    [CHECKPOINT] = NAME("last_checkpoint"),
+    [TAIL] = NAME("terminal_tail"),
+    [ERRORS] = NAME("errors"),
+    [EXECUTIONS] = NAME("executions"),
+    [CHAT] = NAME("chat"),
+    [FILES] = NAME("files"),
+    [UPDATES] = NAME("updates"),
+    [STARTED] = NAME("started"),
+    [UPDATED] = NAME("updated"),
+    [FOLD] = NAME("fold"),
+};
+
+static bool load_sections(struct session_state *state, const struct json_value *values)
 {
-    enum { COMPONENTS, FEATURES, PROGRESS, CHECKPOINT, TAIL, ERRORS, STARTED, UPDATED, FOLD, ALL };
-    static const struct slice names[ALL] = {
-        NAME("components"),      NAME("features"),      NAME("build_progress"),
-        NAME("last_checkpoint"), NAME("terminal_tail"), NAME("errors"),
-        NAME("started"),         NAME("updated"),       NAME("fold")};
-    struct json_value values[ALL];
-    unsigned found = session_pick(snapshot, names, ALL, values);
-    for (unsigned i = 0; i < ALL; i++)
-        if (!(found >> i & 1))
-            values[i] = (struct json_value){JSON_NULL, SLICE("null")};
     bool done = true;
     if (values[COMPONENTS].kind == JSON_OBJECT)
         done &= session_items_load(&state->components, values[COMPONENTS]);
     if (values[FEATURES].kind == JSON_OBJECT)
         done &= session_items_load(&state->features, values[FEATURES]);
-    if (values[PROGRESS].kind == JSON_OBJECT)
-        set_build_progress(state, values[PROGRESS].text);
     done &= session_checkpoint_load(&state->checkpoint, values[CHECKPOINT]);
     done &= session_terminal_load(&state->terminal, values[TAIL]);
-    done &= session_errors_load(&state->errors, values[ERRORS]);
+    done &= session_ring_load(&state->errors, SESSION_ERRORS, values[ERRORS]);
+    done &= session_ring_load(&state->updates, SESSION_UPDATES, values[UPDATES]);
+    done &= session_executions_load(&state->executions, values[EXECUTIONS]);
+    done &= session_chat_load(&state->chat, values[CHAT]);
+    return session_files_load(&state->files, values[FILES]) && done;
+}
+
+static void load_members(struct session_state *state, struct slice snapshot)
+{
+    struct json_value values[SNAPSHOT_MEMBERS];
+    unsigned found = session_pick(snapshot, snapshot_names, SNAPSHOT_MEMBERS, values);
+    for (unsigned i = 0; i < SNAPSHOT_MEMBERS; i++)
+        if (!(found >> i & 1))
+            values[i] = (struct json_value){JSON_NULL, SLICE("null")};
+    state->incomplete = !load_sections(state, values);
+    if (values[PROGRESS].kind == JSON_OBJECT)
+        set_build_progress(state, values[PROGRESS].text);
     load_time(values[STARTED], &state->started);
     load_time(values[UPDATED], &state->updated);
     if (values[FOLD].kind == JSON_OBJECT)
         load_fold(state, values[FOLD]);
-    state->incomplete = !done;
 }
 
 struct session_state *session_state_try_load(struct slice snapshot)

@@ -20,6 +20,9 @@
 #include "base/slice.h"
 #include "hub/catalogue.h"
 
+/* Longest text of one file that is kept, as JSON; a longer one counts as truncated. */
+#define SESSION_FILE_MAX (256 * 1024)
+
 struct session_state;
 
 /* NULL: no memory. About half a kilobyte. */
@@ -40,10 +43,10 @@ bool session_state_incomplete(const struct session_state *state);
 /*
  * Appends the state as a JSON object: `{session_id, phase, status, components, features,
  * build_progress, component_stats, feature_stats, overall_progress, last_checkpoint,
- * terminal_tail, errors, unresolved_error, run, connections, started, updated}`, and
- * `"incomplete":true` when it is. unresolved_error and run are what the status rests on beside the
- * rest, so that a client that has the state can fold the events after it by itself. state NULL: the
- * state of a session without events.
+ * terminal_tail, errors, unresolved_error, run, executions, chat, files, updates,
+ * connections, started, updated}`, and `"incomplete":true` when it is. unresolved_error and run are
+ * what the status rests on beside the rest, so that a client that has the state can fold the events
+ * after it by itself. state NULL: the state of a session without events.
  */
 void session_state_append_json(const struct session_state *state, struct slice session_id,
                                unsigned connections, struct buf *out);

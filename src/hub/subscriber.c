@@ -17,7 +17,7 @@ void subscriber_init(struct subscriber *s, struct fanout *f)
 
 static bool is_picky(const struct subscriber *s)
 {
-    return s->count > 1 || s->filter;
+    return s->count > 1 || s->filter || s->source || s->patterns;
 }
 
 void subscriber_unlink(struct subscriber *s)
@@ -69,14 +69,19 @@ static struct subscription *find(const struct subscriber *s, struct slice topic,
     return NULL;
 }
 
-bool subscriber_follows(const struct subscriber *s, struct slice topic)
+struct subscription *subscriber_find(const struct subscriber *s, struct slice topic)
 {
     unsigned index;
-    return find(s, topic, &index) != NULL;
+    return find(s, topic, &index);
 }
 
-/* A place for one more subscription; NULL: no memory. */
-static struct subscription *add_subscription(struct subscriber *s, struct group *g)
+bool subscriber_follows(const struct subscriber *s, struct slice topic)
+{
+    const struct subscription *sub = subscriber_find(s, topic);
+    return sub && !sub->borrowed;
+}
+
+struct subscription *subscriber_add(struct subscriber *s, struct group *g)
 {
     struct subscription *sub = &s->first;
     if (s->count > 0) {
@@ -113,7 +118,17 @@ static void move_to_first(struct subscriber *s)
     s->more_cap = 0;
 }
 
-static void remove_subscription(struct subscriber *s, unsigned index)
+/* A group may also be there for a pattern's sake, for this turn. */
+static bool has_members(const struct topic *topic, unsigned worker)
+{
+    const struct topic_local *local = topic->locals[worker];
+    for (const struct group *g = local ? local->groups : NULL; g; g = g->next)
+        if (g->members)
+            return true;
+    return false;
+}
+
+void subscriber_remove(struct subscriber *s, unsigned index)
 {
     struct fanout *f = s->fanout;
     struct subscription *sub = subscriber_at(s, index);
@@ -122,6 +137,7 @@ static void remove_subscription(struct subscriber *s, unsigned index)
     unsigned dialect = g->encoding->dialect;
     group_remove(sub);
     g->members--;
+    s->borrowed -= sub->borrowed;
     bool had_first = s->first.group != NULL;
     s->count--;
     if (s->catch_up)
@@ -138,7 +154,7 @@ static void remove_subscription(struct subscriber *s, unsigned index)
     if (s->count == 1 && !s->first.group)
         move_to_first(s);
     group_release(f, g);
-    hub_leave(f->hub, f->worker, dialect, topic, topic->locals[f->worker] == NULL);
+    hub_leave(f->hub, f->worker, dialect, topic, !has_members(topic, f->worker));
 }
 
 void subscriber_fini(struct subscriber *s)
@@ -146,10 +162,12 @@ void subscriber_fini(struct subscriber *s)
     if (!s->fanout)
         return;
     catch_up_end(s);
+    subscriber_leave_patterns(s);
     while (s->count)
-        remove_subscription(s, s->count - 1);
+        subscriber_remove(s, s->count - 1);
     memory_free(s->more);
     event_filter_free(s->filter);
+    memory_free(s->source);
     *s = (struct subscriber){.fanout = s->fanout};
 }
 
@@ -162,10 +180,38 @@ static int start_last(struct subscriber *s, const struct start_point *start,
 {
     bool resumes =
         start->kind != START_NOW && (result->reason == RESUME_OK || start->kind == START_BEGINNING);
-    subscriber_at(s, s->count - 1)->from = resumes ? result->position : result->seq;
+    struct subscription *sub = subscriber_at(s, s->count - 1);
+    sub->from = resumes ? result->position : result->seq;
     if (!resumes && !s->catch_up)
         return subscriber_link(s);
-    return catch_up_add(s, resumes);
+    uint64_t heard = subscriber_heard_from(s, topic_name_slice(result->topic));
+    int error = catch_up_add(s, resumes);
+    if (!error && heard != UINT64_MAX)
+        catch_up_got(s, topic_name_slice(result->topic), heard, s->fanout->seq);
+    return error;
+}
+
+/* It reads the topic already, for a pattern's sake: from now on also for its own. */
+static int keep_borrowed(struct subscriber *s, struct subscription *sub,
+                         const struct start_point *start, const struct join_result *result)
+{
+    struct fanout *f = s->fanout;
+    struct topic *topic = sub->group->local->topic;
+    struct slice name = topic_name_slice(topic);
+    hub_leave(f->hub, f->worker, sub->group->encoding->dialect, topic_ref(topic), false);
+    sub->borrowed = false;
+    s->borrowed--;
+    bool resumes =
+        start->kind != START_NOW && (result->reason == RESUME_OK || start->kind == START_BEGINNING);
+    uint64_t heard = subscriber_heard_from(s, name);
+    if (!resumes || result->position >= sub->from)
+        return 0;
+    if (result->position >= heard) { /* it has that by the pattern */
+        catch_up_got(s, name, 0, sub->from);
+        sub->from = result->position;
+        return 0;
+    }
+    return catch_up_extend(s, name, result->position, heard < sub->from ? heard : sub->from);
 }
 
 static int refuse_join(struct subscriber *s, struct join_result *result, unsigned dialect)
@@ -184,17 +230,20 @@ int subscriber_join(struct subscriber *s, struct slice topic, const struct encod
     if (error)
         return error;
     subscriber_sync_batch(s, &result->inbox);
+    struct subscription *borrowed = subscriber_find(s, topic);
+    if (borrowed)
+        return keep_borrowed(s, borrowed, start, result);
     struct group *g = group_get(f, result->topic, encoding);
     if (!g)
         return refuse_join(s, result, encoding->dialect);
-    if (!add_subscription(s, g)) {
+    if (!subscriber_add(s, g)) {
         group_release(f, g);
         return refuse_join(s, result, encoding->dialect);
     }
     topic_ref(result->topic); /* hub_join's reference stays with the subscription */
     error = start_last(s, start, result);
     if (error) {
-        remove_subscription(s, s->count - 1);
+        subscriber_remove(s, s->count - 1);
         topic_unref(result->topic);
         result->topic = NULL;
     }
@@ -204,14 +253,27 @@ int subscriber_join(struct subscriber *s, struct slice topic, const struct encod
 int subscriber_leave(struct subscriber *s, struct slice topic)
 {
     unsigned index;
-    if (!find(s, topic, &index))
+    struct subscription *sub = find(s, topic, &index);
+    if (!sub || sub->borrowed)
         return FAN_E_NOT_FOUND;
-    remove_subscription(s, index);
+    uint64_t heard = s->catch_up ? subscriber_heard_from(s, topic) : UINT64_MAX;
+    if (heard == UINT64_MAX) {
+        subscriber_remove(s, index);
+        subscriber_settle(s);
+    } else { /* what it still has to read, a pattern needs */
+        sub->from = heard > sub->from ? heard : sub->from;
+        sub->borrowed = true;
+        s->borrowed++;
+    }
+    return 0;
+}
+
+void subscriber_settle(struct subscriber *s)
+{
     if (s->count == 0)
         catch_up_end(s);
-    else if (!s->catch_up)
+    if (!s->catch_up)
         (void)subscriber_link(s); /* without memory it is looked at event by event, as before */
-    return 0;
 }
 
 void subscriber_filter(struct subscriber *s, struct event_filter *filter)
@@ -221,6 +283,20 @@ void subscriber_filter(struct subscriber *s, struct event_filter *filter)
     s->filter = filter;
     if (!s->catch_up && subscriber_link(s) != 0)
         s->fanout->sink->overflow_close(s->fanout->arg, s, s->fanout->seq);
+}
+
+int subscriber_speak_as(struct subscriber *s, struct slice source)
+{
+    if (s->source && slice_is(source, s->source))
+        return 0;
+    char *copy = memory_try_alloc(source.len + 1);
+    if (!copy)
+        return FAN_E_NO_MEMORY;
+    memcpy(copy, source.ptr, source.len);
+    copy[source.len] = '\0';
+    memory_free(s->source);
+    s->source = copy;
+    return s->catch_up ? 0 : subscriber_link(s);
 }
 
 void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch)

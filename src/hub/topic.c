@@ -37,6 +37,7 @@ struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned wo
     atomic_init(&t->refs, 1);
     t->kind = kind;
     list_init(&t->idle_link);
+    list_init(&t->kind_link);
     t->name_len = (uint32_t)name.len;
     memcpy(t->name, name.ptr, name.len);
     return t;

@@ -53,12 +53,14 @@ struct topic {
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
     uint64_t used_ms;            /* monotonic: last publish or leave */
     uint64_t interested;         /* bit per worker that has subscribers */
+    uint64_t pattern_workers;    /* bit per worker that has a pattern which it matches */
     uint32_t subscribers;
     uint32_t subscribers_of[HUB_MAX_DIALECTS];
     uint64_t rate_second; /* monotonic second that rate_count counts in */
     uint32_t rate_count;
     float rate; /* events per second, smoothed */
     struct list idle_link;
+    struct list kind_link;       /* in the hub's list of its kind */
     struct topic_local **locals; /* one per worker */
     uint32_t name_len;
     char name[];

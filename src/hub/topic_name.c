@@ -132,3 +132,14 @@ int topic_user_append(struct buf *out, struct slice subject)
     }
     return 0;
 }
+
+bool topic_prefix_next(struct slice name, size_t *at, struct slice *prefix)
+{
+    const char separator = *at == 0 ? ':' : '/';
+    const char *found = *at < name.len ? memchr(name.ptr + *at, separator, name.len - *at) : NULL;
+    if (!found || found + 1 == name.ptr + name.len)
+        return false;
+    *at = (size_t)(found - name.ptr) + 1;
+    *prefix = slice_of(name.ptr, *at);
+    return true;
+}

@@ -49,4 +49,8 @@ const char *topic_kind_name(enum topic_kind kind);
 /* The kind of that name; false when there is none. */
 bool topic_kind_find(struct slice name, enum topic_kind *kind);
 
+/* The beginnings of a topic's name by which patterns match it, shortest first: "channel:",
+ * "channel:files/", "channel:files/src/". *at begins as 0. False: there are no more. */
+bool topic_prefix_next(struct slice name, size_t *at, struct slice *prefix);
+
 #endif

@@ -21,6 +21,7 @@
 #include "base/wheel.h"
 
 struct conn;
+struct login;
 struct worker;
 struct tls_session;
 struct peer;
@@ -61,6 +62,7 @@ struct conn {
     struct out_queue *out;   /* NULL: nothing waits */
     struct tls_session *tls; /* NULL: plain */
     struct peer *peer;
+    struct login *login;      /* NULL: nobody's; login.h */
     void *protocol;           /* of ops, while it needs something allocated */
     const char *close_reason; /* for the log; a constant */
     struct wheel_timer timer;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "net/login.h"
 #include "net/peer.h"
 
 static uint64_t id_key(void)
@@ -36,9 +37,10 @@ void conn_format_id(const struct conn *c, char out[CONN_ID_SIZE])
 void conn_log(const struct conn *c, const char *what, const char *dialect, struct log_field more)
 {
     char id[CONN_ID_SIZE];
+    const struct principal *who = login_principal(c);
     if (!log_enabled(LOG_INFO))
         return;
     conn_format_id(c, id);
     log_info("websocket", what, LOG_TEXT("dialect", dialect), LOG_TEXT("address", c->peer->text),
-             LOG_TEXT("user", "anonymous"), LOG_TEXT("connection", id), more);
+             LOG_TEXT("user", who ? who->name : "anonymous"), LOG_TEXT("connection", id), more);
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
+#include "net/login.h"
 #include "net/peer.h"
 #include "net/worker.h"
 
@@ -222,6 +223,7 @@ static void reset_exchange(struct http_exchange *x)
     struct conn *c = x->conn;
     buf_fini(&x->body);
     buf_fini(&x->headers);
+    principal_unref(x->principal);
     *x = (struct http_exchange){.conn = c};
 }
 
@@ -329,6 +331,7 @@ static void free_http(struct http_conn *h)
     http_parser_free(h->parser);
     buf_fini(&h->exchange.body);
     buf_fini(&h->exchange.headers);
+    principal_unref(h->exchange.principal);
     buf_fini(&h->pending);
     memory_free(h);
 }

@@ -16,11 +16,14 @@
 #include "codec/http.h"
 #include "net/conn.h"
 
+struct principal;
+
 struct http_exchange {
     struct conn *conn;
     const struct http_request *request; /* valid until the answer is complete */
-    struct buf body;                    /* the whole body, for `done`, when no `piece` is set */
-    size_t body_limit;  /* largest body that is accepted (413); set before returning */
+    struct principal *principal; /* whose it is, a reference; NULL: nobody's. Set by `request` */
+    struct buf body;             /* the whole body, for `done`, when no `piece` is set */
+    size_t body_limit;           /* largest body that is accepted (413); set before returning */
     struct buf headers; /* header lines for the answer ("Name: value\r\n"), set by anybody */
     /* Set by `request` when it does not answer at once. */
     void (*piece)(struct http_exchange *x, struct slice piece); /* NULL: the body is collected */

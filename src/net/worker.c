@@ -16,6 +16,7 @@
 #include "fanfare/error.h"
 #include "net/http_server.h"
 #include "net/listener.h"
+#include "net/login.h"
 #include "net/tls.h"
 
 struct worker_task {
@@ -103,6 +104,7 @@ static void reap(struct worker *w)
             w->ops->closed(c);
         c->ops->closed(c);
         conn_timer_stop(c);
+        login_end(c);
         conn_fini(c);
         peer_release(w->shared->peers, c->peer);
         struct conn *last = w->conns[--w->conn_count];
@@ -218,6 +220,7 @@ static void on_tick(uv_timer_t *tick)
     struct worker *w = tick->data;
     update_now(w);
     wheel_advance(&w->wheel, w->now_ms, on_conn_timer, w);
+    login_advance(w);
     if (w->now_ms >= w->next_second_ms) {
         w->next_second_ms = w->now_ms + 1000;
         listeners_resume(w);
@@ -293,6 +296,7 @@ int worker_init(struct worker *w, const struct worker_config *config)
     w->start_ms = clock_ms();
     update_now(w);
     wheel_init(&w->wheel, WORKER_TICK_MS, w->now_ms);
+    wheel_init(&w->logins, WORKER_TICK_MS, w->now_ms);
     w->tasks_end = &w->tasks;
     pthread_mutex_init(&w->tasks_lock, NULL);
     w->read_buffer = memory_alloc(WORKER_READ_SIZE);

@@ -41,6 +41,7 @@ struct net_limits {
     atomic_uint_least64_t queue; /* bytes of events per connection */
     atomic_uint_least64_t messages, burst;
     atomic_uint_least64_t ping_interval_ms;
+    atomic_uint_least64_t token_grace_ms; /* for a fresh token, when one has expired */
 };
 
 /* What all workers of a server share. */
@@ -106,8 +107,9 @@ struct worker {
     struct flush *flush;
     struct poller poller;
     struct wheel wheel;
-    uint64_t now_ms; /* monotonic, taken once a turn */
-    uint32_t now_s;  /* seconds since the worker's start, for conn.last_read */
+    struct wheel logins; /* of those that expire, login.h */
+    uint64_t now_ms;     /* monotonic, taken once a turn */
+    uint32_t now_s;      /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     struct buf sealed;                  /* TLS records that are about to be queued */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */

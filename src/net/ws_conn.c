@@ -64,6 +64,42 @@ static void join_header(const struct http_request *r, const char *name, struct b
     }
 }
 
+/* ---- Subprotocols ---- */
+
+#define TOKEN_PREFIX "fanfare.token."
+
+struct slice ws_offered_token(const struct http_request *r)
+{
+    for (unsigned i = 0; i < r->header_count; i++) {
+        struct slice rest = r->headers[i].value, element;
+        if (!slice_is_nocase(r->headers[i].name, "Sec-WebSocket-Protocol"))
+            continue;
+        while (slice_split(&rest, ',', &element)) {
+            element = slice_trim(element);
+            if (slice_starts(element, TOKEN_PREFIX))
+                return slice_skip(element, strlen(TOKEN_PREFIX));
+        }
+    }
+    return slice_of(NULL, 0);
+}
+
+/* A browser gives up when none of what it offered is selected, so a token that was offered alone
+ * is sent back to its owner. */
+static void append_protocol(struct buf *head, const struct http_request *r, const char *selected)
+{
+    if (!http_header_get(r, "Sec-WebSocket-Protocol").ptr)
+        return;
+    struct slice token = selected ? slice_of(NULL, 0) : ws_offered_token(r);
+    if (!selected && http_header_has_token(r, "Sec-WebSocket-Protocol", "fanfare"))
+        selected = "fanfare";
+    if (selected)
+        buf_printf(head, "Sec-WebSocket-Protocol: %s\r\n", selected);
+    else if (token.ptr)
+        buf_printf(head, "Sec-WebSocket-Protocol: " TOKEN_PREFIX "%.*s\r\n", SLICE_ARG(token));
+}
+
+/* ---- Extensions ---- */
+
 static bool negotiate(struct http_exchange *x, const struct ws_accept_options *options,
                       struct ws_deflate_agreement *agreement, char answer[192])
 {
@@ -102,8 +138,7 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
     BUF_LITERAL(&head, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
     buf_append_text(&head, accept);
     BUF_LITERAL(&head, "\r\n");
-    if (options->protocol)
-        buf_printf(&head, "Sec-WebSocket-Protocol: %s\r\n", options->protocol);
+    append_protocol(&head, x->request, options->protocol);
     if (extensions[0])
         buf_printf(&head, "Sec-WebSocket-Extensions: %s\r\n", extensions);
     BUF_LITERAL(&head, "\r\n");

@@ -53,13 +53,18 @@ struct ws_accept_options {
     const struct ws_ops *ops;
     bool deflate;            /* accept permessage-deflate offers */
     unsigned deflate_wishes; /* WS_DEFLATE_…, codec/deflate.h */
-    const char *protocol;    /* the selected subprotocol, NULL: none */
+    const char *protocol;    /* the selected subprotocol; NULL: fanfare, when it is offered, or a
+                                token's (ws_offered_token) when that is offered alone */
     void *state;             /* becomes conn.protocol */
 };
 
 /* Checks the handshake (RFC 6455, 4.2.1) and answers: 101 and true, and the connection is a
  * WebSocket when `request` returns; or the fitting refusal (400, 426) and false. */
 bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options);
+
+/* The token that a client brings as subprotocol, `fanfare.token.TOKEN`, because a browser cannot
+ * add headers to a handshake; ptr NULL: none. */
+struct slice ws_offered_token(const struct http_request *r);
 
 /* Queues a text message, or a message of the given opcode, as control output. */
 int ws_send(struct ws_conn *ws, struct slice text);

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "auth/permit.h"
 #include "base/memory.h"
 #include "config/address.h"
 #include "fanfare/error.h"
@@ -86,26 +87,29 @@ static bool take_forwarded_peer(struct server *s, struct http_exchange *x)
 
 /* ---- Access ---- */
 
-static bool has_forwarding(const struct http_request *r)
+/* Whose the request is. What is wrong with its token only counts where one is needed. */
+static void identify(struct server *s, struct http_exchange *x, struct token_refusal *refusal)
 {
-    static const char *const names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
-                                        "X-Forwarded-Proto", "X-Real-IP"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (http_header_get(r, names[i]).ptr)
-            return true;
-    return false;
+    struct buf storage = {0};
+    struct slice token = permit_find_token(x->request, &storage);
+    struct identity *who = authenticator_identify(s->authenticator, token, refusal);
+    if (who)
+        x->principal = &who->principal;
+    buf_fini(&storage);
 }
 
 static bool may_pass(struct server *s, struct http_exchange *x, struct slice path)
 {
     const struct http_request *r = x->request;
+    const struct identity *who = permit_identity(x);
     const struct access_request request = {
         .host = http_header_get(r, "Host"),
         .origin = http_header_get(r, "Origin"),
-        .forwarded = has_forwarding(r),
+        .forwarded = http_is_forwarded(r),
         .handshake = r->upgrade || http_header_get(r, "Sec-WebSocket-Key").ptr,
         .changes = r->method != HTTP_GET && r->method != HTTP_HEAD && r->method != HTTP_OPTIONS,
         .health = slice_is(path, "/health"),
+        .token = who && !who->anonymous,
     };
     struct access_verdict verdict = access_judge(server_settings_now(s)->access, &request);
     http_add_header(x, "X-Content-Type-Options", "nosniff");
@@ -134,6 +138,24 @@ static void answer_preflight(struct http_exchange *x)
 }
 
 /* ---- Routes ---- */
+
+/* A request on its way to its handler. */
+struct visit {
+    struct server *server;
+    struct http_exchange *exchange;
+    struct slice path;
+    struct token_refusal refusal; /* when it is nobody's */
+    bool get, head, post, del;    /* what the address takes; what stays open answers no HEAD */
+};
+
+/* False: it is nobody's, and was answered. */
+static bool is_somebodys(struct visit *v)
+{
+    if (v->exchange->principal)
+        return true;
+    permit_refuse_token(v->exchange, &v->refusal);
+    return false;
+}
 
 /* Decodes the path parameters; each is followed by a NUL. */
 static bool decode_values(struct api_request *r, unsigned count)
@@ -195,80 +217,105 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
     buf_fini(&r.storage);
 }
 
-struct allowed {
-    bool get, head, post; /* what stays open answers no HEAD */
-};
-
-static bool try_dialects(struct http_exchange *x, struct slice path, struct allowed *allowed)
+static bool try_dialects(struct visit *v)
 {
     struct slice values[API_MAX_VALUES];
-    for (unsigned i = 0; i < dialect_count; i++) {
-        if (!route_match(dialects[i]->path, path, values, API_MAX_VALUES))
+    for (unsigned i = 0; i < dialect_count(); i++) {
+        const struct dialect *dialect = dialect_at(i);
+        if (!route_match(dialect->path, v->path, values, API_MAX_VALUES))
             continue;
-        allowed->get = true;
-        if (x->request->method != HTTP_GET)
+        v->get = true;
+        if (v->exchange->request->method != HTTP_GET)
             continue;
-        call_dialect(x, dialects[i], values);
+        if (dialect->late_token || is_somebodys(v))
+            call_dialect(v->exchange, dialect, values);
         return true;
     }
     return false;
 }
 
-static bool try_api(struct server *s, struct http_exchange *x, struct slice path,
-                    struct allowed *allowed)
+static bool is_open(const struct api_route *route)
+{
+    const struct route_doc *doc = route_doc_find(route->method, route->path);
+    return doc && doc->flags & ROUTE_OPEN;
+}
+
+static bool try_api(struct visit *v)
 {
     struct slice values[API_MAX_VALUES];
     unsigned count;
     const struct api_route *routes = api_routes(&count);
-    enum http_method method = x->request->method == HTTP_HEAD ? HTTP_GET : x->request->method;
+    enum http_method method = v->exchange->request->method;
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
     for (unsigned i = 0; i < count; i++) {
-        if (!route_match(routes[i].path, path, values, API_MAX_VALUES))
+        if (!route_match(routes[i].path, v->path, values, API_MAX_VALUES))
             continue;
-        allowed->get |= routes[i].method == HTTP_GET;
-        allowed->head |= routes[i].method == HTTP_GET;
-        allowed->post |= routes[i].method == HTTP_POST;
+        v->get |= routes[i].method == HTTP_GET;
+        v->head |= routes[i].method == HTTP_GET;
+        v->post |= routes[i].method == HTTP_POST;
+        v->del |= routes[i].method == HTTP_DELETE;
         if (routes[i].method != method)
             continue;
-        call_api(s, x, &routes[i], path, values);
+        if (v->exchange->principal || is_open(&routes[i]) || is_somebodys(v))
+            call_api(v->server, v->exchange, &routes[i], v->path, values);
         return true;
     }
     return false;
 }
 
+/* What an endpoint of the embedding program is for is the program's affair, so that topics which
+ * are open to everybody open none. */
+static bool may_enter(struct visit *v)
+{
+    return is_somebodys(v) && permit_enter(v->exchange);
+}
+
 /* An endpoint of the embedding program comes before everything else when a WebSocket is asked for,
  * behind it otherwise. */
-static bool try_endpoints(struct server *s, struct http_exchange *x, struct slice path,
-                          struct allowed *allowed)
+static bool try_endpoints(struct visit *v)
 {
     struct buf decoded = {0};
     const struct endpoint *e = NULL;
-    if (!s->endpoints)
+    if (!v->server->endpoints)
         return false;
-    bool bad = http_percent_decode(path, false, &decoded) != 0 || decoded.failed ||
+    bool bad = http_percent_decode(v->path, false, &decoded) != 0 || decoded.failed ||
                memchr(decoded.data, '\0', decoded.len);
     if (!bad)
-        e = endpoint_find(s->endpoints, buf_slice(&decoded));
-    allowed->get |= e != NULL;
-    bool answers = e && x->request->method == HTTP_GET;
-    if (answers)
-        endpoint_accept(x, e, buf_slice(&decoded));
+        e = endpoint_find(v->server->endpoints, buf_slice(&decoded));
+    v->get |= e != NULL;
+    bool answers = e && v->exchange->request->method == HTTP_GET;
+    if (answers && may_enter(v))
+        endpoint_accept(v->exchange, e, buf_slice(&decoded));
     buf_fini(&decoded);
     return answers;
 }
 
-static void no_route(struct http_exchange *x, struct slice path, const struct allowed *allowed)
+/* A dialect's path may have a parameter where the API has a name (/ws/status). Who asks for a
+ * WebSocket means the dialect. */
+static bool try_routes(struct visit *v)
 {
-    if (allowed->get || allowed->post) {
+    if (v->exchange->request->upgrade)
+        return try_dialects(v) || try_api(v);
+    return try_api(v) || try_dialects(v);
+}
+
+static void no_route(struct visit *v)
+{
+    struct http_exchange *x = v->exchange;
+    if (!is_somebodys(v))
+        return;
+    if (v->get || v->post || v->del) {
         char list[40];
-        snprintf(list, sizeof list, "%s%s%sOPTIONS", allowed->get ? "GET, " : "",
-                 allowed->head ? "HEAD, " : "", allowed->post ? "POST, " : "");
+        snprintf(list, sizeof list, "%s%s%s%sOPTIONS", v->get ? "GET, " : "",
+                 v->head ? "HEAD, " : "", v->post ? "POST, " : "", v->del ? "DELETE, " : "");
         http_add_header(x, "Allow", list);
         http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
                          http_method_name(x->request->method));
         return;
     }
     http_reply_error(x, 404, "not_found", "there is nothing at %.*s; see /docs",
-                     path.len > 200 ? 200 : (int)path.len, path.ptr);
+                     v->path.len > 200 ? 200 : (int)v->path.len, v->path.ptr);
 }
 
 /* The path below base_path; false when it is not below it. */
@@ -302,23 +349,22 @@ static bool redirect_to_base(const struct server *s, struct http_exchange *x)
 
 void server_request(struct http_exchange *x)
 {
-    struct server *s = server_of(x);
-    struct slice path = x->request->path;
-    struct allowed allowed = {0};
-    bool inside = strip_base(s, &path);
-    if (!may_pass(s, x, path) || !take_forwarded_peer(s, x))
+    struct visit v = {.server = server_of(x), .exchange = x, .path = x->request->path};
+    bool inside = strip_base(v.server, &v.path);
+    identify(v.server, x, &v.refusal);
+    if (!may_pass(v.server, x, v.path) || !take_forwarded_peer(v.server, x))
         return;
     if (x->request->method == HTTP_OPTIONS) {
         answer_preflight(x);
         return;
     }
-    if (inside && redirect_to_base(s, x))
+    if (inside && redirect_to_base(v.server, x))
         return;
-    if (inside && x->request->upgrade && try_endpoints(s, x, path, &allowed))
+    if (inside && x->request->upgrade && try_endpoints(&v))
         return;
-    if (inside && (try_dialects(x, path, &allowed) || try_api(s, x, path, &allowed)))
+    if (inside && try_routes(&v))
         return;
-    if (inside && try_endpoints(s, x, path, &allowed))
+    if (inside && try_endpoints(&v))
         return;
-    no_route(x, path, &allowed);
+    no_route(&v);
 }

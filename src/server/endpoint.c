@@ -162,7 +162,7 @@ void endpoint_accept(struct http_exchange *x, const struct endpoint *e, struct s
         .state = ws,
     };
     if (ws_accept(x, &options))
-        websocket_open(ws);
+        websocket_open(ws, x->principal);
     else
         fan_websocket_unref(ws);
 }

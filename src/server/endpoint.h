@@ -46,7 +46,7 @@ struct fan_websocket *websocket_new(struct http_exchange *x, const struct endpoi
 /* What of struct ws_ops is the same for all endpoints. */
 extern const struct ws_ops websocket_ops;
 
-/* The connection is a WebSocket: calls the handler's open. */
-void websocket_open(struct fan_websocket *ws);
+/* The connection is a WebSocket, and the principal's (NULL: nobody's): calls the handler's open. */
+void websocket_open(struct fan_websocket *ws, struct principal *principal);
 
 #endif

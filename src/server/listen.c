@@ -77,12 +77,12 @@ int server_listen(struct server *s, struct buf *why)
             buf_printf(why, "%s is no address", text);
             return FAN_E_ADDRESS;
         }
-        if (!is_local(&address) && !s->config->insecure) {
+        if (!is_local(&address) && !s->config->insecure && !token_is_needed(s->config)) {
             buf_printf(why,
                        "refusing to listen on %s: it can be reached from other machines, and "
                        "without a key everybody there could read and publish everything. Listen "
-                       "on 127.0.0.1, put an authenticating proxy in front, or say --insecure if "
-                       "the network is trusted",
+                       "on 127.0.0.1, set a key (JWT_SECRET_KEY; see docs/authentication.md), or "
+                       "say --insecure if the network is trusted",
                        text);
             return FAN_E_DENIED;
         }

@@ -98,8 +98,6 @@ static const struct metric {
      AT(hub.refused)},
     {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
      AT(unusual)},
-    {"fanfare_encoded_frames_total", COUNTER, "", "Frames built, once per event and encoding.",
-     AT(encoded)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},
     {"fanfare_compressed_frames_total", COUNTER, "", "Frames sent compressed.", AT(compressed)},
     {"fanfare_deliveries_total", COUNTER, "", "Frames handed to connections.", AT(deliveries)},
@@ -134,15 +132,27 @@ static const struct metric {
     {"fanfare_idempotency_ids", GAUGE, "", "Event ids remembered.", AT(hub.idempotency_entries)},
 };
 
-static void append_dialects(struct server *s, struct buf *out)
+static uint64_t clients_of(const struct delivery *d, unsigned dialect)
 {
-    BUF_LITERAL(out, "# HELP fanfare_clients Clients connected, by dialect.\n"
-                     "# TYPE fanfare_clients gauge\n");
-    for (unsigned k = 0; k < dialect_count; k++) {
+    return LOAD(d, clients[dialect]);
+}
+
+static uint64_t encoded_by(const struct delivery *d, unsigned dialect)
+{
+    return LOAD(d, fanout.stats.encoded[dialect]);
+}
+
+/* One row for each dialect. */
+static void append_by_dialect(struct server *s, struct buf *out, const char *name, const char *type,
+                              const char *help,
+                              uint64_t (*value)(const struct delivery *d, unsigned dialect))
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    for (unsigned k = 0; k < dialect_count(); k++) {
         uint64_t n = 0;
         for (unsigned i = 0; i < s->worker_count; i++)
-            n += LOAD((const struct delivery *)s->workers[i].context, clients[k]);
-        buf_printf(out, "fanfare_clients{dialect=\"%s\"} %llu\n", dialects[k]->name,
+            n += value(s->workers[i].context, dialect_at(k)->index);
+        buf_printf(out, "%s{dialect=\"%s\"} %llu\n", name, dialect_at(k)->name,
                    (unsigned long long)n);
     }
 }
@@ -191,7 +201,10 @@ void server_metrics(void *arg, struct buf *out)
         buf_printf(out, "%s%s %llu\n", m->name, m->labels, (unsigned long long)value);
         last = m->name;
     }
-    append_dialects(s, out);
+    append_by_dialect(s, out, "fanfare_clients", GAUGE, "Clients connected, by dialect.",
+                      clients_of);
+    append_by_dialect(s, out, "fanfare_encoded_frames_total", COUNTER,
+                      "Frames built, once per event and encoding, by dialect.", encoded_by);
     append_process(out);
 }
 

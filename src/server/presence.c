@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "codec/json.h"
 #include "net/conn_log.h"
+#include "net/login.h"
 #include "server/private.h"
 
 struct round {
@@ -19,15 +20,15 @@ struct round {
 
 static void append_client(struct buf *out, struct client *c)
 {
+    const struct principal *who = login_principal(&c->ws.conn);
     char id[CONN_ID_SIZE], since[CLOCK_TEXT_SIZE];
     conn_format_id(&c->ws.conn, id);
     clock_format(c->since_ms, since);
     if (out->data[out->len - 1] == '}')
         buf_append_char(out, ',');
-    buf_printf(out,
-               "{\"connection_id\":\"%s\",\"user_id\":\"anonymous\",\"dialect\":\"%s\","
-               "\"since\":\"%s\"}",
-               id, c->dialect->name, since);
+    buf_printf(out, "{\"connection_id\":\"%s\",\"user_id\":", id);
+    json_append_lossy(out, slice_from(who ? who->name : "anonymous"));
+    buf_printf(out, ",\"dialect\":\"%s\",\"since\":\"%s\"}", c->dialect->name, since);
 }
 
 static void finish(struct worker *w, void *arg)
@@ -46,7 +47,7 @@ static void ask(struct worker *w, void *arg)
     struct round *r = arg;
     for (uint32_t i = 0; i < w->conn_count; i++) {
         struct client *c = client_from_conn(w->conns[i]);
-        if (c->dialect && subscriber_follows(&c->subscriber, buf_slice(&r->topic)) &&
+        if (c->dialect && subscriber_hears(&c->subscriber, buf_slice(&r->topic)) &&
             c->ws.conn.state == CONN_OPEN)
             append_client(&r->array, c);
     }

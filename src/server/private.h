@@ -4,12 +4,14 @@
 
 #include "api/api.h"
 #include "auth/access.h"
+#include "auth/authenticator.h"
 #include "config/config.h"
 #include "dialect/client.h"
 #include "hub/hub.h"
 #include "net/worker.h"
 #include "server/endpoint.h"
 #include "server/server.h"
+#include "server/token_options.h"
 
 struct server_watch;
 
@@ -26,12 +28,14 @@ struct server {
     const struct config *config; /* as of the start, for what cannot be reloaded */
     _Atomic(struct server_settings *) settings;
     struct server_settings *retired; /* the one before, which a worker may still be reading */
+    struct authenticator *authenticator;
     struct hub *hub;
     struct net_shared shared;
     struct delivery_options delivery_options;
     struct http_app app;
     struct worker *workers;
     unsigned worker_count, running; /* made; with a thread */
+    pthread_mutex_t watch_lock;     /* /health looks at them while they come and go */
     struct server_watch *watches;
     struct buf unix_paths;      /* to be removed at the end, each with a NUL */
     struct buf urls;            /* where it listens, each with a NUL */

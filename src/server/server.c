@@ -51,16 +51,6 @@ static unsigned raise_descriptors(uint64_t wanted, bool owns_process)
     return limit.rlim_cur > 1000000 ? 1000000 : (unsigned)limit.rlim_cur;
 }
 
-static int refuse_what_is_not_there(const struct config *config, struct buf *why)
-{
-    if (!config->jwt_key[0])
-        return 0;
-    BUF_LITERAL(why, "JWT_SECRET_KEY is set, but tokens are not available in this version: the "
-                     "server will not run as if it checked them. Unset it to run in the open mode "
-                     "on this machine");
-    return FAN_E_UNSUPPORTED;
-}
-
 static bool is_trusted_proxy(void *arg, const char *address)
 {
     struct server *s = arg;
@@ -79,6 +69,10 @@ static void prepare_net(struct server *s)
 static void prepare_delivery(struct server *s)
 {
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
+    s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
+    s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
+    s->delivery_options.presence = server_presence;
+    s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
     s->delivery_options.deflate_level = (int)s->config->deflate.level;
 }
@@ -148,6 +142,7 @@ static void prepare_api(struct server *s)
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
     s->api.build_dialect = DIALECT_BUILD;
+    s->api.ide_dialect = DIALECT_IDE;
 }
 
 /* How clients reach the server, for the documents that describe it: a unix socket has no URL, and
@@ -184,7 +179,9 @@ static int start_workers(struct server *s, unsigned files, struct buf *why)
 
 static void on_tick(uv_timer_t *timer)
 {
-    hub_tick(((struct server *)timer->data)->hub);
+    struct server *s = timer->data;
+    hub_tick(s->hub);
+    authenticator_refresh(s->authenticator);
 }
 
 static void start_clockwork(struct server *s)
@@ -198,13 +195,10 @@ static void start_clockwork(struct server *s)
 
 static int start(struct server *s, unsigned files, struct buf *why)
 {
-    int error = refuse_what_is_not_there(s->config, why);
-    if (error)
-        return error;
     prepare_net(s);
     prepare_delivery(s);
     prepare_hub(s);
-    error = make_workers(s, why);
+    int error = make_workers(s, why);
     if (!error)
         error = server_listen(s, why);
     if (error)
@@ -224,6 +218,7 @@ struct server *server_new(const struct config *config)
 {
     struct server *s = memory_zero(sizeof *s);
     s->config = config;
+    pthread_mutex_init(&s->watch_lock, NULL);
     return s;
 }
 
@@ -270,6 +265,7 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
+    authenticator_free(s->authenticator);
     hub_free(s->hub);
     server_unlink(s);
     endpoints_free(s->endpoints);
@@ -278,6 +274,7 @@ void server_free(struct server *s)
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
+    pthread_mutex_destroy(&s->watch_lock);
     memory_free(s);
 }
 
@@ -294,16 +291,25 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
     return true;
 }
 
-void server_log_start(const struct server *s)
+static const char *mode_text(const struct config *config)
 {
-    log_info("server",
-             s->config->insecure
-                 ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
-                 : "open mode: every program of this machine may read and publish",
-             LOG_TEXT("version", FANFARE_VERSION), LOG_TEXT("engine", hub_engine_name(s->hub)),
+    if (token_is_needed(config))
+        return "every request needs a token";
+    return config->insecure
+               ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
+               : "open mode: every program of this machine may read and publish";
+}
+
+void server_log_start(struct server *s)
+{
+    log_info("server", mode_text(s->config), LOG_TEXT("version", FANFARE_VERSION),
+             LOG_TEXT("engine", hub_engine_name(s->hub)),
              LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
              LOG_U64("pid", getpid()));
-    if (s->config->insecure && s->config->public_urls.count == 0)
+    if (s->config->insecure && !token_is_needed(s->config) && s->config->public_urls.count == 0)
         log_warn("server", "requests that name this machine otherwise than localhost or by an "
                            "address that is listened on get 403: say its names with --public-url");
+    if (authenticator_is_weak(s->authenticator))
+        log_warn("auth", "JWT_SECRET_KEY has less than 32 bytes: who sees a token may be able to "
+                         "find it by trying");
 }

@@ -60,6 +60,6 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out);
 int server_configure_log(const struct config *config, struct buf *why);
 
 /* For the log. */
-void server_log_start(const struct server *s);
+void server_log_start(struct server *s);
 
 #endif

@@ -55,6 +55,7 @@ static void apply_limits(struct server *s, const struct config *c)
     atomic_store(&l->messages, c->limits.messages);
     atomic_store(&l->burst, c->limits.burst);
     atomic_store(&l->ping_interval_ms, c->ping_interval_ms);
+    atomic_store(&l->token_grace_ms, c->jwt.grace_ms);
     atomic_store(&s->api.publish_limit, c->limits.publish);
     atomic_store(&s->api.demo_allowed, c->demo);
     atomic_store(&s->api.metrics_public, c->metrics_public);
@@ -72,6 +73,7 @@ static struct access_rules *make_access(const struct server *s, const struct con
             bound[count++] = host + 3;
     }
     const struct access_options options = {
+        .keyed = token_is_needed(c),
         .insecure = c->insecure,
         .own_urls = (const char *const *)c->public_urls.items,
         .own_url_count = c->public_urls.count,
@@ -81,6 +83,37 @@ static struct access_rules *make_access(const struct server *s, const struct con
         .cors_count = c->cors_origins.count,
     };
     return access_rules_new(&options);
+}
+
+static int apply_tokens(struct server *s, const struct config *c, struct buf *why)
+{
+    struct buf path = {0};
+    const struct authenticator_options options = token_options(c, &path);
+    int error = 0;
+    if (s->authenticator)
+        error = authenticator_configure(s->authenticator, &options, why);
+    else
+        s->authenticator = authenticator_new(&options, why);
+    s->delivery_options.authenticator = s->authenticator;
+    buf_fini(&path);
+    return error || !s->authenticator ? FAN_E_INVALID : 0;
+}
+
+/* ---- Taking over ---- */
+
+/* What has been decided at the start for good. */
+static int check_change(const struct server *s, const struct config *config, struct buf *why)
+{
+    if ((config->tls_cert[0] != '\0') != (s->config->tls_cert[0] != '\0')) {
+        BUF_LITERAL(why, "TLS cannot be turned on or off while the server runs (tls.cert)");
+        return FAN_E_INVALID;
+    }
+    if (token_is_needed(config) != token_is_needed(s->config)) {
+        BUF_LITERAL(why, "the open mode cannot be entered or left while the server runs (jwt.key, "
+                         "jwt.public_key, jwt.jwks)");
+        return FAN_E_INVALID;
+    }
+    return 0;
 }
 
 static void free_one(struct server_settings *settings)
@@ -97,14 +130,18 @@ int server_apply_settings(struct server *s, const struct config *config, struct 
                           struct buf *why)
 {
     struct tls_context *tls = NULL;
-    if ((config->tls_cert[0] != '\0') != (s->config->tls_cert[0] != '\0')) {
-        BUF_LITERAL(why, "TLS cannot be turned on or off while the server runs (tls.cert)");
-        return FAN_E_INVALID;
-    }
+    int error = check_change(s, config, why);
+    if (error)
+        return error;
     if (config->tls_cert[0]) {
         tls = tls_context_new(config->tls_cert, config->tls_key, why);
         if (!tls)
             return FAN_E_INVALID;
+    }
+    error = apply_tokens(s, config, why);
+    if (error) {
+        tls_context_free(tls);
+        return error;
     }
     struct server_settings *fresh = memory_zero(sizeof *fresh);
     *fresh = (struct server_settings){config, owned, make_access(s, config), tls};

@@ -18,6 +18,7 @@
 #include "dialect/client.h"
 #include "fanfare/error.h"
 #include "net/conn_log.h"
+#include "net/login.h"
 #include "net/worker.h"
 #include "server/endpoint.h"
 
@@ -29,7 +30,7 @@ struct fan_websocket {
     struct worker *worker; /* valid until `closed` */
     const struct endpoint *endpoint;
     void *context;
-    const char *path, *query, *protocol, *address; /* in text */
+    const char *path, *query, *protocol, *address, *user; /* in text */
 
     pthread_mutex_t lock;
     bool closed;
@@ -77,7 +78,8 @@ struct fan_websocket *websocket_new(struct http_exchange *x, const struct endpoi
     struct slice query = x->request->query;
     struct slice selected = slice_from(protocol ? protocol : "");
     struct slice address = slice_from(x->conn->peer->text);
-    size_t size = path.len + query.len + selected.len + address.len + 4;
+    struct slice user = slice_from(x->principal ? x->principal->name : "anonymous");
+    size_t size = path.len + query.len + selected.len + address.len + user.len + 5;
     struct fan_websocket *ws = memory_try_alloc(sizeof *ws + size);
     if (!ws)
         return NULL;
@@ -92,6 +94,7 @@ struct fan_websocket *websocket_new(struct http_exchange *x, const struct endpoi
     ws->query = put_text(&at, query);
     ws->protocol = put_text(&at, selected);
     ws->address = put_text(&at, address);
+    ws->user = put_text(&at, user);
     pthread_mutex_init(&ws->lock, NULL);
     return ws;
 }
@@ -110,8 +113,24 @@ void fan_websocket_unref(struct fan_websocket *ws)
     memory_free(ws);
 }
 
-void websocket_open(struct fan_websocket *ws)
+/* The messages are the program's: none of ours can ask for a fresh token. */
+static bool on_expired(struct conn *conn)
 {
+    (void)conn;
+    return false;
+}
+
+static void on_end(struct conn *conn)
+{
+    ws_close(ws_from_conn(conn), WS_CLOSE_TOKEN_EXPIRED, "token expired");
+}
+
+static const struct login_ops websocket_login = {.expired = on_expired, .end = on_end};
+
+void websocket_open(struct fan_websocket *ws, struct principal *principal)
+{
+    if (login_begin(&ws->conn->conn, principal, &websocket_login) != 0)
+        conn_close(&ws->conn->conn, "out of memory");
     conn_log(&ws->conn->conn, "connect", "endpoint", LOG_TEXT("path", ws->path));
     if (ws->endpoint->handler.open)
         ws->endpoint->handler.open(ws->endpoint->arg, ws);
@@ -345,6 +364,11 @@ const char *fan_websocket_protocol(const struct fan_websocket *ws)
 const char *fan_websocket_address(const struct fan_websocket *ws)
 {
     return ws->address;
+}
+
+const char *fan_websocket_user(const struct fan_websocket *ws)
+{
+    return ws->user;
 }
 
 void fan_websocket_set_context(struct fan_websocket *ws, void *context)

@@ -120,10 +120,15 @@ test('latest: what history lost meanwhile is told, too', { timeout: 60000 }, asy
 
 test('latest: the channels search and diagnostics by default, others catch up', { timeout: 60000 }, async (t) => {
     const server = await startServer({ t, config: { limits: { queue: '64KiB' } } });
+    const payloads = {
+        search: { query: 'q', completed: 1, results: [] },
+        diagnostics: { diagnostics: [] },
+        files: { file: 'a', event: 'change' },
+    };
     const read = async (channel) => {
         const stream = await openEvents(t, server, `topic=channel:${channel}`);
         stream.incoming.pause();
-        await flood(server, `channel:${channel}`, 900, 32768, () => ({ key: 'k' }));
+        await flood(server, `channel:${channel}`, 900, 32768, () => ({ key: 'k', data: payloads[channel] }));
         stream.incoming.resume();
         const blocks = [];
         while (blocks.at(-1)?.json.offset !== 900) blocks.push(await stream.next());

@@ -121,6 +121,7 @@ const jsonCalls = {
     bench: () => ['bench', '--json', '--quick', '--scenario', 'fanout-1', '--connections', '3', '--messages', '5'],
     watch: (_, directory) => ['watch', directory, '--list', '--json'],
     checkpoint: (_, directory) => ['checkpoint', path.join(directory, '.buildrunner/checkpoints/one.json'), '--json'],
+    token: (_, directory) => ['token', 'mint', '--sub', 'ada', '--json', '--data', directory],
     config: () => ['config', '--print', '--json'],
     version: () => ['version', '--features', '--json'],
     help: () => ['help', '--json'],

@@ -6,7 +6,7 @@ import {
     flood, ms, range, startServer, test, uniqueName, waitFor, within,
 } from './harness.mjs';
 
-const config = { deflate: { build: true } };
+const config = { deflate: { build: true, ide: true, channels: true } };
 const server = await startServer({ config, args: ['--workers', '1'] });
 const compressed = { perMessageDeflate: { threshold: 0 } };
 const fresh = { perMessageDeflate: { threshold: 0, clientNoContextTakeover: true } };
@@ -41,6 +41,30 @@ test('events in full are compressed, too', async () => {
     assert.equal(data.output, text(1));
     assert.ok(cursor);
     assert.equal(grown, 1);
+});
+
+test('the dialects of the IDE and the editor compress, too, once for all', async () => {
+    const session = uniqueName();
+    const clients = [];
+    for (const target of [`/ws/${session}`, `/ws/${session}`, '/ws', '/ws']) {
+        const client = await server.open(target, compressed);
+        assert.match(client.socket.extensions, /permessage-deflate/);
+        await client.next();
+        clients.push(client);
+    }
+    for (const [i, client] of clients.slice(2).entries()) {
+        client.send({ type: 'subscribe', channel: i ? `${session}/*` : `${session}/a` });
+        await client.next();
+    }
+    const topics = [`session:${session}`, `channel:${session}/a`];
+    const { encoded, compressed: grown } = await growth(server, async () => {
+        await server.publish({ topics, type: 'note', data: { output: text(1) } });
+        for (const client of clients) assert.equal((await client.next()).data.output, text(1));
+    });
+    assert.deepEqual({ encoded, grown }, { encoded: 2, grown: 2 });
+    clients[0].send({ type: 'session_update', data: { text: text(2) } });
+    assert.equal((await clients[0].next()).data.original_message.data.text, text(2), 'the echo, too');
+    assert.equal((await clients[1].next()).data.text, text(2));
 });
 
 test('events, answers, filters and the state arrive as without', async () => {

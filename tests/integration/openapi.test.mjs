@@ -40,6 +40,8 @@ test('answers are what the document says', async () => {
         ['/api/v1/topics/{topic}/presence', `/api/v1/topics/${topic}/presence`],
         ['/api/build/sessions', '/api/build/sessions'],
         ['/api/build/status/{session_id}', `/api/build/status/${session}`],
+        ['/ws/status', '/ws/status'],
+        ['/ws/sessions/{session_id}/connections', `/ws/sessions/${session}/connections`],
         ['/health', '/health'],
     ]) {
         conforms('get', path, await server.get(target));
@@ -60,6 +62,10 @@ test('refusals are what the document says', async () => {
     conforms('get', '/api/build/status/{session_id}', await server.get(`/api/build/status/${uniqueName()}`));
     conforms('get', '/api/build/status/{session_id}', await server.get('/api/build/status/a%20b'));
     conforms('post', '/demo/send-update', await server.post('/demo/send-update?session=a%20b', ''));
+    conforms('get', '/ws/sessions/{session_id}/connections', await server.get('/ws/sessions/a%20b/connections'));
+    conforms('post', '/api/v1/execution/execute', await server.post('/api/v1/execution/execute', {}));
+    conforms('post', '/api/v1/sessions/{session_id}/ai/chat', await server.post('/api/v1/sessions/s/ai/chat', {}));
+    conforms('get', '/ws', await server.get('/ws?EIO=4'));
 });
 
 test('the examples of the document are valid', () => {

@@ -227,7 +227,7 @@ test('Ctrl-Z gives the terminal back, and takes it again when it goes on', { ski
     assert.equal(entered(), 1);
     terminal.press('\x1a');
     await waitFor(() => terminal.state() === 'T', 'the program to stop');
-    assert.ok(terminal.text().includes(leaveScreen));
+    await waitFor(() => terminal.text().includes(leaveScreen), 'the screen to be given back');
     terminal.kill('SIGCONT');
     await waitFor(() => entered() >= 2, 'the screen to be taken again');
     terminal.press('q');

@@ -8,7 +8,7 @@ const { SessionState } = await load('store/state.ts');
 /** The server's state without what the page keeps elsewhere. */
 async function serverState(server, session) {
     const { json } = await server.get(`/api/build/status/${encodeURIComponent(session)}`);
-    const { session_id, terminal_tail, connections, offset, ...state } = json;
+    const { session_id, terminal_tail, connections, offset, executions, chat, files, updates, ...state } = json;
     return state;
 }
 

@@ -53,7 +53,7 @@ static void try_resume(struct slice text)
     resume_from_query(text, &start);
     resume_from_cursor(text, &start);
     if (json_parse(text, &message, NULL) == 0 && message.kind == JSON_OBJECT)
-        resume_from_message(message, &start);
+        resume_from_message(message, "offset", &start);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

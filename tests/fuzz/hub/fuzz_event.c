@@ -33,12 +33,12 @@ static void publish(struct session_state *checked, struct session_state *uncheck
     }
     assert(type || catalogue_name_valid(name));
     session_state_fold(unchecked, type, data, TIME);
-    event_needs_nesting(data);
+    event_needs_nesting(NULL, data);
     if (event_validate(type, data, &replacement, &check) == 0) {
         struct slice accepted = replacement.len ? buf_slice(&replacement) : data;
         assert_object(accepted);
         assert(event_validate(type, accepted, &again, &check) == 0 && again.len == 0);
-        assert(!type || !event_needs_nesting(accepted));
+        assert(!type || type->any_names || !event_needs_nesting(NULL, accepted));
         session_state_fold(checked, type, accepted, TIME);
     } else {
         assert(check.field && check.message[0] && utf8_valid(slice_from(check.message)));

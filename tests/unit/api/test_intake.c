@@ -12,6 +12,7 @@
 struct fixture {
     struct net_shared shared;
     struct api api;
+    struct identity *who;
     struct intake intake;
     struct buf heard; /* the answers, each with a newline; see mask */
     unsigned answers;
@@ -102,13 +103,17 @@ static struct fixture *begin(enum ack_mode ack)
     f->api.shared = &f->shared;
     f->api.hub = new_hub();
     counting = f;
-    intake_init(&f->intake, &f->api, ack, &hearing, f);
+    struct access_policy *policy = access_policy_new(&(struct access_policy_options){.open = true});
+    f->who = identity_anonymous(policy);
+    access_policy_unref(policy);
+    intake_init(&f->intake, &f->api, f->who, ack, &hearing, f);
     return f;
 }
 
 static void end(struct fixture *f)
 {
     intake_fini(&f->intake);
+    identity_unref(f->who);
     hub_free(f->api.hub);
     buf_fini(&f->heard);
     memory_free(f);

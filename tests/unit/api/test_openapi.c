@@ -145,11 +145,21 @@ static void test_asyncapi(void **state)
     assert_true(json_string_is(value, "/fan"));
     assert_true(follow(root, SLICE("servers/here/protocol"), &value));
     assert_true(json_string_is(value, "wss"));
-    for (unsigned i = 0; i < catalogue_count(); i++) {
+    static const char *const endpoints[] = {"build", "ide"};
+    for (unsigned i = 0; i < catalogue_count() * 2; i++) {
         char path[128];
-        snprintf(path, sizeof path, "channels/build/messages/%s", catalogue_at(i)->name.ptr);
+        snprintf(path, sizeof path, "channels/%s/messages/%s", endpoints[i % 2],
+                 catalogue_at(i / 2)->name.ptr);
         assert_true(follow(root, slice_from(path), &value));
     }
+    for (unsigned i = 0; i < catalogue_channel_count(); i++) {
+        char path[128];
+        snprintf(path, sizeof path, "channels/channels/messages/%s",
+                 catalogue_channel_at(i)->name.ptr);
+        assert_true(follow(root, slice_from(path), &value));
+    }
+    assert_true(follow(root, SLICE("channels/ide/messages/session_state"), &value));
+    assert_true(follow(root, SLICE("channels/channels/messages/response"), &value));
     assert_true(follow(root, SLICE("channels/build/messages/resume_failed"), &value));
     buf_clear(&out);
     asyncapi_append(&out, "1.2.3", "http://127.0.0.1:8000");

@@ -324,6 +324,54 @@ static void test_pattern_of_many_stars(void **state)
     assert_false(access_pattern_match(slice_from(pattern), slice_from(text)));
 }
 
+/* ---- With a key ---- */
+
+static struct access_verdict judge_keyed(struct access_request request, bool named)
+{
+    struct access_options options = usual_options();
+    options.keyed = true;
+    if (!named)
+        options.own_url_count = 0;
+    struct access_rules *rules = access_rules_new(&options);
+    struct access_verdict verdict = access_judge(rules, &request);
+    access_rules_free(rules);
+    return verdict;
+}
+
+static void test_key_origins(void **state)
+{
+    (void)state;
+    assert_refused(judge_keyed(from_origin("http://localhost:5173"), true), "origin");
+    assert_refused(judge_keyed(from_origin("http://127.0.0.1"), true), "origin");
+    assert_true(judge_keyed(from_origin("https://build.example.com"), true).cors);
+    assert_true(judge_keyed(from_origin("http://192.168.1.5:8000"), true).cors);
+}
+
+static void test_key_hosts_and_proxies(void **state)
+{
+    (void)state;
+    struct access_request request = from_origin(NULL);
+    request.host = SLICE("rebound.example");
+    request.forwarded = true;
+    assert_true(judge_keyed(request, false).allowed);
+    assert_refused(judge_keyed(request, true), "host");
+    request.host = SLICE("build.example.com");
+    assert_true(judge_keyed(request, true).allowed);
+}
+
+/* Any site can make its origin `null`, but not a good token. */
+static void test_null_with_a_token(void **state)
+{
+    (void)state;
+    struct access_request request = from_origin("null");
+    assert_refused(judge(request), "origin");
+    request.token = true;
+    assert_true(judge(request).cors);
+    assert_true(judge_keyed(request, true).cors);
+    request.origin = SLICE("https://evil.example");
+    assert_refused(judge_keyed(request, true), "origin");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +388,9 @@ int main(void)
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_pattern_of_many_stars),
+        cmocka_unit_test(test_key_origins),
+        cmocka_unit_test(test_key_hosts_and_proxies),
+        cmocka_unit_test(test_null_with_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

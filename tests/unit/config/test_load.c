@@ -257,7 +257,7 @@ static void test_secrets_are_never_printed(void **state)
     setenv("JWT_SECRET_KEY", "hush-hush", 1);
     setenv("REDIS_URL", "redis://user:hush@host", 1);
     struct config *c = load_good(0, NULL);
-    assert_string_equal(c->jwt_key, "hush-hush");
+    assert_string_equal(c->jwt.key, "hush-hush");
     assert_int_equal(c->engine, CONFIG_ENGINE_REDIS);
     struct buf text = {0};
     config_append_values(&text, c, false);

@@ -110,7 +110,7 @@ static int from_message(const char *text, struct start_point *start)
     struct json_value message;
     assert_int_equal(json_parse(slice_from(text), &message, NULL), 0);
     *start = (struct start_point){0};
-    return resume_from_message(message, start);
+    return resume_from_message(message, "offset", start);
 }
 
 static void test_message(void **state)

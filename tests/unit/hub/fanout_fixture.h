@@ -90,8 +90,8 @@ static inline void append_frame(void *context, struct buf *out, const struct eve
     buf_append_slice(out, e->data);
 }
 
-static const struct encoding wire = {"wire", 0, append_frame};
-static const struct encoding other_wire = {"other", 1, append_frame};
+static const struct encoding wire = {.name = "wire", .dialect = 0, .append = append_frame};
+static const struct encoding other_wire = {.name = "other", .dialect = 1, .append = append_frame};
 
 static inline void take_frames(struct reader *r, struct slice frames, unsigned piece)
 {

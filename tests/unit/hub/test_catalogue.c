@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "fanfare/error.h"
+#include "hub/event_draft.h"
 #include "hub/event_validate.h"
 
 static int validate(const char *type, const char *data, struct buf *out, struct event_check *check)
@@ -57,7 +58,7 @@ static void test_table_is_sound(void **state)
         assert_ptr_equal(catalogue_find(type->name), type);
         assert_int_equal(catalogue_index(type), i);
         assert_false(catalogue_reserved(type->name));
-        assert_in_range(type->field_count, 1, EVENT_FIELDS_MAX);
+        assert_in_range(type->field_count, 0, EVENT_FIELDS_MAX);
         assert_non_null(type->meaning);
         struct buf out = {0};
         struct event_check check;
@@ -291,10 +292,10 @@ static void test_envelope_names(void **state)
     assert_refused("error", "{\"error_message\":\"m\",\"\\u0074ype\":1}", "type",
                    "type cannot stand in the data of error: the envelope has a field of that name");
     assert_passes("deploy.done", "{\"type\":1,\"session_id\":2}");
-    assert_true(event_needs_nesting(SLICE("{\"a\":1,\"timestamp\":2}")));
-    assert_true(event_needs_nesting(SLICE("{\"session\\u005fid\":2}")));
-    assert_false(event_needs_nesting(SLICE("{\"a\":{\"type\":1},\"types\":2}")));
-    assert_false(event_needs_nesting(SLICE("{}")));
+    assert_true(event_needs_nesting(NULL, SLICE("{\"a\":1,\"timestamp\":2}")));
+    assert_true(event_needs_nesting(NULL, SLICE("{\"session\\u005fid\":2}")));
+    assert_false(event_needs_nesting(NULL, SLICE("{\"a\":{\"type\":1},\"types\":2}")));
+    assert_false(event_needs_nesting(NULL, SLICE("{}")));
 }
 
 static void test_keys(void **state)
@@ -324,9 +325,127 @@ static void test_without_memory(void **state)
     buf_fini(&out);
 }
 
+/* ---- Objects in data, channels ---- */
+
+static void test_objects_within(void **state)
+{
+    (void)state;
+    assert_passes("execution_complete",
+                  "{\"execution_id\":\"e\",\"result\":{\"exit_code\":null,\"more\":{}}}");
+    assert_refused("execution_complete", "{\"execution_id\":\"e\",\"result\":{\"timed_out\":1}}",
+                   "result", "result.timed_out must be true or false, got 1");
+    assert_refused("ai_response", "{\"message\":{\"id\":\"m\",\"content\":null}}", "message",
+                   "message.content is missing: it must be a string");
+    assert_refused("ai_response", "{\"message\":[]}", "message",
+                   "message must be an object, got []");
+}
+
+/* Their flat form nests data that has an envelope's names. */
+static void test_names_of_the_envelope(void **state)
+{
+    (void)state;
+    const struct event_type *type = catalogue_find(SLICE("session_update"));
+    assert_passes("session_update", "{\"type\":\"x\",\"offset\":1}");
+    assert_true(event_needs_nesting(type, SLICE("{\"type\":\"x\"}")));
+    assert_false(event_needs_nesting(type, SLICE("{\"a\":\"x\"}")));
+    assert_false(
+        event_needs_nesting(catalogue_find(SLICE("build_progress")), SLICE("{\"type\":\"x\"}")));
+}
+
+static uint32_t channel_bit(const char *topic)
+{
+    struct topic_name name;
+    assert_int_equal(topic_name_parse(slice_from(topic), &name, NULL), 0);
+    return event_channel_bit(name);
+}
+
+static void test_channels(void **state)
+{
+    (void)state;
+    uint32_t all = 0;
+    assert_int_equal(channel_bit("session:files"), 0);
+    assert_int_equal(channel_bit("channel:files/a"), 0);
+    for (unsigned i = 0; i < catalogue_channel_count(); i++) {
+        const struct event_type *row = catalogue_channel_at(i);
+        struct buf out = {0};
+        struct event_check check = {.time_ms = 1767268800123};
+        assert_ptr_equal(catalogue_channel(row->name), row);
+        all |= 1u << i;
+        assert_int_equal(event_validate_channels(1u << i, slice_from(row->example), &out, &check),
+                         0);
+        assert_int_equal(out.len, 0); /* it has its timestamp */
+    }
+    assert_null(catalogue_channel(SLICE("other")));
+    struct buf out = {0};
+    struct event_check check = {.time_ms = 1767268800123};
+    struct slice data = SLICE("{\"query\":\"q\",\"completed\":1,\"results\":[]}");
+    assert_int_equal(event_validate_channels(channel_bit("channel:search"), data, &out, &check), 0);
+    assert_string_equal(buf_text(&out), "{\"query\":\"q\",\"completed\":1,\"results\":[],"
+                                        "\"timestamp\":\"2026-01-01T12:00:00.123Z\"}");
+    assert_true(slice_is(check.key, "q"));
+    buf_fini(&out);
+    assert_int_equal(event_validate_channels(0, SLICE("{}"), &out, &check), 0);
+    assert_null(check.key.ptr);
+    assert_int_equal(event_validate_channels(all, data, &out, &check), FAN_E_INVALID);
+    assert_string_equal(check.field, "file");
+    buf_fini(&out);
+}
+
+/* ---- Drafts ---- */
+
+static void assert_draft(const char *topic, const char *type, const char *data, int expected,
+                         const char *message)
+{
+    const struct event_draft draft = {.topic = slice_from(topic),
+                                      .type = slice_from(type),
+                                      .data = slice_from(data),
+                                      .source = SLICE("me"),
+                                      .time_ms = 1767268800123};
+    struct event *event;
+    struct event_check check;
+    assert_int_equal(event_draft_make(&draft, 100, &event, &check), expected);
+    if (expected) {
+        assert_null(event);
+        assert_string_equal(check.message, message);
+        return;
+    }
+    assert_true(slice_is(event->source, "me"));
+    assert_true(slice_is(event->data, message));
+    event_unref(event);
+}
+
+static void test_drafts(void **state)
+{
+    (void)state;
+    assert_draft("session:a", "tick", " {\"a\":1} ", 0, "{\"a\":1}");
+    assert_draft("session:a", "build_progress", "{\"total\":2,\"completed\":1}", 0,
+                 "{\"total\":2,\"completed\":1,\"percent\":50}");
+    assert_draft("channel:files", "", "{\"file\":\"a\",\"event\":\"add\"}", 0,
+                 "{\"file\":\"a\",\"event\":\"add\",\"timestamp\":\"2026-01-01T12:00:00.123Z\"}");
+    assert_draft("session:a b", "tick", "{}", FAN_E_INVALID,
+                 "topic \"session:a b\": the id after 'session:' must be 1 to 128 characters of "
+                 "A-Z a-z 0-9 . _ : @ / -");
+    assert_draft("session:a", "connect", "{}", FAN_E_INVALID,
+                 "type 'connect' is the name of a control message and cannot be published");
+    assert_draft("session:a", "tick", "{", FAN_E_PARSE,
+                 "data: invalid JSON at byte 1: expected a member's name in quotes or '}'");
+    assert_draft("session:a", "tick", "[]", FAN_E_INVALID, "data must be an object, got an array");
+    assert_draft("session:a", "hook_triggered", "{}", FAN_E_INVALID,
+                 "hook_type is missing: it must be one of on_run, on_error, on_save");
+    char large[120] = "{\"a\":\"";
+    memset(large + 6, 'x', 100);
+    memcpy(large + 106, "\"}", 3);
+    assert_draft("session:a", "tick", large, FAN_E_TOO_LARGE,
+                 "data has 108 bytes; at most 100 are accepted (limits.message_size)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_objects_within),
+        cmocka_unit_test(test_names_of_the_envelope),
+        cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_drafts),
         cmocka_unit_test(test_table_is_sound),
         cmocka_unit_test(test_filter_names),
         cmocka_unit_test(test_type_names),

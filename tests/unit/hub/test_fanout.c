@@ -15,7 +15,7 @@ static void test_solo_readers_share_a_run(void **state)
     assert_int_equal(other->runs, 1);
     assert_ptr_equal(r->last_run, other->last_run);
     assert_int_equal(r->queue_count, 1);
-    assert_int_equal(atomic_load(&fanout.stats.encoded), 20);
+    assert_int_equal(atomic_load(&fanout.stats.encoded[0]), 20);
     assert_int_equal(atomic_load(&fanout.stats.deliveries), 40);
     assert_got(r, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20");
 }

@@ -1,44 +1,10 @@
 /* The folded session state: each section, its bounds, snapshots, and no memory. */
-#include "../test.h"
-
-#include <stdio.h>
+#include "session_fixture.h"
 
 #include "base/memory.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/session_state.h"
-
-#define NOON 1767268800000 /* 2026-01-01T12:00:00Z */
-
-static void fold(struct session_state *state, const char *type, const char *data)
-{
-    struct json_value value;
-    assert_int_equal(json_parse(slice_from(data), &value, NULL), 0);
-    session_state_fold(state, catalogue_find(slice_from(type)), value.text, NOON);
-}
-
-static struct json_value shown_json(const struct session_state *state, struct buf *out)
-{
-    struct json_value value;
-    buf_clear(out);
-    session_state_append_json(state, SLICE("abc"), 2, out);
-    assert_int_equal(json_parse(buf_slice(out), &value, NULL), 0);
-    return value;
-}
-
-/* The member at a path like "overall_progress.status" is this JSON. */
-static void assert_shown(const struct session_state *state, const char *path, const char *expected)
-{
-    struct buf out = {0};
-    struct json_value value = shown_json(state, &out);
-    struct slice rest = slice_from(path), name;
-    while (slice_split(&rest, '.', &name))
-        assert_true(json_find(value, name, &value));
-    struct slice shown = value.text;
-    if (!slice_is(shown, expected))
-        fail_msg("%s is %.*s, not %s", path, SLICE_ARG(shown), expected);
-    buf_fini(&out);
-}
 
 static void test_empty(void **unused)
 {
@@ -53,7 +19,8 @@ static void test_empty(void **unused)
         "\"overall_progress\":{\"tasks_completed\":0,\"files_created\":0,"
         "\"completion_percentage\":0,\"status\":\"pending\"},\"last_checkpoint\":null,"
         "\"terminal_tail\":\"\",\"errors\":[],\"unresolved_error\":false,\"run\":null,"
-        "\"connections\":2,\"started\":null,\"updated\":null}";
+        "\"executions\":{},\"chat\":[],\"files\":{},\"updates\":[],\"connections\":2,"
+        "\"started\":null,\"updated\":null}";
     struct session_state *state = session_state_try_new();
     struct buf out = {0};
     shown_json(state, &out);

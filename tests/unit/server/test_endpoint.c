@@ -1,6 +1,7 @@
 /* WebSocket endpoints of an embedding program: callbacks, sending from any thread, backpressure. */
 #include "../test.h"
 
+#include "auth/key.h"
 #include "fanfare/error.h"
 #include "server/embedding.h"
 
@@ -251,6 +252,33 @@ static void test_subprotocols(void **state)
 }
 
 /* ---- Messages and closing ---- */
+
+/* With a key an endpoint is for those with a token, and knows whose it is. */
+static void test_tokens(void **state)
+{
+    (void)state;
+    static const char secret[] = "a-secret-of-more-than-thirty-two-bytes";
+    const struct fan_server_option extra[] = {{"jwt.key", secret}};
+    struct record r = {.server = make_server(extra, 1)};
+    char head[2048], headers[512];
+    struct buf token = {0}, why = {0};
+    struct key *key = key_from_secret(slice_from(secret), &why);
+    assert_int_equal(key_sign(key, SLICE("{\"sub\":\"Ada\"}"), SLICE(""), &token), 0);
+    assert_int_equal(fan_server_websocket(r.server, "/chat", &handler, &r, NULL), 0);
+    start_server(r.server);
+    close(open_websocket(r.server, "/chat", "", head));
+    assert_int_equal(strncmp(head, "HTTP/1.1 401 ", 13), 0);
+    assert_int_equal(atomic_load(&r.opened), 0);
+    snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", buf_text(&token));
+    int fd = open_websocket(r.server, "/chat", headers, head);
+    assert_int_equal(strncmp(head, "HTTP/1.1 101 ", 13), 0);
+    WAIT_FOR(atomic_load(&r.ws));
+    assert_string_equal(fan_websocket_user(atomic_load(&r.ws)), "Ada");
+    finish(&r, fd);
+    key_free(key);
+    buf_fini(&token);
+    buf_fini(&why);
+}
 
 static void test_messages(void **state)
 {
@@ -544,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_which_endpoint_is_taken),
         cmocka_unit_test(test_own_routes_answer_other_requests),
         cmocka_unit_test(test_subprotocols),
+        cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_largest_message),
         cmocka_unit_test(test_client_closes),

@@ -119,6 +119,113 @@ export interface RunFinishedData {
     [more: string]: unknown;
 }
 
+/** Code began to run. */
+export interface ExecutionStartData {
+    /** The execution. */
+    execution_id: string;
+    /** The language. */
+    language: string;
+    /** The first 100 characters of the code. */
+    code_preview?: string | null;
+    [more: string]: unknown;
+}
+
+/** Running code wrote something. */
+export interface ExecutionOutputData {
+    /** The execution. */
+    execution_id: string;
+    /** What it wrote. */
+    output: string;
+    /** Where it wrote to. */
+    stream?: 'stdout' | 'stderr' | null;
+    [more: string]: unknown;
+}
+
+/** Code ran to its end. */
+export interface ExecutionCompleteData {
+    /** The execution. */
+    execution_id: string;
+    /** How it ended. */
+    result: Record<string, unknown>;
+    [more: string]: unknown;
+}
+
+/** Code could not run, or not to its end. */
+export interface ExecutionErrorData {
+    /** The execution. */
+    execution_id: string;
+    /** What went wrong. */
+    error: string;
+    /** What kind of error it is. */
+    error_type?: 'timeout' | 'memory' | 'output_limit' | 'unsupported_language' | 'sandbox_unavailable' | 'queue_full' | 'cancelled' | 'server_restarted' | (string & {}) | null;
+    /** As far as it got. */
+    result?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** An answer is coming, or no longer. Best published as ephemeral. */
+export interface AiTypingData {
+    /** Whether an answer is coming. */
+    is_typing: boolean;
+    [more: string]: unknown;
+}
+
+/** An answer, whole. */
+export interface AiResponseData {
+    /** The whole answer. */
+    message: Record<string, unknown>;
+    [more: string]: unknown;
+}
+
+/** A part of an answer, as it is written. */
+export interface AiChunkData {
+    /** The message of which this is a part. */
+    id: string;
+    /** The part. */
+    chunk: string;
+    /** Parts before it. */
+    index?: number | null;
+    /** Whether it is the last part. */
+    finished?: boolean | null;
+    [more: string]: unknown;
+}
+
+/** There will be no answer. */
+export interface AiErrorData {
+    /** What went wrong. */
+    error: string;
+    /** What kind of error it is. */
+    error_type?: string | null;
+    [more: string]: unknown;
+}
+
+/** A hook's occasion came. */
+export interface HookTriggeredData {
+    /** The hook. */
+    hook_type: 'on_run' | 'on_error' | 'on_save';
+    /** What it was about. */
+    context?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** Something of the session changed; data says what, in words of the clients' own. */
+export interface SessionUpdateData {
+    [more: string]: unknown;
+}
+
+/** A file was saved. */
+export interface FileSavedData {
+    /** The file. */
+    file_id: string;
+    /** Its name. */
+    file_name: string;
+    /** Its language. */
+    language?: string | null;
+    /** Its text, where the session keeps it instead of a workspace. */
+    content?: string | null;
+    [more: string]: unknown;
+}
+
 /** The data of each event type. Declare your own types here, too. */
 export interface EventData {
     'component_update': ComponentUpdateData;
@@ -130,4 +237,15 @@ export interface EventData {
     'error': ErrorData;
     'run_started': RunStartedData;
     'run_finished': RunFinishedData;
+    'execution_start': ExecutionStartData;
+    'execution_output': ExecutionOutputData;
+    'execution_complete': ExecutionCompleteData;
+    'execution_error': ExecutionErrorData;
+    'ai_typing': AiTypingData;
+    'ai_response': AiResponseData;
+    'ai_chunk': AiChunkData;
+    'ai_error': AiErrorData;
+    'hook_triggered': HookTriggeredData;
+    'session_update': SessionUpdateData;
+    'file_saved': FileSavedData;
 }
