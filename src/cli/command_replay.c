@@ -189,7 +189,7 @@ static int run(int argc, char **argv)
     if (!code)
         code = read_options(&r, &a);
     if (!code) {
-        r.remote.target.wake = interrupt_open();
+        r.remote.target.wake = interrupt_open_reader();
         code = replay(&r);
     }
     arguments_fini(&a);

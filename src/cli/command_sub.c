@@ -108,7 +108,7 @@ static int follow(const struct arguments *a, const struct remote *remote, struct
     };
     int result = subscription_run(&subscription, &why);
     int code = DONE;
-    if (result == READER_GONE)
+    if (result == READER_GONE || (result == FAN_E_CLOSED && interrupt_reader_is_gone()))
         code = FAILED;
     else if (result < 0 && result != FAN_E_CLOSED)
         code = report_end(remote, result, &why);
@@ -127,7 +127,7 @@ static int run(int argc, char **argv)
     if (!code)
         code = read_count(&a, &s.left);
     if (!code)
-        code = remote_init(&remote, &a, interrupt_open());
+        code = remote_init(&remote, &a, interrupt_open_reader());
     if (!code) {
         s.remote = &remote;
         s.json = arguments_has(&a, "json");

@@ -132,7 +132,8 @@ const struct option options[] = {
      AT(data),
      .initial = ".fanfare",
      .argument = "DIR",
-     .help = "Directory of what must survive a restart; made when it is first needed."},
+     .help = "Directory of what must survive a restart; made when it is first needed. "
+             "Engine sqlite keeps events there; engine memory keeps none."},
     {.name = "engine",
      .type = OPTION_ENUM,
      .group = GROUP_STORAGE,

@@ -35,6 +35,7 @@ struct server {
     struct http_app app;
     struct worker *workers;
     unsigned worker_count, running; /* made; with a thread */
+    pthread_mutex_t watch_lock;     /* /health looks at them while they come and go */
     struct server_watch *watches;
     struct buf unix_paths;      /* to be removed at the end, each with a NUL */
     struct buf urls;            /* where it listens, each with a NUL */

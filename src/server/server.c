@@ -222,6 +222,7 @@ struct server *server_new(const struct config *config)
 {
     struct server *s = memory_zero(sizeof *s);
     s->config = config;
+    pthread_mutex_init(&s->watch_lock, NULL);
     return s;
 }
 
@@ -278,6 +279,7 @@ void server_free(struct server *s)
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
+    pthread_mutex_destroy(&s->watch_lock);
     memory_free(s);
 }
 

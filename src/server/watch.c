@@ -55,6 +55,14 @@ static void name_topic(const struct config *config, const char *path, struct sli
         config_session_of_directory(path, topic);
 }
 
+static void free_watch(struct server_watch *w)
+{
+    fan_watcher_free(w->watcher);
+    memory_free(w->path);
+    memory_free(w->topic);
+    memory_free(w);
+}
+
 static int start_one(struct server *s, const char *item, struct buf *why)
 {
     struct slice path, session;
@@ -64,8 +72,6 @@ static int start_one(struct server *s, const char *item, struct buf *why)
     config_watch_split(item, &path, &session);
     w->server = s;
     w->path = memory_copy_string(path);
-    w->next = s->watches;
-    s->watches = w;
     name_topic(s->config, w->path, session, &topic);
     w->topic = memory_copy_string(buf_slice(&topic));
     buf_fini(&topic);
@@ -78,11 +84,17 @@ static int start_one(struct server *s, const char *item, struct buf *why)
             .has_checkpoint = has_checkpoint,
         },
         &w->watcher, &problem);
-    if (error)
+    if (error) {
         buf_printf(why, "--watch %s", problem.message); /* begins with the path */
-    else
-        log_info("watch", "watching", LOG_TEXT("path", w->path), LOG_TEXT("topic", w->topic));
-    return error;
+        free_watch(w);
+        return error;
+    }
+    log_info("watch", "watching", LOG_TEXT("path", w->path), LOG_TEXT("topic", w->topic));
+    pthread_mutex_lock(&s->watch_lock);
+    w->next = s->watches;
+    s->watches = w;
+    pthread_mutex_unlock(&s->watch_lock);
+    return 0;
 }
 
 int server_watch_start(struct server *s, struct buf *why)
@@ -97,21 +109,22 @@ int server_watch_start(struct server *s, struct buf *why)
 
 void server_watch_stop(struct server *s)
 {
-    for (struct server_watch *w = s->watches; w; w = w->next)
-        if (w->watcher)
-            fan_watcher_stop(w->watcher);
-    while (s->watches) {
-        struct server_watch *w = s->watches;
-        s->watches = w->next;
-        fan_watcher_free(w->watcher);
-        memory_free(w->path);
-        memory_free(w->topic);
-        memory_free(w);
+    pthread_mutex_lock(&s->watch_lock);
+    struct server_watch *watches = s->watches;
+    s->watches = NULL;
+    pthread_mutex_unlock(&s->watch_lock);
+    for (struct server_watch *w = watches; w; w = w->next)
+        fan_watcher_stop(w->watcher);
+    while (watches) {
+        struct server_watch *w = watches;
+        watches = w->next;
+        free_watch(w);
     }
 }
 
 void server_watch_health(struct server *s, struct buf *out)
 {
+    pthread_mutex_lock(&s->watch_lock);
     for (struct server_watch *w = s->watches; w; w = w->next) {
         if (out->data[out->len - 1] == '}')
             buf_append_char(out, ',');
@@ -124,4 +137,5 @@ void server_watch_health(struct server *s, struct buf *out)
                    (unsigned long long)atomic_load(&w->published),
                    (unsigned long long)atomic_load(&w->refused));
     }
+    pthread_mutex_unlock(&s->watch_lock);
 }

@@ -150,6 +150,8 @@ pageTest(
             ['terminal_output', { output: 'anew\n' }],
         ]);
         await page.locator('[data-item=after_restart]').waitFor({ timeout: ms(20000) });
+        // Sooner than the list of watchers is asked for by itself.
+        await page.getByLabel('1 connection watching').waitFor({ timeout: ms(4000) });
         await page.getByText(/The server was started anew and no longer has what came before/).waitFor();
         await caughtUp(page, 2);
         assert.equal(await page.locator('[data-item]').count(), 1, 'only what the server still knows');

@@ -33,6 +33,34 @@ pageTest('the empty server tells how to begin, and shows a session as soon as th
     assert.equal(await page.title(), 'Sessions · Fanfare');
 });
 
+pageTest('a command that tells no progress has an outcome, not 0 %', async ({ t, open }) => {
+    const server = await startServer({ t });
+    const run = { command: 'true', cwd: '/', pid: 7, pty: false };
+    await publishAll(server, 'quiet', [['run_started', run]]);
+    const page = await open(`${server.url}/?session=quiet`);
+    const bar = page.getByRole('progressbar', { name: 'Overall progress' });
+    await page.locator('.badge[data-status=in_progress]').waitFor();
+    assert.equal(await page.title(), 'quiet · Fanfare');
+    const part = () => bar.evaluate((each) => each.firstElementChild.offsetWidth / each.offsetWidth);
+    assert.equal(await part(), 1, 'without motion no part of the bar is shown, which would look like progress');
+    await publishAll(server, 'quiet', [['run_finished', { exit_code: 0, signal: null, duration: 1, pid: 7 }]]);
+    await page.locator('.badge[data-status=completed]').waitFor();
+    assert.equal(await page.locator('.head-percent').count(), 0);
+    assert.equal(await bar.getAttribute('aria-valuetext'), 'Passed');
+    assert.equal(await bar.getAttribute('aria-valuenow'), null);
+
+    await page.keyboard.press('?');
+    const empty = page.locator('.help section').filter({ hasNot: page.locator('dt') });
+    await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
+    assert.equal(await empty.count(), 0, 'no heading without shortcuts');
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('link', { name: 'Sessions', exact: true }).click();
+    const row = page.locator('[data-session=quiet]');
+    await row.waitFor();
+    assert.equal(await row.locator('.session-percent').textContent(), '');
+});
+
 pageTest('first paint and first event come at once', async ({ t, open }) => {
     const server = await startServer({ t });
     await publishAll(server, 'demo', build());

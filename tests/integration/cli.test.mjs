@@ -8,7 +8,7 @@ import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import { WebSocketServer } from 'ws';
-import { binary, projectRoot, range, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor }
+import { binary, projectRoot, range, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor, within }
     from './harness.mjs';
 
 const commands = JSON.parse((await runProgram(['help', '--json'])).stdout).commands.map((c) => c.name);
@@ -420,6 +420,13 @@ test('sub shows no control characters of others, ends on Ctrl-C and when nobody 
     assert.equal(sub.stdout(), 'session:a tick {"x":"\\u009b31m\\u007f"}\n');
     sub.child.kill('SIGINT');
     assert.deepEqual((await sub.ended).code, 0);
+    // No further event comes: it has to notice by itself that its reader is gone.
+    const piped = spawn('bash', ['-c', `"${binary}" sub --url ${url} session:a | head -1; echo "\${PIPESTATUS[0]}"`]);
+    t.after(() => piped.kill('SIGKILL'));
+    let shown = '';
+    piped.stdout.setEncoding('utf8').on('data', (text) => (shown += text));
+    await within(once(piped, 'close'), 'sub to notice that nobody reads');
+    assert.match(shown, /^session:a tick .*\n1\n$/);
     const refused = await runProgram(['sub', '--url', 'http://127.0.0.1:1', '--no-retry', 'session:a']);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /nothing listens at http:\/\/127.0.0.1:1; start one with: /);

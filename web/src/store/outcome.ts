@@ -19,7 +19,7 @@ export function followOutcome(session: Session): () => void {
         showTab({
             session: session.id,
             status: state.status,
-            percent: state.percentage,
+            percent: state.knowsProgress ? state.percentage : null,
             errors: session.currentErrors.length,
             away: session.away.value,
         });
@@ -30,7 +30,7 @@ export function followOutcome(session: Session): () => void {
                 const error = story.errors.at(-1)?.message;
                 notify(
                     `${session.id} ${words[state.status]}`,
-                    state.status === 'failed' && error ? error : `${state.percentage} %`,
+                    state.status === 'failed' && error ? error : state.knowsProgress ? `${state.percentage} %` : '',
                     session.id,
                 );
             }

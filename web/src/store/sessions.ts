@@ -23,6 +23,11 @@ export interface SessionSummary {
     updated: string | null;
 }
 
+/** As SessionState's knowsProgress, from what the list tells. */
+export function knowsProgress({ build_progress, overall_progress }: SessionSummary): boolean {
+    return overall_progress.completion_percentage > 0 || build_progress.total > 0;
+}
+
 export type ListFilter = 'all' | 'in_progress' | 'failed' | 'completed';
 
 const busyInterval = 2_000;

@@ -134,6 +134,11 @@ export class SessionState {
         return this.status === 'in_progress' || (this.status === 'failed' && this.leading.counts.in_progress > 0);
     }
 
+    /** Somebody said how far it is; otherwise the percentage is no news. */
+    get knowsProgress(): boolean {
+        return this.percentage > 0 || this.leading.size > 0 || this.total > 0;
+    }
+
     get phase(): string | null {
         return this.checkpoint?.phase ?? null;
     }

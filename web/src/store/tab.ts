@@ -6,7 +6,8 @@ const colours = { in_progress: '#3b82f6', completed: '#22c55e', failed: '#ef4444
 export interface TabState {
     session: string;
     status: keyof typeof colours;
-    percent: number;
+    /** null: nobody says. */
+    percent: number | null;
     errors: number;
     /** The connection is away. */
     away: boolean;
@@ -14,7 +15,7 @@ export interface TabState {
 
 export function titleOf({ session, status, percent, errors, away }: TabState): string {
     const count = errors ? `(${errors}) ` : '';
-    const sign = { in_progress: `${Math.floor(percent)} % · `, completed: '✓ ', failed: '✗ ', pending: '' }[status];
+    const sign = { in_progress: percent === null ? '' : `${Math.floor(percent)} % · `, completed: '✓ ', failed: '✗ ', pending: '' }[status];
     return `${away ? '… ' : ''}${count}${sign}${session} · Fanfare`;
 }
 
@@ -26,7 +27,7 @@ function signOf({ status, percent }: TabState): string {
         `${head}<circle cx="16" cy="16" r="15" fill="${colour}"/><path d="${path}" stroke="#fff" stroke-width="3.500"/></svg>`;
     if (status === 'completed') return mark('M9.500 16.500l4.500 4.500 8.500-9.500');
     if (status === 'failed') return mark('M11 11l10 10m0-10L11 21');
-    const arc = (ring * Math.max(percent, 4)) / 100;
+    const arc = (ring * Math.max(percent ?? 0, 4)) / 100;
     return (
         `${head}<circle cx="16" cy="16" r="12" stroke="${colour}" stroke-opacity=".3" stroke-width="6"/>` +
         (status === 'in_progress'
@@ -51,7 +52,7 @@ export function showTab(state: TabState): void {
     document.title = titleOf(state);
     // A ring that moves in steps of two per cent: browsers load the sign anew each time.
     setSign(
-        `data:image/svg+xml,${encodeURIComponent(signOf({ ...state, percent: Math.round(state.percent / 2) * 2 }))}`,
+        `data:image/svg+xml,${encodeURIComponent(signOf({ ...state, percent: Math.round((state.percent ?? 0) / 2) * 2 }))}`,
     );
 }
 

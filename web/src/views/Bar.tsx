@@ -7,7 +7,7 @@ interface BarProps {
     /** What a screen reader says instead of the number. */
     valueText?: string;
     class?: string;
-    /** It goes on, but nobody knows how far it is. */
+    /** Nobody says how far it is: it moves while it goes on, and is whole, in the outcome's colour, at the end. */
     unknown?: boolean;
     /** Per cent that have failed already, while the rest goes on. */
     failed?: number;

@@ -30,21 +30,23 @@ export function Help() {
                     <CloseButton label="Close" onClose={close} />
                 </div>
                 <div class="help-groups">
-                    {groups.value.map((group) => (
-                        <section key={group.title}>
-                            <h3>{group.title}</h3>
-                            <dl class="keys">
-                                {group.list.map(({ key, does }) => (
-                                    <div key={key}>
-                                        <dt>
-                                            <kbd>{keyNames[key] ?? key}</kbd>
-                                        </dt>
-                                        <dd>{does}</dd>
-                                    </div>
-                                ))}
-                            </dl>
-                        </section>
-                    ))}
+                    {groups.value
+                        .filter((group) => group.list.length > 0)
+                        .map((group) => (
+                            <section key={group.title}>
+                                <h3>{group.title}</h3>
+                                <dl class="keys">
+                                    {group.list.map(({ key, does }) => (
+                                        <div key={key}>
+                                            <dt>
+                                                <kbd>{keyNames[key] ?? key}</kbd>
+                                            </dt>
+                                            <dd>{does}</dd>
+                                        </div>
+                                    ))}
+                                </dl>
+                            </section>
+                        ))}
                 </div>
                 <label class="check help-switch">
                     <input

@@ -43,7 +43,7 @@ export function SessionHead({ session }: { session: Session }) {
     const left = running ? secondsLeft(story.samples, now.value) : null;
     const elapsed = elapsedOf(session);
     const failed = running && state.leading.size ? (100 * state.leading.counts.failed) / state.leading.size : 0;
-    const isUnknown = running && percentage === 0 && state.leading.size === 0 && state.total === 0;
+    const isUnknown = !state.knowsProgress;
     return (
         <section class="head" aria-label="Progress">
             <div class="head-line">
@@ -76,7 +76,9 @@ export function SessionHead({ session }: { session: Session }) {
                 failed={failed}
                 label="Overall progress"
                 unknown={isUnknown}
-                valueText={`${percentText(percentage)}, ${word}${left !== null ? `, ${leftText(left)}` : ''}`}
+                valueText={[!isUnknown && percentText(percentage), word, left !== null && leftText(left)]
+                    .filter(Boolean)
+                    .join(', ')}
             />
             <RunLine session={session} />
             {known && <Facts session={session} />}

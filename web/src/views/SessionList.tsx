@@ -3,6 +3,7 @@ import { now } from '../store/clock.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
     followSessions,
+    knowsProgress,
     listFilter,
     type ListFilter,
     listSearch,
@@ -44,12 +45,13 @@ function stepsOf({ build_progress: { total, completed } }: SessionSummary): stri
 function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
     const percent = session.overall_progress.completion_percentage;
+    const told = knowsProgress(session);
     const place = { session: id };
     const said = [
         id,
         statusWord(status),
         phase,
-        percentText(percent),
+        told && percentText(percent),
         started && `started ${agoText(now.value - Date.parse(started))}`,
         updated && `changed ${agoText(now.value - Date.parse(updated))}`,
         connections > 0 && `${connections} watching`,
@@ -73,8 +75,14 @@ function SessionRow({ session }: { session: SessionSummary }) {
                     </span>
                 </span>
                 <span class="session-progress">
-                    <Bar percent={percent} status={status} label={`Progress of ${id}`} />
-                    <span class="session-percent num">{percentText(percent)}</span>
+                    <Bar
+                        percent={percent}
+                        status={status}
+                        label={`Progress of ${id}`}
+                        unknown={!told}
+                        {...(told ? {} : { valueText: statusWord(status) })}
+                    />
+                    <span class="session-percent num">{told && percentText(percent)}</span>
                 </span>
                 <span class="session-steps num">{stepsOf(session)}</span>
                 <span class="session-started num" title={started ? fullTimeText(Date.parse(started)) : ''}>

@@ -45,7 +45,9 @@ export function SessionPage({ id }: { id: string }) {
         globalThis.fanfareSession = session;
         return () => session.close();
     }, [session]);
-    useEffect(() => followPresence(id), [id]);
+    // Asked anew with each connection, so that the list has this page's own.
+    const connection = session.connectionId.value;
+    useEffect(() => followPresence(id), [id, connection]);
     useEffect(() => followOutcome(session), [session]);
     const wide = useIsWide();
     // Whether the session has components or features, without drawing all again at each of their changes.
