@@ -11,7 +11,7 @@
 
 #include "hub/event_table.h"
 
-#define LOOKUP_SLOTS 256 /* a power of two, kept less than half full */
+#define LOOKUP_SLOTS 512 /* a power of two, kept less than a quarter full */
 
 struct known_name {
     struct slice name;             /* ptr NULL: free */

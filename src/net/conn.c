@@ -420,10 +420,11 @@ static void offer(struct conn *c)
 
 void conn_flush(struct conn *c)
 {
-    if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
-        c->ops->collect(c);
-    if (!may_write(c))
+    if (!may_write(c)) {
+        if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
+            c->ops->collect(c);
         return;
+    }
     if (c->tls && c->out->count && !seal(c))
         return;
     if (!batch_queue(c))
