@@ -19,6 +19,7 @@ struct endpoint {
     const char *control;   /* schema of what stands beside the fields of other messages */
     bool in_data;          /* fields stand in data, not beside it; those of other messages, too,
                               when control says so */
+    bool flat_calls;       /* but for what clients send */
     bool by_channel;       /* its events are those of the channels, whatever their type */
 };
 
@@ -26,15 +27,21 @@ static const struct endpoint endpoints[] = {
     {"build", "build", "/api/build/stream/{session_id}", "Build monitoring",
      "The events of one build session, flat: the members of data stand beside type, session_id, "
      "timestamp and offset. Custom event types come in the same way.",
-     "session_id", TOPIC_BIT(TOPIC_SESSION), "BuildEnvelope", "ControlMessage", false, false},
+     "session_id", TOPIC_BIT(TOPIC_SESSION), "BuildEnvelope", "ControlMessage", .in_data = false},
     {"ide", "ide", "/ws/{session_id}", "Web IDE sessions",
      "The events of one session, their fields in data, as those of all other messages. Custom "
      "event "
      "types come in the same way.",
-     "session_id", TOPIC_BIT(TOPIC_SESSION), "IdeEnvelope", "IdeEnvelope", true, false},
+     "session_id", TOPIC_BIT(TOPIC_SESSION), "IdeEnvelope", "IdeEnvelope", .in_data = true},
     {"channels", "channels", "/ws", "Channels",
      "The events of any channels. On those without a description here data is anything.", NULL,
-     TOPIC_BIT(TOPIC_CHANNEL), "ChannelEnvelope", "ControlMessage", true, true},
+     TOPIC_BIT(TOPIC_CHANNEL), "ChannelEnvelope", "ControlMessage", .in_data = true,
+     .by_channel = true},
+    {"rooms", "rooms", "/socket.io/", "Rooms",
+     "Socket.IO, namespaces /ws and /. `type` is the event's name, and an event of the server has "
+     "this as its argument; what a client sends has the other fields.",
+     NULL, TOPIC_BIT(TOPIC_PROJECT) | TOPIC_BIT(TOPIC_AGENT) | TOPIC_BIT(TOPIC_GLOBAL),
+     "RoomEnvelope", "ControlMessage", .in_data = true, .flat_calls = true},
 };
 
 #define ENDPOINTS (sizeof endpoints / sizeof *endpoints)
@@ -187,7 +194,8 @@ static void put_event_message(struct buf *out, const struct endpoint *endpoint,
 static void put_control_fields(struct buf *out, const struct endpoint *endpoint,
                                const struct control_message *message)
 {
-    bool in_data = endpoint->in_data && !endpoint->by_channel;
+    bool in_data = endpoint->in_data && !endpoint->by_channel &&
+                   !(endpoint->flat_calls && message->from_client);
     if (in_data) {
         json_begin(out, NULL, '{');
         json_begin(out, "properties", '{');

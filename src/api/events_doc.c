@@ -154,6 +154,7 @@ void events_doc_append(struct buf *out)
              "envelopes have it nested under `data`.\n");
     put_section(out, "Build sessions", "");
     put_section(out, "Web IDE sessions", "");
+    put_section(out, "Rooms", "\nWho publishes them names the topics.\n");
     put_section(out, "Channels",
                 "\nChannels have any names. What is published to one of these, of whatever custom "
                 "type or without one, is checked:\n");
@@ -162,5 +163,6 @@ void events_doc_append(struct buf *out)
     put_dialect(out, "build");
     put_dialect(out, "ide");
     put_dialect(out, "channels");
+    put_dialect(out, "rooms");
     put_reserved(out);
 }

@@ -160,11 +160,18 @@ static const struct route_answer not_configured_answers[] = {
             __VA_ARGS__                                                                       \
     }
 
-/* ---- Channels ---- */
+/* ---- Rooms ---- */
 
-static const struct route_answer channels_answers[] = {
-    UPGRADE_ANSWERS,
-    {501, JSON, "Error", "Engine.IO (EIO=4 in the query) is not spoken."},
+static const struct route_parameter engine_parameters[] = {
+    {"EIO", IN_QUERY, "string", true, false, "The protocol's version: `4`."},
+    {"transport", IN_QUERY, "string", true, false, "`websocket` or `polling`."},
+    {"sid", IN_QUERY, "string", false, false, "The session; without it a new one begins."},
+};
+
+static const struct route_answer engine_answers[] = {
+    {101, NULL, NULL, "Switching protocols."},
+    {200, TEXT, NULL, "On polling: packets."},
+    {400, JSON, "EngineError", "The request makes no sense, or the session is unknown."},
 };
 
 /* ---- The server itself ---- */
@@ -251,7 +258,15 @@ static const struct route_doc table[] = {
     NOT_CONFIGURED(HTTP_POST, "/api/v1/sessions/{session_id}/ai/chat", "ai_chat", "Ask the model",
                    PARAMETERS(session_in_path), .flags = ROUTE_CHANGES),
     {HTTP_GET, "/ws", "channels", "Channels", "Follow channels over a WebSocket",
-     "The messages are in /asyncapi.json.", ANSWERS(channels_answers), .flags = ROUTE_WEBSOCKET},
+     "The messages are in /asyncapi.json. With `EIO=4` in the query it is `/socket.io/`.",
+     ANSWERS(upgrade_answers), .flags = ROUTE_WEBSOCKET},
+    {HTTP_GET, "/socket.io/", "rooms", "Rooms", "Follow rooms with a Socket.IO client",
+     "Also at `/ws/socket.io/` and `/ws`. The token comes in the message that connects to a "
+     "namespace.",
+     PARAMETERS(engine_parameters), ANSWERS(engine_answers), .flags = ROUTE_OPEN | ROUTE_WEBSOCKET},
+    {HTTP_POST, "/socket.io/", "rooms_post", "Rooms", "Post packets of a session on polling", NULL,
+     PARAMETERS(engine_parameters), .request_media = {TEXT}, ANSWERS(engine_answers),
+     .flags = ROUTE_OPEN},
     {HTTP_GET, "/health", "health", "Server", "Ask how the server is", NULL,
      ANSWERS(health_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",

@@ -100,6 +100,11 @@ struct config {
 
     uint64_t ping_interval_ms;
     struct {
+        uint64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
+        uint64_t max_payload; /* bytes */
+        uint64_t recovery_window_ms;
+    } rooms;
+    struct {
         bool build, ide, channels;
         uint64_t threshold;
         uint64_t level;

@@ -187,17 +187,8 @@ static void token_refreshed(struct client *c, struct json_value message, const c
 
 static void accept_client(struct http_exchange *x, struct slice id)
 {
-    struct buf version = {0};
     char own_id[CONN_ID_SIZE];
     (void)id;
-    bool engine_io = http_query_get(x->request->query, "EIO", &version) != FAN_E_NOT_FOUND;
-    buf_fini(&version);
-    if (engine_io) {
-        http_reply_error(x, 501, "not_available",
-                         "this server does not speak Engine.IO (Socket.IO): connect a plain "
-                         "WebSocket here, without EIO in the query");
-        return;
-    }
     struct client *c = websocket_client_accept(x, &channels_dialect);
     if (!c)
         return;

@@ -65,7 +65,7 @@ static bool ready(void *arg, struct subscriber *s)
 {
     const struct ws_conn *ws = &client_from_subscriber(s)->ws;
     (void)arg;
-    return ws->conn.state == CONN_OPEN && !ws->conn.out && !ws->close_sent;
+    return ws->conn.state == CONN_OPEN && !conn_waiting(&ws->conn) && !ws->close_sent;
 }
 
 static void caught_up(void *arg, struct subscriber *s, uint64_t missed)
@@ -128,6 +128,7 @@ void delivery_free(struct delivery *d)
     if (!d)
         return;
     fanout_fini(&d->fanout);
+    map_fini(&d->polling);
     ws_deflate_free(d->compressor);
     buf_fini(&d->scratch);
     buf_fini(&d->plain);
@@ -149,18 +150,24 @@ bool delivery_after_flush(struct worker *w)
 
 /* ---- Clients ---- */
 
-struct client *client_open(struct http_exchange *x, const struct dialect *dialect)
+struct client *client_begin(struct conn *conn, const struct dialect *dialect,
+                            struct principal *principal, struct slice path)
 {
-    struct client *c = client_from_conn(x->conn);
+    struct client *c = client_from_conn(conn);
     struct delivery *d = client_delivery(c);
     c->dialect = dialect;
     c->since_ms = clock_wall_ms();
     subscriber_init(&c->subscriber, &d->fanout);
     atomic_fetch_add_explicit(&d->clients[dialect->index], 1, memory_order_relaxed);
-    if (login_begin(x->conn, x->principal, &client_login_ops) != 0)
-        conn_close(x->conn, "out of memory");
-    conn_log(x->conn, "connect", dialect->name, LOG_SLICE("path", x->request->path));
+    if (login_begin(conn, principal, &client_login_ops) != 0)
+        conn_close(conn, "out of memory");
+    conn_log(conn, "connect", dialect->name, LOG_SLICE("path", path));
     return c;
+}
+
+struct client *client_open(struct http_exchange *x, const struct dialect *dialect)
+{
+    return client_begin(x->conn, dialect, x->principal, x->request->path);
 }
 
 void delivery_conn_closed(struct conn *conn)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "auth/identity.h"
+#include "base/map.h"
 #include "dialect/dialect.h"
 #include "hub/fanout.h"
 #include "net/worker.h"
@@ -31,12 +32,20 @@ struct delivery_options {
     uint64_t deflate_threshold;
     int deflate_level;
     atomic_uint subscriptions; /* most topics of one connection */
+    struct {
+        atomic_uint ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
+        atomic_uint max_payload; /* bytes */
+        atomic_uint recovery_window_ms;
+        struct room_recovery *recovery;
+    } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */
     void (*presence)(void *arg, struct worker *w, struct slice topic, void *token,
                      void (*done)(void *token, struct buf *array));
     void *presence_arg;
     struct authenticator *authenticator;
+    struct worker *workers; /* all of them, for what belongs to another one */
+    unsigned worker_count;
 };
 
 struct delivery {
@@ -49,6 +58,7 @@ struct delivery {
     struct buf plain;              /* for encodings that compress */
     atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
     atomic_uint_least64_t compressed;
+    struct map polling;   /* sessions of `rooms` that the worker keeps for HTTP, by id */
     uint32_t drain_total; /* connections when the server began to go down */
 };
 
@@ -84,6 +94,10 @@ static inline struct client *client_from_subscriber(struct subscriber *s)
 /* The connection of the exchange becomes a client of the dialect (after ws_accept, or
  * http_take_over). Logs the connect. */
 struct client *client_open(struct http_exchange *x, const struct dialect *dialect);
+
+/* The same for a connection that is nobody's exchange. path: for the log. */
+struct client *client_begin(struct conn *conn, const struct dialect *dialect,
+                            struct principal *principal, struct slice path);
 
 /* Who the client is; NULL only before client_login. Borrowed, until its token is renewed. */
 struct identity *client_identity(const struct client *c);

@@ -81,7 +81,10 @@ static bool on_expired(struct conn *conn)
 
 static void on_end(struct conn *conn)
 {
-    if (ws_is(conn))
+    struct client *c = client_from_conn(conn);
+    if (c->dialect->token_ended)
+        c->dialect->token_ended(c);
+    else if (ws_is(conn))
         ws_close(ws_from_conn(conn), WS_CLOSE_TOKEN_EXPIRED, "token expired");
     else
         conn_finish(conn, "token expired");

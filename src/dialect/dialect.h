@@ -20,7 +20,7 @@ struct session_words;
 
 /* For counting; below HUB_MAX_DIALECTS. The last ones are free for dialects that an embedding
  * program registers. */
-enum { DIALECT_BUILD, DIALECT_SSE, DIALECT_IDE, DIALECT_CHANNELS, DIALECT_FREE };
+enum { DIALECT_BUILD, DIALECT_SSE, DIALECT_IDE, DIALECT_CHANNELS, DIALECT_ROOMS, DIALECT_FREE };
 
 /* A client message of that type. */
 struct message_handler {
@@ -32,6 +32,11 @@ struct dialect {
     const char *name;
     unsigned index;
     const char *path; /* "/api/build/stream/{id}": where its clients connect with GET */
+    /* More paths, without parameters; ends with NULL. NULL: none. */
+    const char *const *other_paths;
+    /* Whether a request to one of its paths is for it; else it is for the next dialect there. NULL:
+     * all are. It may take other methods than GET, too. */
+    bool (*claims)(const struct http_request *request);
     /* Its clients bring their token in a message (client_login): accept also gets requests that are
      * nobody's, and a client is nobody until then. */
     bool late_token;
@@ -59,6 +64,9 @@ struct dialect {
      * "rate_limited", or one of the dialect's own. message: the message, as far as it was read;
      * JSON_NULL without one. */
     void (*error)(struct client *c, struct json_value message, const char *code, struct slice text);
+    /* The client's token has run out and no fresh one came: say goodbye. NULL: it is closed with
+     * 4401. */
+    void (*token_ended)(struct client *c);
     /* A fresh token came and was good; expires: RFC 3339, NULL when it does not expire. NULL: none
      * can come, so that the connection ends with its token. */
     void (*token_refreshed)(struct client *c, struct json_value message, const char *expires);
@@ -67,7 +75,7 @@ struct dialect {
     const struct session_words *session;
 };
 
-/* All dialects, in no particular order. */
+/* All dialects, in the order in which they are asked for a request. */
 unsigned dialect_count(void);
 const struct dialect *dialect_at(unsigned i);
 

@@ -3,13 +3,16 @@
 #include "dialect/channels.h"
 #include "dialect/dialect.h"
 #include "dialect/ide.h"
+#include "dialect/rooms.h"
 #include "dialect/sse.h"
 #include "fanfare/error.h"
 #include "hub/topic.h"
 
-static const struct dialect *list[HUB_MAX_DIALECTS] = {&build_dialect, &sse_dialect, &ide_dialect,
-                                                       &channels_dialect};
-static unsigned count = 4;
+static const struct dialect *list[HUB_MAX_DIALECTS] = {
+    &build_dialect, &sse_dialect, &ide_dialect,
+    &rooms_dialect, /* before channels, with which it shares /ws */
+    &channels_dialect};
+static unsigned count = 5;
 
 unsigned dialect_count(void)
 {

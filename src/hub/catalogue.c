@@ -43,9 +43,10 @@ static void fill_lookup(void)
     const struct control_message *messages = control_messages(&count);
     for (unsigned i = 0; i < count; i++)
         *lookup_slot(messages[i].name) = (struct known_name){messages[i].name, NULL};
-    for (unsigned i = 0; i < event_table_count; i++)
-        *lookup_slot(event_table[i].name) =
-            (struct known_name){event_table[i].name, &event_table[i]};
+    for (unsigned i = 0; i < catalogue_count(); i++) {
+        const struct event_type *type = catalogue_at(i);
+        *lookup_slot(type->name) = (struct known_name){type->name, type};
+    }
 }
 
 static const struct known_name *known_name(struct slice name)
@@ -71,25 +72,28 @@ bool catalogue_reserved(struct slice name)
 
 unsigned catalogue_count(void)
 {
-    return event_table_count;
+    return event_table_count + rooms_table_count;
 }
 
 const struct event_type *catalogue_at(unsigned index)
 {
-    return &event_table[index];
+    return index < event_table_count ? &event_table[index]
+                                     : &rooms_table[index - event_table_count];
 }
 
 int catalogue_index(const struct event_type *type)
 {
+    if (type >= rooms_table && type < rooms_table + rooms_table_count)
+        return (int)(event_table_count + (unsigned)(type - rooms_table));
     return type ? (int)(type - event_table) : -1;
 }
 
 const struct event_type *catalogue_find_filter(struct slice name)
 {
-    for (unsigned i = 0; i < event_table_count; i++)
-        for (const char *const *s = event_table[i].short_names; *s; s++)
+    for (unsigned i = 0; i < catalogue_count(); i++)
+        for (const char *const *s = catalogue_at(i)->short_names; *s; s++)
             if (slice_is(name, *s))
-                return &event_table[i];
+                return catalogue_at(i);
     return catalogue_find(name);
 }
 

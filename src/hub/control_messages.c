@@ -198,6 +198,35 @@ static const struct event_field channel_pong[] = {
     {NAME("timestamp"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The server's time."},
 };
 
+/* ---- Rooms ---- */
+
+static const struct event_field subscribe_room[] = {
+    {NAME("room"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The room: a topic."},
+    {NAME("since"), EVENT_INTEGER, EVENT_MINIMUM, .minimum = 0,
+     .meaning = "The last event that was seen; 0 without epoch: from the beginning."},
+    {NAME("epoch"), EVENT_TEXT, .meaning = "With since: the life of the numbering."},
+};
+
+static const struct event_field unsubscribe_room[] = {
+    {NAME("room"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The room."},
+};
+
+static const struct event_field publish_room[] = {
+    {NAME("room"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The room."},
+    {NAME("event"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The event's type."},
+    {NAME("data"), EVENT_OBJECT, .meaning = "Its data."},
+};
+
+static const struct event_field established[] = {
+    {NAME("connection_id"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "This connection."},
+    {NAME("user_id"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "The token's sub."},
+    {NAME("rooms"), EVENT_TEXT_LIST, EVENT_REQUIRED, .meaning = "The rooms that it is in."},
+};
+
+static const struct event_field token_expired[] = {
+    {NAME("message"), EVENT_TEXT, EVENT_REQUIRED, .meaning = "What to do now."},
+};
+
 #define RESERVED(dialect, name)                         \
     {                                                   \
         NAME(name), dialect, FROM_SERVER, NULL, 0, NULL \
@@ -208,6 +237,7 @@ static const struct event_field channel_pong[] = {
     }
 #define BUILD(name, from, fields, meaning)    MESSAGE("build", name, from, fields, meaning)
 #define IDE(name, from, fields, meaning)      MESSAGE("ide", name, from, fields, meaning)
+#define ROOMS(name, from, fields, meaning)    MESSAGE("rooms", name, from, fields, meaning)
 #define CHANNELS(name, from, fields, meaning) MESSAGE("channels", name, from, fields, meaning)
 
 static const struct control_message table[] = {
@@ -270,10 +300,16 @@ static const struct control_message table[] = {
     CHANNELS("pong", FROM_SERVER, channel_pong, "The answer to a ping."),
     RESERVED("channels", "event"),
 
-    RESERVED("rooms", "connection_established"),
+    ROOMS("subscribe", FROM_CLIENT, subscribe_room, "Enters a room."),
+    ROOMS("unsubscribe", FROM_CLIENT, unsubscribe_room, "Leaves it."),
+    {NAME("ping"), "rooms", FROM_CLIENT, NULL, 0, "Asks for a pong."},
+    ROOMS("refresh_token", FROM_CLIENT, refresh_token, "Brings a fresh token."),
+    ROOMS("publish", FROM_CLIENT, publish_room, "Publishes an event, with the right to."),
+    ROOMS("connection_established", FROM_SERVER, established, "The first event on a connection."),
+    {NAME("pong"), "rooms", FROM_SERVER, NULL, 0, "The answer to a ping."},
+    ROOMS("gap", FROM_SERVER, gap, "Events that this connection will not get."),
+    ROOMS("token_expired", FROM_SERVER, token_expired, "The token has run out."),
     RESERVED("rooms", "connection.established"),
-    RESERVED("rooms", "publish"),
-    RESERVED("rooms", "token_expired"),
 
     /* Its newListener and removeListener have capitals: no event type's form anyway. */
     RESERVED("socket.io", "connect_error"),

@@ -7,6 +7,10 @@
 extern const struct event_type event_table[];
 extern const unsigned event_table_count;
 
+/* More of them, behind those in the catalogue's order: the agent platform's. */
+extern const struct event_type rooms_table[];
+extern const unsigned rooms_table_count;
+
 /* By channel instead of type; see catalogue_channel. */
 extern const struct event_type channel_table[];
 extern const unsigned channel_table_count;

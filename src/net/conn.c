@@ -28,7 +28,7 @@
 static void update_interest(struct conn *c)
 {
     unsigned interest = (c->paused ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
-    if (interest == c->interest || c->state == CONN_CLOSED)
+    if (interest == c->interest || c->state == CONN_CLOSED || c->fd < 0)
         return;
     c->interest = (uint8_t)interest;
     if (poller_change(&c->worker->poller, c->fd, interest, c) != 0)
@@ -160,6 +160,21 @@ int conn_send_body(struct conn *c, struct slice body)
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)
 {
     return c->out ? out_queue_drop_events(c->out, first_seq) : 0;
+}
+
+void conn_take(struct conn *c, struct buf *out)
+{
+    struct out_queue *q = c->out;
+    for (uint32_t i = 0; i < q->count; i++) {
+        const struct out_segment *s = out_queue_at(q, i);
+        buf_append(out, s->bytes->data + s->offset, s->length);
+    }
+    out_queue_free(q);
+    c->out = out_queue_new(); /* it always has one: nothing of it goes into a batch */
+    if (!c->out)
+        fail_no_memory(c);
+    else if (c->state == CONN_OPEN && c->ops->drained)
+        c->ops->drained(c);
 }
 
 uint64_t conn_waiting(const struct conn *c)
@@ -390,7 +405,7 @@ static bool batch_queue(struct conn *c)
 static bool may_write(struct conn *c)
 {
     struct flush *flush = c->worker->flush;
-    if (!c->out || c->blocked || c->state == CONN_CLOSED)
+    if (!c->out || c->blocked || c->state == CONN_CLOSED || c->fd < 0)
         return false;
     if (c->batch == flush->batch)
         flush->ops->submit(flush);
@@ -405,6 +420,8 @@ static void offer(struct conn *c)
 
 void conn_flush(struct conn *c)
 {
+    if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
+        c->ops->collect(c);
     if (!may_write(c))
         return;
     if (c->tls && c->out->count && !seal(c))
@@ -450,7 +467,8 @@ void conn_close(struct conn *c, const char *reason)
     if (!c->close_reason)
         c->close_reason = reason;
     conn_timer_stop(c);
-    poller_remove(&c->worker->poller, c->fd);
+    if (c->fd >= 0)
+        poller_remove(&c->worker->poller, c->fd);
     worker_mark_closing(c->worker, c);
 }
 
@@ -458,6 +476,10 @@ void conn_finish(struct conn *c, const char *reason)
 {
     if (c->state != CONN_OPEN)
         return;
+    if (c->fd < 0) {
+        conn_close(c, reason);
+        return;
+    }
     c->state = CONN_FINISHING;
     if (!c->close_reason)
         c->close_reason = reason;
@@ -478,7 +500,8 @@ void conn_fini(struct conn *c)
     c->out = NULL;
     tls_free(c->tls);
     c->tls = NULL;
-    close(c->fd);
+    if (c->fd >= 0)
+        close(c->fd);
     c->fd = -1;
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "base/wheel.h"
@@ -38,6 +39,8 @@ struct conn_ops {
     void (*timer)(struct conn *c);
     /* The control queue is full: say so if possible, and close. NULL: it is just closed. */
     void (*overflow)(struct conn *c);
+    /* Of a connection without a socket: something waits, at the end of a turn; conn_take. */
+    void (*collect)(struct conn *c);
     /* Last call: release what belongs to the protocol. */
     void (*closed)(struct conn *c);
 };
@@ -66,8 +69,8 @@ struct conn {
     void *protocol;           /* of ops, while it needs something allocated */
     const char *close_reason; /* for the log; a constant */
     struct wheel_timer timer;
-    uint64_t id; /* unique in the process */
-    int fd;
+    uint64_t id;        /* unique in the process */
+    int fd;             /* -1: it has no socket, worker_add_unbound */
     uint32_t index;     /* in worker->conns */
     uint32_t batch;     /* flush batch in which a send of it stands */
     uint32_t last_read; /* seconds of the worker's clock */
@@ -110,6 +113,9 @@ int conn_send_body(struct conn *c, struct slice body);
 /* Removes the event segments that have not begun. Returns their bytes, and in *first_seq the
  * first event that is gone; 0 bytes and *first_seq unchanged when there were none. */
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq);
+
+/* Moves what waits of a connection without a socket to the end of out; then it is drained. */
+void conn_take(struct conn *c, struct buf *out);
 
 /* All bytes waiting. */
 uint64_t conn_waiting(const struct conn *c);

@@ -17,6 +17,7 @@
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "net/login.h"
+#include "net/out_queue.h"
 #include "net/tls.h"
 
 struct worker_task {
@@ -58,17 +59,57 @@ void worker_mark_closing(struct worker *w, struct conn *c)
     push(&w->closing, &w->closing_count, &w->closing_cap, c);
 }
 
-struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls)
+static void begin(struct worker *w, struct conn *c, int fd, struct peer *peer)
 {
-    struct conn *c = slab_try_take(&w->slab);
-    if (!c)
-        goto fail;
     c->worker = w;
     c->fd = fd;
     c->peer = peer;
     c->batch = UINT32_MAX;
     c->last_read = c->last_sent = w->now_s;
     c->id = atomic_fetch_add(&w->shared->next_id, 1) + 1;
+}
+
+static void enter(struct worker *w, struct conn *c)
+{
+    c->index = w->conn_count;
+    push(&w->conns, &w->conn_count, &w->conn_cap, c);
+    atomic_fetch_add(&w->shared->connections, 1);
+}
+
+int worker_add_unbound(struct worker *w, const struct conn_ops *ops, const char *address,
+                       struct conn **conn)
+{
+    uint64_t most = NET_LIMIT(w, connections);
+    struct peer *peer;
+    if (most && atomic_load(&w->shared->connections) >= most)
+        return FAN_E_LIMIT;
+    int error = peer_take(w->shared->peers, slice_from(address), false,
+                          (uint32_t)NET_LIMIT(w, connections_per_address), &peer);
+    if (error)
+        return error;
+    struct conn *c = slab_try_take(&w->slab);
+    struct out_queue *out = out_queue_new();
+    if (!c || !out) {
+        out_queue_free(out);
+        if (c)
+            slab_give(&w->slab, c);
+        peer_release(w->shared->peers, peer);
+        return FAN_E_NO_MEMORY;
+    }
+    begin(w, c, -1, peer);
+    c->ops = ops;
+    c->out = out;
+    enter(w, c);
+    *conn = c;
+    return 0;
+}
+
+struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls)
+{
+    struct conn *c = slab_try_take(&w->slab);
+    if (!c)
+        goto fail;
+    begin(w, c, fd, peer);
     c->interest = POLLER_READ;
     if (tls) {
         c->tls = tls_new(atomic_load(&w->shared->tls), fd, &w->sealed);
@@ -79,9 +120,7 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
         goto fail_conn;
     if (poller_add(&w->poller, fd, POLLER_READ, false, c) != 0)
         goto fail_http;
-    c->index = w->conn_count;
-    push(&w->conns, &w->conn_count, &w->conn_cap, c);
-    atomic_fetch_add(&w->shared->connections, 1);
+    enter(w, c);
     conn_timer(c, NET_LIMIT(w, handshake_ms));
     return c;
 fail_http:

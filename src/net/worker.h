@@ -180,6 +180,11 @@ bool worker_is_current(const struct worker *w);
 /* Takes over an accepted descriptor. The peer has been taken. NULL: no memory (fd is closed). */
 struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls);
 
+/* A connection without a socket, for a session whose bytes go other ways: what is queued for it is
+ * taken by conn_take. It counts as a connection of the address. 0; FAN_E_LIMIT, FAN_E_NO_MEMORY. */
+int worker_add_unbound(struct worker *w, const struct conn_ops *ops, const char *address,
+                       struct conn **conn);
+
 /* ---- For conn.c ---- */
 void worker_mark_dirty(struct worker *w, struct conn *c);
 void worker_mark_closing(struct worker *w, struct conn *c);

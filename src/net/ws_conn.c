@@ -403,6 +403,15 @@ static void on_drained(struct conn *c)
 
 /* A client that was not heard of since the last ping is gone, unless it still takes what waits
  * for it. */
+static uint64_t send_ping(struct ws_conn *ws)
+{
+    if (ws->ops->ping)
+        return ws->ops->ping(ws);
+    if (!ws->conn.out || !ws->conn.blocked)
+        ws_send_opcode(ws, WS_PING, slice_of("", 0));
+    return NET_LIMIT(ws->conn.worker, ping_interval_ms);
+}
+
 static void keep_alive(struct ws_conn *ws)
 {
     struct conn *c = &ws->conn;
@@ -412,10 +421,10 @@ static void keep_alive(struct ws_conn *ws)
         conn_close(c, "no answer to ping");
         return;
     }
-    if (!c->out || !c->blocked)
-        ws_send_opcode(ws, WS_PING, slice_of("", 0));
     ws->pinged = true;
-    conn_timer(c, interval);
+    uint64_t wait = send_ping(ws);
+    if (c->state == CONN_OPEN && !ws->close_sent)
+        conn_timer(c, wait);
 }
 
 static void on_timer(struct conn *c)

@@ -27,6 +27,9 @@ struct ws_ops {
     void (*closed)(struct ws_conn *ws);
     /* The client's close frame came (code 1005: without a code); `closed` follows. May be NULL. */
     void (*close_frame)(struct ws_conn *ws, uint16_t code, struct slice reason);
+    /* Sends a ping of the protocol's own and returns for how many milliseconds anything may be
+     * missing after it. NULL: WebSocket's pings, each awaited until the next one. */
+    uint64_t (*ping)(struct ws_conn *ws);
     bool binary;          /* accept binary messages; else 1003 */
     bool limited;         /* limits.messages hold */
     uint64_t max_message; /* bytes; 0: limits.message_size */

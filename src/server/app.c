@@ -205,7 +205,7 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
 {
     struct api_request r = {.exchange = x};
     unsigned count = count_parameters(dialect->path);
-    x->lasting = true;
+    x->lasting = !dialect->claims || x->request->upgrade;
     memcpy(r.values, values, sizeof r.values);
     if (!decode_values(&r, count))
         bad_escape(x);
@@ -217,16 +217,26 @@ static void call_dialect(struct http_exchange *x, const struct dialect *dialect,
     buf_fini(&r.storage);
 }
 
+static bool is_at(const struct dialect *dialect, struct slice path, struct slice *values)
+{
+    bool found = route_match(dialect->path, path, values, API_MAX_VALUES);
+    for (const char *const *other = dialect->other_paths; !found && other && *other; other++)
+        found = slice_is(path, *other);
+    return found;
+}
+
 static bool try_dialects(struct visit *v)
 {
     struct slice values[API_MAX_VALUES];
+    const struct http_request *request = v->exchange->request;
     for (unsigned i = 0; i < dialect_count(); i++) {
         const struct dialect *dialect = dialect_at(i);
-        if (!route_match(dialect->path, v->path, values, API_MAX_VALUES))
+        if (!is_at(dialect, v->path, values))
             continue;
-        v->get = true;
-        if (v->exchange->request->method != HTTP_GET)
+        if (dialect->claims ? !dialect->claims(request) : request->method != HTTP_GET) {
+            v->get |= !dialect->claims;
             continue;
+        }
         if (dialect->late_token || is_somebodys(v))
             call_dialect(v->exchange, dialect, values);
         return true;

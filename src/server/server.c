@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "dialect/rooms_recovery.h"
 #include "engine/memory.h"
 #include "fanfare/error.h"
 #include "server/private.h"
@@ -71,6 +72,7 @@ static void prepare_delivery(struct server *s)
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
     s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
     s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
+    s->delivery_options.rooms.recovery = room_recovery_new();
     s->delivery_options.presence = server_presence;
     s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
@@ -97,6 +99,8 @@ static void wake_worker(void *arg)
 static int make_workers(struct server *s, struct buf *why)
 {
     s->workers = memory_zero((size_t)s->config->workers * sizeof *s->workers);
+    s->delivery_options.workers = s->workers;
+    s->delivery_options.worker_count = (unsigned)s->config->workers;
     for (; s->worker_count < s->config->workers; s->worker_count++) {
         struct worker *w = &s->workers[s->worker_count];
         const struct worker_config config = {
@@ -265,6 +269,7 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
+    room_recovery_free(s->delivery_options.rooms.recovery);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
     server_unlink(s);

@@ -60,6 +60,13 @@ static void apply_limits(struct server *s, const struct config *c)
     atomic_store(&s->api.demo_allowed, c->demo);
     atomic_store(&s->api.metrics_public, c->metrics_public);
     atomic_store(&s->delivery_options.subscriptions, (unsigned)c->limits.subscriptions);
+    atomic_store(&s->delivery_options.rooms.ping_interval_ms, (unsigned)c->rooms.ping_interval_ms);
+    atomic_store(&s->delivery_options.rooms.ping_timeout_ms, (unsigned)c->rooms.ping_timeout_ms);
+    atomic_store(&s->delivery_options.rooms.connect_timeout_ms,
+                 (unsigned)c->rooms.connect_timeout_ms);
+    atomic_store(&s->delivery_options.rooms.recovery_window_ms,
+                 (unsigned)c->rooms.recovery_window_ms);
+    atomic_store(&s->delivery_options.rooms.max_payload, (unsigned)c->rooms.max_payload);
 }
 
 /* What stands behind "://" of each URL that is listened on is an own host. */

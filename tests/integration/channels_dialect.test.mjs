@@ -1,6 +1,6 @@
 // The dialect `channels`: subscriptions and patterns, ids, positions, requests, what is checked and what is refused.
 import assert from 'node:assert/strict';
-import { expectRefused, flood, ms, range, startServer, test, uniqueName, waitFor } from './harness.mjs';
+import { flood, ms, range, startServer, test, uniqueName, waitFor } from './harness.mjs';
 
 const server = await startServer();
 
@@ -342,14 +342,6 @@ test('20 bad messages within 10 s close with 1008', async () => {
     const client = await connect();
     for (const _ of range(20)) client.send('nonsense');
     assert.equal((await client.expectClose()).code, 1008);
-});
-
-test('Engine.IO gets 501', async () => {
-    const answer = await server.get('/ws?EIO=4&transport=polling');
-    assert.equal(answer.status, 501);
-    assert.match(answer.json.error.message, /does not speak Engine.IO/);
-    await expectRefused(server, '/ws?EIO=4&transport=websocket', 501);
-    assert.equal((await server.get('/ws')).status, 426);
 });
 
 // ---- Slow readers ----

@@ -65,7 +65,7 @@ test('refusals are what the document says', async () => {
     conforms('get', '/ws/sessions/{session_id}/connections', await server.get('/ws/sessions/a%20b/connections'));
     conforms('post', '/api/v1/execution/execute', await server.post('/api/v1/execution/execute', {}));
     conforms('post', '/api/v1/sessions/{session_id}/ai/chat', await server.post('/api/v1/sessions/s/ai/chat', {}));
-    conforms('get', '/ws', await server.get('/ws?EIO=4'));
+    conforms('get', '/socket.io/', await server.get('/socket.io/?EIO=3'));
 });
 
 test('the examples of the document are valid', () => {

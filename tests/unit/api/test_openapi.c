@@ -145,12 +145,19 @@ static void test_asyncapi(void **state)
     assert_true(json_string_is(value, "/fan"));
     assert_true(follow(root, SLICE("servers/here/protocol"), &value));
     assert_true(json_string_is(value, "wss"));
-    static const char *const endpoints[] = {"build", "ide"};
-    for (unsigned i = 0; i < catalogue_count() * 2; i++) {
+    static const struct {
+        const char *name;
+        unsigned topics;
+    } endpoints[] = {{"build", TOPIC_BIT(TOPIC_SESSION)},
+                     {"ide", TOPIC_BIT(TOPIC_SESSION)},
+                     {"rooms", TOPIC_BIT(TOPIC_PROJECT) | TOPIC_BIT(TOPIC_GLOBAL)}};
+    for (unsigned i = 0; i < catalogue_count() * 3; i++) {
+        const struct event_type *type = catalogue_at(i / 3);
         char path[128];
-        snprintf(path, sizeof path, "channels/%s/messages/%s", endpoints[i % 2],
-                 catalogue_at(i / 2)->name.ptr);
-        assert_true(follow(root, slice_from(path), &value));
+        snprintf(path, sizeof path, "channels/%s/messages/%s", endpoints[i % 3].name,
+                 type->name.ptr);
+        bool usual = (type->topics & endpoints[i % 3].topics) != 0;
+        assert_int_equal(follow(root, slice_from(path), &value), usual);
     }
     for (unsigned i = 0; i < catalogue_channel_count(); i++) {
         char path[128];

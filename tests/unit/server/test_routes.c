@@ -13,7 +13,8 @@ static bool is_served(const struct route_doc *doc)
         if (routes[i].method == doc->method && strcmp(routes[i].path, doc->path) == 0)
             return routes[i].handle != NULL;
     for (unsigned i = 0; i < dialect_count(); i++)
-        if (doc->method == HTTP_GET && strcmp(dialect_at(i)->path, doc->path) == 0)
+        if ((doc->method == HTTP_GET || dialect_at(i)->claims) &&
+            strcmp(dialect_at(i)->path, doc->path) == 0)
             return true;
     return false;
 }

@@ -226,6 +226,343 @@ export interface FileSavedData {
     [more: string]: unknown;
 }
 
+/** A project changed. It belongs to `project:<id>` and `user:<updated_by>`. */
+export interface ProjectUpdatedData {
+    /** The project. */
+    project_id: string;
+    /** Its name. */
+    project_name?: string | null;
+    /** Its repository. */
+    repository_url?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** The user who changed it. */
+    updated_by?: string | null;
+    /** What changed. */
+    changes?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** A project is gone. It belongs to `project:<id>` and `user:<deleted_by>`. */
+export interface ProjectDeletedData {
+    /** The project. */
+    project_id: string;
+    /** The user who removed it. */
+    deleted_by?: string | null;
+    [more: string]: unknown;
+}
+
+/** An agent's state changed. It belongs to `agent:<id>` and `global`, as the next two. */
+export interface AgentStatusChangedData {
+    /** The agent. */
+    agent_id: string;
+    /** Its name. */
+    agent_name?: string | null;
+    /** Its state now. */
+    status?: 'online' | 'offline' | 'busy' | (string & {}) | null;
+    /** How much of it is free, per cent. */
+    availability?: number | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** An agent is there. */
+export interface AgentConnectedData {
+    /** The agent. */
+    agent_id: string;
+    /** Its name. */
+    agent_name?: string | null;
+    /** Its state now. */
+    status?: 'online' | 'offline' | 'busy' | (string & {}) | null;
+    /** How much of it is free, per cent. */
+    availability?: number | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** An agent is gone. */
+export interface AgentDisconnectedData {
+    /** The agent. */
+    agent_id: string;
+    /** Its name. */
+    agent_name?: string | null;
+    /** Its state now. */
+    status?: 'online' | 'offline' | 'busy' | (string & {}) | null;
+    /** How much of it is free, per cent. */
+    availability?: number | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** A workflow began. It belongs to `project:<project_id>`, without one to `global`, as the next three. */
+export interface WorkflowStartedData {
+    /** The workflow. */
+    workflow_id: string;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its state now. */
+    status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | null;
+    /** Per cent done. */
+    progress?: number | null;
+    /** What it does now. */
+    current_step?: string | null;
+    /** How many steps there are. */
+    total_steps?: number | null;
+    /** Seconds to go. */
+    estimated_time_remaining?: number | null;
+    /** What it wrote. */
+    logs?: unknown[] | null;
+    /** What went wrong. */
+    errors?: unknown[] | null;
+    [more: string]: unknown;
+}
+
+/** A workflow goes on. */
+export interface WorkflowProgressData {
+    /** The workflow. */
+    workflow_id: string;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its state now. */
+    status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | null;
+    /** Per cent done. */
+    progress?: number | null;
+    /** What it does now. */
+    current_step?: string | null;
+    /** How many steps there are. */
+    total_steps?: number | null;
+    /** Seconds to go. */
+    estimated_time_remaining?: number | null;
+    /** What it wrote. */
+    logs?: unknown[] | null;
+    /** What went wrong. */
+    errors?: unknown[] | null;
+    [more: string]: unknown;
+}
+
+/** A workflow is done. */
+export interface WorkflowCompletedData {
+    /** The workflow. */
+    workflow_id: string;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its state now. */
+    status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | null;
+    /** Per cent done. */
+    progress?: number | null;
+    /** What it does now. */
+    current_step?: string | null;
+    /** How many steps there are. */
+    total_steps?: number | null;
+    /** Seconds to go. */
+    estimated_time_remaining?: number | null;
+    /** What it wrote. */
+    logs?: unknown[] | null;
+    /** What went wrong. */
+    errors?: unknown[] | null;
+    [more: string]: unknown;
+}
+
+/** A workflow failed. */
+export interface WorkflowFailedData {
+    /** The workflow. */
+    workflow_id: string;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its state now. */
+    status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | null;
+    /** Per cent done. */
+    progress?: number | null;
+    /** What it does now. */
+    current_step?: string | null;
+    /** How many steps there are. */
+    total_steps?: number | null;
+    /** Seconds to go. */
+    estimated_time_remaining?: number | null;
+    /** What it wrote. */
+    logs?: unknown[] | null;
+    /** What went wrong. */
+    errors?: unknown[] | null;
+    [more: string]: unknown;
+}
+
+/** A pull request was opened. It belongs to `project:<project_id>`, as the next two. */
+export interface PrCreatedData {
+    /** The pull request. */
+    pr_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Who opened it. */
+    author?: string | null;
+    /** The branch that is to be merged. */
+    branch?: string | null;
+    /** Where it can be seen. */
+    github_url?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** When it was opened. */
+    created_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** A pull request changed. */
+export interface PrUpdatedData {
+    /** The pull request. */
+    pr_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Who opened it. */
+    author?: string | null;
+    /** The branch that is to be merged. */
+    branch?: string | null;
+    /** Where it can be seen. */
+    github_url?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** When it was opened. */
+    created_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** A pull request was closed. */
+export interface PrClosedData {
+    /** The pull request. */
+    pr_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Who opened it. */
+    author?: string | null;
+    /** The branch that is to be merged. */
+    branch?: string | null;
+    /** Where it can be seen. */
+    github_url?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** When it was opened. */
+    created_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** An issue was opened. It belongs to `project:<project_id>` and `user:<assigned_to>`, as the next two. */
+export interface IssueCreatedData {
+    /** The issue. */
+    issue_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** How urgent it is. */
+    priority?: string | null;
+    /** The user who takes care of it. */
+    assigned_to?: string | null;
+    /** When it changed. */
+    updated_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** An issue changed. */
+export interface IssueUpdatedData {
+    /** The issue. */
+    issue_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** How urgent it is. */
+    priority?: string | null;
+    /** The user who takes care of it. */
+    assigned_to?: string | null;
+    /** When it changed. */
+    updated_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** An issue was closed. */
+export interface IssueClosedData {
+    /** The issue. */
+    issue_id: unknown;
+    /** Its project. */
+    project_id?: string | null;
+    /** Its title. */
+    title?: string | null;
+    /** Its text. */
+    description?: string | null;
+    /** Its state now. */
+    status?: string | null;
+    /** How urgent it is. */
+    priority?: string | null;
+    /** The user who takes care of it. */
+    assigned_to?: string | null;
+    /** When it changed. */
+    updated_at?: string | null;
+    [more: string]: unknown;
+}
+
+/** A model suggests something. It belongs to `project:<id>` or `global`, as the next one. */
+export interface AiSuggestionData {
+    /** The suggestion. */
+    suggestion_id: string;
+    /** What kind of thing it is about. */
+    target_type?: string | null;
+    /** What it is about. */
+    target_id?: string | null;
+    /** What kind of suggestion it is. */
+    category?: string | null;
+    /** It in short. */
+    title?: string | null;
+    /** It in full. */
+    description?: string | null;
+    /** How much it matters. */
+    severity?: 'info' | 'warning' | 'critical' | null;
+    /** How sure the model is. */
+    confidence?: number | null;
+    /** What to do. */
+    suggested_action?: unknown;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
+/** A model has analysed something. */
+export interface AiAnalysisCompleteData {
+    /** The analysis. */
+    analysis_id: string;
+    /** What kind of thing was analysed. */
+    target_type?: string | null;
+    /** What was analysed. */
+    target_id?: string | null;
+    /** What came out. */
+    summary?: string | null;
+    /** What to do. */
+    suggestions?: unknown[] | null;
+    /** Whatever else is known about it. */
+    metadata?: Record<string, unknown> | null;
+    [more: string]: unknown;
+}
+
 /** The data of each event type. Declare your own types here, too. */
 export interface EventData {
     'component_update': ComponentUpdateData;
@@ -248,4 +585,21 @@ export interface EventData {
     'hook_triggered': HookTriggeredData;
     'session_update': SessionUpdateData;
     'file_saved': FileSavedData;
+    'project.updated': ProjectUpdatedData;
+    'project.deleted': ProjectDeletedData;
+    'agent.status_changed': AgentStatusChangedData;
+    'agent.connected': AgentConnectedData;
+    'agent.disconnected': AgentDisconnectedData;
+    'workflow.started': WorkflowStartedData;
+    'workflow.progress': WorkflowProgressData;
+    'workflow.completed': WorkflowCompletedData;
+    'workflow.failed': WorkflowFailedData;
+    'pr.created': PrCreatedData;
+    'pr.updated': PrUpdatedData;
+    'pr.closed': PrClosedData;
+    'issue.created': IssueCreatedData;
+    'issue.updated': IssueUpdatedData;
+    'issue.closed': IssueClosedData;
+    'ai.suggestion': AiSuggestionData;
+    'ai.analysis_complete': AiAnalysisCompleteData;
 }
