@@ -89,7 +89,7 @@ bool room_next(const struct buf *rooms, size_t *at, uint64_t *since, struct slic
 /* The transport ends: the socket may come back. */
 void room_remember(struct client *c);
 
-/* Tells the client that it is no longer connected to its namespace. */
+/* Tells the client that it is no longer connected to its namespace; it may come back. */
 void room_disconnect(struct client *c);
 
 /* ---- rooms_events.c: what clients ask for ---- */

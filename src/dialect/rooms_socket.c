@@ -360,6 +360,7 @@ static void leave(struct client *c)
 void room_disconnect(struct client *c)
 {
     room_send(c, room_begin(c, SIO_DISCONNECT, NULL));
+    room_remember(c);
     leave(c);
 }
 

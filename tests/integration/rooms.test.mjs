@@ -273,16 +273,19 @@ test('a session that nobody polls ends', async (t) => {
 });
 
 test('a poll that is given up is not answered into nothing', async (t) => {
-    const { sid } = await handshake(workers);
-    await post(workers, sid, '40');
-    await poll(workers, sid);
-    const given = http.get(`${workers.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+    const alone = await startServer({ t });
+    const { sid } = await handshake(alone);
+    await post(alone, sid, '40');
+    await poll(alone, sid);
+    const open = () => alone.metric('fanfare_connections');
+    const before = await open();
+    const given = http.get(`${alone.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
     given.on('error', () => {});
-    await once(given, 'socket');
-    await once(given, 'finish');
+    await waitFor(async () => (await open()) > before, 'the poll to arrive');
     given.destroy();
-    await post(workers, sid, '421["ping"]');
-    assert.match((await poll(workers, sid)).text, /^431/);
+    await waitFor(async () => (await open()) <= before, 'its end to be seen');
+    await post(alone, sid, '421["ping"]');
+    assert.match((await poll(alone, sid)).text, /^431/);
 });
 
 for (const [what, packets] of [['something else than a probe', ['2']], ['an upgrade without a probe', ['5']], ['events', ['2probe', '42["ping"]']]]) {
@@ -355,6 +358,11 @@ test('an expired token is told, a fresh one goes on, else DISCONNECT', async (t)
     assert.match(fresh.expires, /Z$/);
     const [reason] = await within(once(socket, 'disconnect'), 'the end');
     assert.equal(reason, 'io server disconnect');
+    socket.auth = { token: token() };
+    const back = once(socket, 'connect');
+    socket.connect();
+    await within(back, 'the client to come back');
+    assert.equal(socket.recovered, true);
 });
 
 // ---- Coming back ----
