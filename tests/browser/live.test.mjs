@@ -38,7 +38,8 @@ function knowledge(page) {
 
 async function serverState(server, session) {
     const { json } = await server.get(`/api/build/status/${encodeURIComponent(session)}`);
-    const { session_id, terminal_tail, connections, ...state } = json;
+    // The page shows builds: what web IDE sessions have beside them it leaves out.
+    const { session_id, terminal_tail, connections, executions, chat, files, updates, ...state } = json;
     return state;
 }
 

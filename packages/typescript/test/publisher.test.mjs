@@ -217,7 +217,7 @@ test('access denied rejects who waits; other events stay until it is given', asy
     const topic = `session:${uniqueName()}`;
     const between = await wire(t, server);
     between.answer = unauthorized;
-    const p = publisher(t, between.url, { rejectDenied: true, token: async () => 't' });
+    const p = publisher(t, between.url, { rejectDenied: true, token: async () => (between.answer ? 't' : undefined) });
     await assert.rejects(p.publish(topic, 'tick', { n: 0 }), (error) => error instanceof AccessDenied && error.status === 401);
     const begun = Date.now();
     for (const n of range(20)) await assert.rejects(p.publish(topic, 'tick', { n }), AccessDenied);
