@@ -68,6 +68,8 @@ int bench_frames_feed(struct bench_frames *f, struct slice data,
     struct slice rest = data;
     if (f->rest.len) {
         buf_append_slice(&f->rest, data);
+        if (f->rest.failed || !f->rest.data)
+            return FAN_E_NO_MEMORY;
         rest = buf_slice(&f->rest);
     }
     int error = read_frames(&rest, text, arg, why);

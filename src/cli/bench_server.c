@@ -195,16 +195,22 @@ static double own_seconds(void)
 struct bench_machine bench_machine_now(void)
 {
     /* user nice system idle iowait irq softirq steal, in ticks: see proc(5) */
-    unsigned long long t[8] = {0};
+    enum { IDLE = 3, IO_WAIT = 4, COUNT_OF_STATES = 8 };
+    char line[256];
+    uint64_t busy = 0;
     struct bench_machine m = {.at = (double)clock_ns() / 1e9, .own = own_seconds()};
     FILE *file = fopen("/proc/stat", "re");
-    int n = file ? fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2],
-                          &t[3], &t[4], &t[5], &t[6], &t[7])
-                 : 0;
+    bool there = file && fgets(line, sizeof line, file) && strncmp(line, "cpu ", 4) == 0;
+    char *at = line + 4, *end;
+    for (int i = 0; there && i < COUNT_OF_STATES; i++, at = end) {
+        uint64_t ticks = strtoull(at, &end, 10);
+        there = end != at;
+        busy += i == IDLE || i == IO_WAIT ? 0 : ticks;
+    }
     if (file)
         fclose(file);
-    if (n == 8)
-        m.busy = (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / (double)sysconf(_SC_CLK_TCK);
+    if (there)
+        m.busy = (double)busy / (double)sysconf(_SC_CLK_TCK);
     return m;
 }
 

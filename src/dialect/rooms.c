@@ -313,7 +313,7 @@ static void send_error(struct client *c, struct json_value message, const char *
         room_end_event(c, out, NULL);
         return;
     }
-    for (; code[n] && n < sizeof shown - 1; n++)
+    for (; n < sizeof shown - 1 && code[n]; n++)
         shown[n] = (char)toupper((unsigned char)code[n]);
     shown[n] = '\0';
     room_refuse(c, s->call, shown, text);

@@ -7,6 +7,7 @@
  * comes back, as messages between the two.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -54,12 +55,12 @@ struct client *room_session_find(struct worker *w, const char *sid)
 struct worker *room_session_worker(struct worker *from, struct slice sid)
 {
     const struct delivery_options *options = ((struct delivery *)from->context)->options;
-    char digits[3] = {0};
-    unsigned index = 0;
+    char digits[3] = {0}, *end;
     if (sid.len != ROOM_ID_SIZE - 1)
         return NULL;
     memcpy(digits, sid.ptr, 2);
-    if (sscanf(digits, "%2x", &index) != 1 || index >= options->worker_count)
+    unsigned long index = strtoul(digits, &end, 16);
+    if (end != digits + 2 || index >= options->worker_count)
         return NULL;
     return &options->workers[index];
 }

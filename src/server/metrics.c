@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -160,13 +161,13 @@ static void append_by_dialect(struct server *s, struct buf *out, const char *nam
 /* Resident memory in bytes; 0 where the system does not tell. */
 static uint64_t resident_bytes(void)
 {
-    unsigned long long pages = 0;
+    char line[128], *second = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file && fscanf(file, "%*u %llu", &pages) != 1)
-        pages = 0;
+    if (file && fgets(line, sizeof line, file))
+        second = strchr(line, ' ');
     if (file)
         fclose(file);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* The process, under the names that all Prometheus exporters give it. */
