@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { ms, startServer, waitFor } from '../integration/harness.mjs';
+import { bearer, mint, secret } from '../integration/tokens.mjs';
 import { keepScreenshot, pageTest, phone } from './browser.mjs';
 import { build, busyServer, publishAll } from './builds.mjs';
 
@@ -223,26 +224,21 @@ pageTest('a limited subscription is told, and everything is made good when it en
 });
 
 pageTest('where the server wants a token, the page asks for one and sends it', async ({ t, open }) => {
-    const server = await startServer({ t });
-    await publishAll(server, 'demo', build({ steps: 5 }));
-    const page = await open(`${server.url}/docs`, { mayComplain: /401/ });
-    await page.route(/\/api\/|\/events/, (route) => {
-        if (route.request().headers().authorization === 'Bearer good') return route.continue();
-        return route.fulfill({
-            status: 401,
-            json: { error: { status: 401, code: 'unauthorized', message: 'a token is needed' } },
-        });
-    });
-    await page.goto(server.url);
+    const server = await startServer({ t, env: { JWT_SECRET_KEY: secret } });
+    const publisher = bearer(mint({ sub: 'ci', publish: ['session:*'] }));
+    const authorized = { post: (path, body, headers) => server.post(path, body, { ...headers, ...publisher }) };
+    await publishAll(authorized, 'demo', build({ steps: 5 }));
+    const page = await open(server.url, { mayComplain: /401/ });
     await page.getByRole('heading', { name: 'Token needed' }).waitFor();
     await page.getByLabel('Token').fill('bad');
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByText('does not accept this token').waitFor();
-    await page.getByLabel('Token').fill('good');
+    await page.getByLabel('Token').fill(mint({ sub: 'ada', rooms: ['session:*'] }));
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.locator('[data-session=demo]').waitFor();
     await page.reload();
-    await page.locator('[data-session=demo]').waitFor();
+    await page.locator('[data-session=demo]').click();
+    await page.getByText('Building C object').first().waitFor();
 });
 
 for (const colorScheme of ['light', 'dark']) {

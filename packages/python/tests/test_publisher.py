@@ -236,7 +236,12 @@ class TestDenied(PublisherCase):
     def test_who_waits_is_told_and_other_events_stay(self):
         server, wire = self.denying()
         asked = []
-        p = self.publisher(wire.url, token=lambda: asked.append(1) or ("t" if wire.answer else None))
+
+        def token():
+            asked.append(1)
+            return "t" if wire.answer else None
+
+        p = self.publisher(wire.url, token=token)
         with self.assertRaisesRegex(fanfare.AccessDenied, "a token is needed") as caught:
             p.publish("session:a", "tick", {"n": 0}, confirm=True)
         self.assertEqual(caught.exception.status, 401)

@@ -21,7 +21,9 @@ export function Help() {
             ref={dialog}
             class="dialog help"
             aria-labelledby="help-title"
-            onClose={close}
+            onCancel={close}
+            // Comes a task later, when it may be open again.
+            onClose={() => dialog.current?.open || close()}
             onClick={(event) => event.target === dialog.current && close()}
         >
             <div class="dialog-body">
