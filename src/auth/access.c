@@ -8,9 +8,9 @@
  */
 #include "auth/access.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
+#include "base/glob.h"
 #include "base/memory.h"
 
 struct list_of_text {
@@ -106,32 +106,10 @@ void access_rules_free(struct access_rules *r)
     memory_free(r);
 }
 
-/* Scheme and host are the same in small and capital letters (RFC 3986, 6.2.2.1). */
-static bool same_letter(char a, char b)
-{
-    return tolower((unsigned char)a) == tolower((unsigned char)b);
-}
-
 bool access_pattern_match(struct slice pattern, struct slice text)
 {
-    size_t p = 0, t = 0, star = SIZE_MAX, retry = 0;
-    while (t < text.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            retry = t;
-        } else if (p < pattern.len && same_letter(pattern.ptr[p], text.ptr[t])) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX && text.ptr[retry] != '/') {
-            p = star + 1;
-            t = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
+    /* Scheme and host are the same in small and capital letters (RFC 3986, 6.2.2.1). */
+    return glob_match(pattern, text, (struct glob_rules){.any_case = true, .barrier = '/'});
 }
 
 static bool in_list(const struct list_of_text *list, struct slice text)

@@ -17,8 +17,25 @@ static int value_of(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-int base64url_decode(struct slice text, struct buf *out)
+size_t base64url_encode(const void *bytes, size_t n, char *out)
 {
+    const unsigned char *from = bytes;
+    const char *begin = out;
+    uint32_t bits = 0;
+    unsigned count = 0; /* of bits that are in no digit yet */
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | from[i];
+        for (count += 8; count >= 6; count -= 6)
+            *out++ = digits[bits >> (count - 6) & 63];
+    }
+    if (count)
+        *out++ = digits[bits << (6 - count) & 63];
+    return (size_t)(out - begin);
+}
+
+int base64url_decode_into(struct slice text, void *bytes)
+{
+    unsigned char *to = bytes;
     uint32_t bits = 0;
     unsigned count = 0; /* of bits that are in no byte yet */
     if (text.len % 4 == 1)
@@ -31,23 +48,27 @@ int base64url_decode(struct slice text, struct buf *out)
         count += 6;
         if (count >= 8) {
             count -= 8;
-            buf_append_char(out, (char)(bits >> count & 0xff));
+            *to++ = (unsigned char)(bits >> count);
         }
     }
-    if (bits & ((1u << count) - 1))
-        return FAN_E_PARSE;
-    return out->failed ? FAN_E_NO_MEMORY : 0;
+    return bits & ((1u << count) - 1) ? FAN_E_PARSE : 0;
+}
+
+int base64url_decode(struct slice text, struct buf *out)
+{
+    size_t n = BASE64URL_BYTES(text.len);
+    char *room = buf_reserve(out, n);
+    if (!room && n)
+        return FAN_E_NO_MEMORY;
+    int error = base64url_decode_into(text, room);
+    if (!error)
+        buf_commit(out, n);
+    return error;
 }
 
 void base64url_append(struct buf *out, struct slice bytes)
 {
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = bits << 8 | (unsigned char)bytes.ptr[i];
-        for (count += 8; count >= 6; count -= 6)
-            buf_append_char(out, digits[bits >> (count - 6) & 63]);
-    }
-    if (count)
-        buf_append_char(out, digits[bits << (6 - count) & 63]);
+    char *room = buf_reserve(out, BASE64URL_LENGTH(bytes.len));
+    if (room)
+        buf_commit(out, base64url_encode(bytes.ptr, bytes.len, room));
 }

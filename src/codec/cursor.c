@@ -1,20 +1,8 @@
 /* Cursors as text: base64url (RFC 4648, 5) without padding; see cursor.h. */
 #include "codec/cursor.h"
 
+#include "codec/base64url.h"
 #include "fanfare/error.h"
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static int digit_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
 
 static void put_u64(uint8_t out[8], uint64_t n)
 {
@@ -32,38 +20,12 @@ static uint64_t get_u64(const uint8_t in[8])
 
 static void encode(const uint8_t *bytes, size_t count, char *out)
 {
-    unsigned bits = 0;
-    uint32_t held = 0;
-    for (size_t i = 0; i < count; i++) {
-        held = held << 8 | bytes[i];
-        for (bits += 8; bits >= 6; bits -= 6)
-            *out++ = alphabet[held >> (bits - 6) & 63];
-    }
-    if (bits)
-        *out++ = alphabet[held << (6 - bits) & 63];
-    *out = '\0';
+    out[base64url_encode(bytes, count, out)] = '\0';
 }
 
-/* Strict: the length must fit, and the bits left over must be 0, so that one position has one
- * text. */
 static int decode(struct slice text, uint8_t *bytes, size_t count)
 {
-    if (text.len != (count * 8 + 5) / 6)
-        return FAN_E_PARSE;
-    unsigned bits = 0;
-    uint32_t held = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int digit = digit_value(text.ptr[i]);
-        if (digit < 0)
-            return FAN_E_PARSE;
-        held = held << 6 | (uint32_t)digit;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            *bytes++ = (uint8_t)(held >> bits);
-        }
-    }
-    return held & ((1u << bits) - 1) ? FAN_E_PARSE : 0;
+    return text.len == BASE64URL_LENGTH(count) ? base64url_decode_into(text, bytes) : FAN_E_PARSE;
 }
 
 void cursor_format(struct cursor c, char out[CURSOR_TEXT_SIZE])

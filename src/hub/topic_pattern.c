@@ -1,30 +1,12 @@
 /* Patterns of topics; see topic_pattern.h. */
 #include "hub/topic_pattern.h"
 
-#include <stdint.h>
-
+#include "base/glob.h"
 #include "hub/topic_name.h"
 
 bool topic_pattern_match(struct slice pattern, struct slice topic)
 {
-    size_t p = 0, t = 0, star = SIZE_MAX, retry = 0;
-    while (t < topic.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            retry = t;
-        } else if (p < pattern.len && pattern.ptr[p] == topic.ptr[t]) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
+    return glob_match(pattern, topic, (struct glob_rules){0});
 }
 
 bool topic_pattern_valid(struct slice pattern)
