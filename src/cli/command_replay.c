@@ -10,6 +10,7 @@
 #include "cli/replay_pace.h"
 #include "cli/replay_sink.h"
 #include "cli/replay_source.h"
+#include "cli/topic_argument.h"
 #include "codec/utf8.h"
 
 struct replay {
@@ -175,7 +176,11 @@ static int read_options(struct replay *r, const struct arguments *a)
                            "--to: expected another topic than the one that is played");
     if (r->to && !utf8_valid(slice_from(r->to)))
         return usage_error(&replay_command, "--to: expected text in UTF-8");
-    int code = read_pace(r, a);
+    int code = r->topic ? topic_argument_check(&replay_command, r->topic) : 0;
+    if (!code && r->to)
+        code = topic_argument_check(&replay_command, r->to);
+    if (!code)
+        code = read_pace(r, a);
     if (!code)
         code = read_since(r, a);
     return code ? code : remote_init(&r->remote, a, -1);
