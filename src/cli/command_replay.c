@@ -176,13 +176,13 @@ static int read_options(struct replay *r, const struct arguments *a)
                            "--to: expected another topic than the one that is played");
     if (r->to && !utf8_valid(slice_from(r->to)))
         return usage_error(&replay_command, "--to: expected text in UTF-8");
-    int code = r->topic ? topic_argument_check(&replay_command, r->topic) : 0;
-    if (!code && r->to)
-        code = topic_argument_check(&replay_command, r->to);
-    if (!code)
-        code = read_pace(r, a);
+    int code = read_pace(r, a);
     if (!code)
         code = read_since(r, a);
+    if (!code && r->topic)
+        code = topic_argument_check(&replay_command, r->topic);
+    if (!code && r->to)
+        code = topic_argument_check(&replay_command, r->to);
     return code ? code : remote_init(&r->remote, a, -1);
 }
 
