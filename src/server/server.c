@@ -295,26 +295,3 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
         buf_append_text(out, s->config->base_path);
     return true;
 }
-
-static const char *mode_text(const struct config *config)
-{
-    if (token_is_needed(config))
-        return "every request needs a token";
-    return config->insecure
-               ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
-               : "open mode: every program of this machine may read and publish";
-}
-
-void server_log_start(struct server *s)
-{
-    log_info("server", mode_text(s->config), LOG_TEXT("version", FANFARE_VERSION),
-             LOG_TEXT("engine", hub_engine_name(s->hub)),
-             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
-             LOG_U64("pid", getpid()));
-    if (s->config->insecure && !token_is_needed(s->config) && s->config->public_urls.count == 0)
-        log_warn("server", "requests that name this machine otherwise than localhost or by an "
-                           "address that is listened on get 403: say its names with --public-url");
-    if (authenticator_is_weak(s->authenticator))
-        log_warn("auth", "JWT_SECRET_KEY has less than 32 bytes: who sees a token may be able to "
-                         "find it by trying");
-}
