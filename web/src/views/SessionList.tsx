@@ -1,13 +1,16 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { now } from '../store/clock.ts';
+import { goesOn, outlookWord, shownPercentage } from '../store/outlook.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
+    failedShare,
     followSessions,
     knowsProgress,
     listFilter,
     type ListFilter,
     listSearch,
     listTrouble,
+    outlookOf,
     sessions,
     type SessionSummary,
     shownSessions,
@@ -20,7 +23,7 @@ import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { ListEmpty } from './ListEmpty.tsx';
 import { SearchField } from './SearchField.tsx';
-import { StatusIcon, statusWord } from './StatusIcon.tsx';
+import { StatusIcon } from './StatusIcon.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 
@@ -32,9 +35,10 @@ const filters: [ListFilter, string][] = [
     ['completed', 'Passed'],
 ];
 
-function durationOf({ status, started, updated }: SessionSummary): string {
+function durationOf(session: SessionSummary): string {
+    const { started, updated } = session;
     if (!started || !updated) return '–';
-    const end = status === 'in_progress' ? Math.max(now.value, Date.parse(updated)) : Date.parse(updated);
+    const end = goesOn(outlookOf(session)) ? Math.max(now.value, Date.parse(updated)) : Date.parse(updated);
     return elapsedText(end - Date.parse(started));
 }
 
@@ -44,12 +48,15 @@ function stepsOf({ build_progress: { total, completed } }: SessionSummary): stri
 
 function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
-    const percent = session.overall_progress.completion_percentage;
+    const outlook = outlookOf(session);
+    const running = goesOn(outlook);
+    const word = outlookWord(outlook);
+    const percent = shownPercentage(outlook);
     const told = knowsProgress(session);
     const place = { session: id };
     const said = [
         id,
-        statusWord(status),
+        word,
         phase,
         told && percentText(percent),
         started && `started ${agoText(now.value - Date.parse(started))}`,
@@ -71,16 +78,17 @@ function SessionRow({ session }: { session: SessionSummary }) {
                 <span class="session-names">
                     <span class="session-name">{id}</span>
                     <span class="session-phase">
-                        {session.offset === 0 ? 'nothing published yet' : (phase ?? statusWord(status))}
+                        {session.offset === 0 ? 'nothing published yet' : (phase ?? word)}
                     </span>
                 </span>
                 <span class="session-progress">
                     <Bar
                         percent={percent}
-                        status={status}
+                        status={status === 'failed' && running ? 'in_progress' : status}
+                        failed={running ? failedShare(session) : 0}
                         label={`Progress of ${id}`}
                         unknown={!told}
-                        {...(told ? {} : { valueText: statusWord(status) })}
+                        valueText={told ? `${percentText(percent)}, ${word}` : word}
                     />
                     <span class="session-percent num">{told && percentText(percent)}</span>
                 </span>
