@@ -3,7 +3,8 @@ import { serverNow } from './clock.ts';
 import type { KnownStatus, Stats } from './items.ts';
 import { matches } from './arrange.ts';
 import { goesOn, type Outlook } from './outlook.ts';
-import { ask, token } from './server.ts';
+import { pauseAfter, poll, troubleText } from './poll.ts';
+import { ask } from './server.ts';
 
 /* The list of sessions, asked for again while someone looks at it. */
 
@@ -57,7 +58,6 @@ const busyInterval = 2_000;
 const quietInterval = 5_000;
 const failedInterval = 4_000;
 const busyFor = 30_000;
-const restFactor = 10;
 
 /** null: not known yet. */
 export const sessions = signal<SessionSummary[] | null>(null);
@@ -98,8 +98,6 @@ export const statusCounts = computed(() => {
 
 let last = '';
 
-const pauseAfter = (begun: number, least: number) => Math.max(least, (performance.now() - begun) * restFactor);
-
 /** Returns after how many ms to ask again: a long list that takes long is asked for rarely. */
 async function refresh(aborted: AbortSignal): Promise<number> {
     const begun = performance.now();
@@ -116,35 +114,12 @@ async function refresh(aborted: AbortSignal): Promise<number> {
             : pauseAfter(begun, quietInterval);
     } catch (error) {
         if (aborted.aborted) return 0;
-        listTrouble.value = error instanceof TypeError ? 'The server does not answer.' : (error as Error).message;
+        listTrouble.value = troubleText(error);
         return failedInterval;
     }
 }
 
-/** Follows the list until the returned function is called; hidden pages ask nothing. */
+/** Follows the list until the returned function is called. */
 export function followSessions(): () => void {
-    const ended = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let asking = false;
-    const turn = async () => {
-        if (asking || document.visibilityState === 'hidden') return;
-        asking = true;
-        const pause = await refresh(ended.signal);
-        asking = false;
-        if (!ended.signal.aborted) timer = setTimeout(turn, pause);
-    };
-    const atOnce = () => {
-        clearTimeout(timer);
-        void turn();
-    };
-    document.addEventListener('visibilitychange', atOnce);
-    addEventListener('online', atOnce);
-    const forgetToken = token.subscribe(atOnce);
-    return () => {
-        ended.abort();
-        clearTimeout(timer);
-        forgetToken();
-        document.removeEventListener('visibilitychange', atOnce);
-        removeEventListener('online', atOnce);
-    };
+    return poll(refresh);
 }

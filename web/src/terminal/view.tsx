@@ -197,11 +197,10 @@ function Lines({ model, frame, scroller, label, href, onFollow }: LinesProps): J
         if (Math.abs(element.scrollTop - frame.placement.scrollTop) > 0.5) element.scrollTop = frame.placement.scrollTop;
         put.current = element.scrollTop;
     });
-    // Again when the first real measures are known: the row moves with them.
     useLayoutEffect(() => {
         const row = model.revealed > 0 && scroller.current!.querySelector('.terminal-row.is-marked');
         if (row) bringIntoWindow(row);
-    }, [model.revealed, model.metrics.height]);
+    }, [model.revealed]);
     const scrolled = (element: HTMLElement): void => {
         const sideways = element.scrollLeft !== model.scrollLeft;
         model.scrollLeft = element.scrollLeft;

@@ -25,7 +25,7 @@ import { ListEmpty } from './ListEmpty.tsx';
 import { SearchField } from './SearchField.tsx';
 import { StatusIcon } from './StatusIcon.tsx';
 import { TopBar } from './TopBar.tsx';
-import { useShortcuts } from './useShortcuts.ts';
+import { useListKeys } from './useListKeys.ts';
 
 const pageSize = 200;
 const filters: [ListFilter, string][] = [
@@ -123,22 +123,11 @@ export function SessionList() {
     const known = sessions.value !== null;
     const isEmpty = sessions.value?.length === 0;
 
-    const focusRow = (step: number) => {
-        const links = [...(list.current?.querySelectorAll<HTMLAnchorElement>('a.session-link') ?? [])];
-        const at = links.indexOf(document.activeElement as HTMLAnchorElement);
-        links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
-    };
+    const focusRow = useListKeys('Sessions', 'session', { list, links: 'a.session-link', search });
     const searchKey = ({ key }: KeyboardEvent) => {
         if (key === 'ArrowDown') focusRow(1);
         if (key === 'Enter' && shown[0]) go({ session: shown[0].session_id });
     };
-    useShortcuts('Sessions', [
-        { key: '/', does: 'Search', act: () => search.current?.focus() },
-        { key: 'j', does: 'Next session', act: () => focusRow(1) },
-        { key: 'k', does: 'Previous session', act: () => focusRow(-1) },
-        { key: 'ArrowDown', does: 'Next session', act: () => focusRow(1) },
-        { key: 'ArrowUp', does: 'Previous session', act: () => focusRow(-1) },
-    ]);
 
     return (
         <>
@@ -214,7 +203,7 @@ export function SessionList() {
     );
 }
 
-function ListTrouble({ text }: { text: string }) {
+export function ListTrouble({ text }: { text: string }) {
     return (
         <span class="connection is-away" role="status">
             <span class="connection-dot" />
@@ -223,9 +212,9 @@ function ListTrouble({ text }: { text: string }) {
     );
 }
 
-function ListWaiting() {
+export function ListWaiting({ what = 'the sessions' }: { what?: string }) {
     return (
-        <div class="card session-table" aria-busy="true" aria-label="Asking for the sessions">
+        <div class="card session-table" aria-busy="true" role="status" aria-label={`Asking for ${what}`}>
             {[0, 1, 2].map((i) => (
                 <div key={i} class="skeleton-row">
                     <span class="skeleton" />
