@@ -79,13 +79,20 @@ struct publish_item {
     struct event *event;        /* the item's own reference */
     const struct slice *topics; /* names, as many as the event has places; valid until done */
     bool duplicate;             /* answered with the first one's place */
-    int error; /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
+    /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics), FAN_E_INVALID (a topic
+     * twice), FAN_E_IO (it could not be stored), FAN_E_BUSY (too much waits to be stored). */
+    int error;
 };
 
-/* Events accepted under one hold of the lock. */
+#define PUBLISH_REASON_SIZE 128
+
+/* Events that are handed over together. */
 struct publish_batch {
     struct publish_item **items;
     unsigned count;
+    /* Set by the engine where an item gets FAN_E_IO: what is wrong with the store, a phrase such as
+     * "the disk is full". Else empty. */
+    char reason[PUBLISH_REASON_SIZE];
     void (*done)(struct publish_batch *batch);
     void *arg;
 };
@@ -101,7 +108,7 @@ const char *hub_engine_name(const struct hub *h);
  * becomes non-empty; it must only signal. */
 void hub_set_wake(struct hub *h, unsigned worker, void (*wake)(void *arg), void *arg);
 
-/* Hands the batch to the engine. Any thread. */
+/* Hands the batch to the engine; submission.h is for those who cannot wait for `done`. Any thread. */
 void hub_publish(struct hub *h, struct publish_batch *batch);
 
 /* For engines: gives the events their place, folds state, fills the inboxes. */
