@@ -5,7 +5,7 @@
 
 static const char *const steps[] = {
     /* 1: the first. topics.offset is the newest event's as of when the row was written; runs may
-     * go on behind it. state is what session_state_append_snapshot wrote, folded up to
+     * go on behind it; bytes is the sum of its runs up to there. state is what session_state_append_snapshot wrote, folded up to
      * state_offset. trimmed_seq, first_offset: what the log has lost to retention, and where it
      * begins. */
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -18,6 +18,7 @@ static const char *const steps[] = {
     "  birth_seq INTEGER NOT NULL,"
     "  last_seq INTEGER NOT NULL,"
     "  trimmed_seq INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
     "  state_offset INTEGER NOT NULL DEFAULT 0,"
     "  state BLOB);"
     "CREATE TABLE runs("

@@ -71,6 +71,9 @@ struct engine_ops {
     /* Any thread, must not block on the network. Takes the batch over and gives it back by calling
      * batch->done exactly once: before it returns (memory) or later from another thread. */
     void (*publish)(struct engine *engine, struct publish_batch *batch);
+    /* Once, when nobody publishes any more: gives back all batches and ends its threads. NULL: it
+     * has none. */
+    void (*stop)(struct engine *engine);
     void (*free)(struct engine *engine);
 };
 
@@ -79,7 +82,10 @@ struct publish_item {
     struct event *event;        /* the item's own reference */
     const struct slice *topics; /* names, as many as the event has places; valid until done */
     bool duplicate;             /* answered with the first one's place */
-    int error; /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
+    bool queued, placed;        /* how far it has come in a durable engine (hub/placing.h) */
+    /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics), FAN_E_IO (it could not be
+     * written: see the batch's reason), FAN_E_UNAVAILABLE (too much is waiting to be written) */
+    int error;
 };
 
 /* Events accepted under one hold of the lock. */
@@ -88,6 +94,8 @@ struct publish_batch {
     unsigned count;
     void (*done)(struct publish_batch *batch);
     void *arg;
+    const char *reason;         /* set with FAN_E_IO: what is wrong, "the disk is full"; static */
+    struct publish_batch *next; /* the engine's */
 };
 
 struct hub *hub_new(const struct hub_config *config);
@@ -100,6 +108,9 @@ const char *hub_engine_name(const struct hub *h);
 /* wake(arg) is called, from any thread and possibly with the lock held, when worker's inbox
  * becomes non-empty; it must only signal. */
 void hub_set_wake(struct hub *h, unsigned worker, void (*wake)(void *arg), void *arg);
+
+/* Ends what the engine does in the background: all batches are done afterwards. */
+void hub_stop(struct hub *h);
 
 /* Hands the batch to the engine. Any thread. */
 void hub_publish(struct hub *h, struct publish_batch *batch);

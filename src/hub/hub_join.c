@@ -56,7 +56,7 @@ static void locate_cursor(const struct hub *h, const struct topic *t,
         out->reason = RESUME_INVALID;
         return;
     }
-    bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq > start->offset;
+    bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq[t->kind] > start->offset;
     if (predecessor_lost)
         out->reason = RESUME_EPOCH_CHANGED;
     else if (t->trimmed_seq > start->offset)

@@ -2,6 +2,8 @@
  * Accepting events: ids, offsets, history, the folded state, inboxes. Everything an event needs is
  * reserved before anything is changed, so that an event is accepted whole or not at all.
  */
+#include <assert.h>
+
 #include "base/memory.h"
 #include "fanfare/error.h"
 #include "hub/hub_private.h"
@@ -92,7 +94,7 @@ static void keep_in(struct hub *h, struct topic *t, struct event *e)
     }
 }
 
-static void fold(struct hub *h, struct topic *t, const struct event *e)
+void hub_fold(struct hub *h, struct topic *t, const struct event *e)
 {
     if (t->kind != TOPIC_SESSION)
         return;
@@ -123,19 +125,21 @@ static void bound_memory(struct hub *h)
 static void take_place(struct hub *h, struct event *e, struct event_place *place)
 {
     struct topic *t = place->topic;
+    bool remembered = place->offset != 0; /* when it was placed */
     t->offset++;
     t->last_seq = e->seq;
+    assert(!remembered || place->offset == t->offset);
     place->offset = t->offset;
     place->epoch = t->epoch;
-    if (e->id.len)
+    if (e->id.len && !remembered)
         hub_id_remember(h, t, e, t->offset);
-    fold(h, t, e);
+    hub_fold(h, t, e);
     keep_in(h, t, e);
 }
 
 static void take_order(struct hub *h, struct event *e, uint64_t now_ms)
 {
-    e->seq = ++h->seq;
+    h->seq = e->seq;
     e->accepted_ms = now_ms;
     e->held = e->place_count;
     list_append(&h->by_age, &e->by_age);
@@ -147,8 +151,7 @@ static void take_order(struct hub *h, struct event *e, uint64_t now_ms)
     bound_memory(h);
 }
 
-/* Finds the topics and makes room in their histories; nothing else changes. */
-static int prepare(struct hub *h, struct publish_item *item)
+int hub_find_places(struct hub *h, struct publish_item *item)
 {
     struct event *e = item->event;
     for (unsigned i = 0; i < e->place_count; i++) {
@@ -161,14 +164,21 @@ static int prepare(struct hub *h, struct publish_item *item)
             if (e->places[k].topic == t)
                 return FAN_E_INVALID;
         e->places[i].topic = topic_ref(t);
-        if (!e->ephemeral && topic_history_reserve(&t->history) != 0)
+    }
+    return 0;
+}
+
+int hub_reserve_places(struct event *e)
+{
+    for (unsigned i = 0; !e->ephemeral && i < e->place_count; i++) {
+        struct topic *t = e->places[i].topic;
+        if (topic_history_reserve(&t->history, t->placed + 1) != 0)
             return FAN_E_NO_MEMORY;
     }
     return 0;
 }
 
-/* True when the id is known: the event's places are then those of the first one. */
-static bool find_duplicate(struct hub *h, struct publish_item *item)
+bool hub_find_duplicate(struct hub *h, struct publish_item *item)
 {
     struct event *e = item->event;
     unsigned known = 0;
@@ -190,20 +200,8 @@ static bool find_duplicate(struct hub *h, struct publish_item *item)
     return item->duplicate;
 }
 
-static void accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms)
+void hub_show(struct hub *h, struct event *e, uint64_t now_ms)
 {
-    struct event *e = item->event;
-    list_init(&e->by_age);
-    item->duplicate = false;
-    item->error = prepare(h, item);
-    if (item->error) {
-        h->stats.refused++;
-        return;
-    }
-    if (find_duplicate(h, item)) {
-        h->stats.duplicates++;
-        return;
-    }
     if (e->ephemeral) {
         e->seq = h->seq;
         for (unsigned i = 0; i < e->place_count; i++)
@@ -219,13 +217,42 @@ static void accept_item(struct hub *h, struct publish_item *item, uint64_t now_m
     distribute(h, e);
 }
 
+void hub_begin_item(struct hub *h, struct publish_item *item)
+{
+    list_init(&item->event->by_age);
+    item->duplicate = item->queued = item->placed = false;
+    item->error = hub_find_places(h, item);
+}
+
+void hub_accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms)
+{
+    if (!item->error)
+        item->error = hub_reserve_places(item->event);
+    if (item->error) {
+        h->stats.refused++;
+    } else if (hub_find_duplicate(h, item)) {
+        h->stats.duplicates++;
+    } else {
+        item->event->seq = h->seq + 1;
+        hub_show(h, item->event, now_ms);
+    }
+}
+
 void hub_accept(struct hub *h, struct publish_batch *batch)
 {
     pthread_mutex_lock(&h->lock);
     uint64_t now_ms = h->config.monotonic_ms();
-    for (unsigned i = 0; i < batch->count; i++)
-        accept_item(h, batch->items[i], now_ms);
+    for (unsigned i = 0; i < batch->count; i++) {
+        hub_begin_item(h, batch->items[i]);
+        hub_accept_item(h, batch->items[i], now_ms);
+    }
     pthread_mutex_unlock(&h->lock);
+}
+
+void hub_stop(struct hub *h)
+{
+    if (h && h->engine && h->engine->ops->stop)
+        h->engine->ops->stop(h->engine);
 }
 
 void hub_publish(struct hub *h, struct publish_batch *batch)

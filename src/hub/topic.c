@@ -43,12 +43,14 @@ struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned wo
     return t;
 }
 
-int topic_history_reserve(struct topic_history *h)
+int topic_history_reserve(struct topic_history *h, uint32_t more)
 {
-    if (h->ring && h->count <= h->mask)
+    if (h->ring && h->count + more <= h->mask + 1)
         return 0;
     assert(h->ring || h->count == 0);
     uint32_t size = h->ring ? (h->mask + 1) * 2 : 8;
+    while (size < h->count + more)
+        size *= 2;
     struct event **ring = memory_try_alloc(size * sizeof(struct event *));
     if (!ring)
         return FAN_E_NO_MEMORY;
@@ -70,11 +72,15 @@ struct event *topic_history_shift(struct topic_history *h)
         return NULL;
     struct event *e = h->ring[h->head];
     h->head = (h->head + 1) & h->mask;
-    if (--h->count == 0) {
-        memory_free(h->ring);
-        *h = (struct topic_history){0};
-    }
+    h->count--;
     return e;
+}
+
+void topic_history_release(struct topic_history *h)
+{
+    assert(h->count == 0);
+    memory_free(h->ring);
+    *h = (struct topic_history){0};
 }
 
 uint32_t topic_history_after(const struct topic_history *h, uint64_t seq)

@@ -51,6 +51,10 @@ struct topic {
     struct topic_history history;
     struct trim_log *trim_log;   /* NULL: nothing was trimmed yet */
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
+    bool stored;                 /* the engine keeps its log; `history` is only the end of it */
+    _Atomic uint64_t store_id;   /* the engine's; 0: it has none yet */
+    uint32_t pending;            /* events that the engine has and that are not delivered yet */
+    uint32_t placed;             /* how many of them have their place */
     uint64_t used_ms;            /* monotonic: last publish or leave */
     uint64_t interested;         /* bit per worker that has subscribers */
     uint64_t pattern_workers;    /* bit per worker that has a pattern which it matches */
@@ -78,8 +82,11 @@ static inline struct slice topic_name_slice(const struct topic *t)
 /* One reference; NULL: no memory. workers: entries of locals. */
 struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned workers);
 
-/* Appends; the reference goes to the history. FAN_E_NO_MEMORY changes nothing. */
-int topic_history_reserve(struct topic_history *h);
+/* Makes room for so many more; it stays until they are appended, as long as nothing is shifted out
+ * of an empty history. FAN_E_NO_MEMORY changes nothing. */
+int topic_history_reserve(struct topic_history *h, uint32_t more);
+
+/* The reference goes to the history; room must have been reserved. */
 void topic_history_append(struct topic_history *h, struct event *e);
 
 /* The event at index i from the oldest, 0 to count-1. */
@@ -90,6 +97,9 @@ static inline struct event *topic_history_at(const struct topic_history *h, uint
 
 /* Removes the oldest and hands over its reference; NULL when empty. */
 struct event *topic_history_shift(struct topic_history *h);
+
+/* Gives back the memory of an empty history. */
+void topic_history_release(struct topic_history *h);
 
 /* Index of the first kept event whose number in the node's order is above seq; count if none. */
 uint32_t topic_history_after(const struct topic_history *h, uint64_t seq);
