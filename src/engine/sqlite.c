@@ -61,7 +61,7 @@ static void publish(struct engine *engine, struct publish_batch *batch)
     struct store *s = (struct store *)engine;
     bool accepted = hub_accept_now(engine->hub, batch);
     if (!accepted && !enqueue(s, batch)) {
-        hub_refuse(engine->hub, batch, FAN_E_UNAVAILABLE);
+        hub_refuse(engine->hub, batch, FAN_E_BUSY);
         accepted = true;
     }
     if (accepted)

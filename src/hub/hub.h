@@ -83,18 +83,22 @@ struct publish_item {
     const struct slice *topics; /* names, as many as the event has places; valid until done */
     bool duplicate;             /* answered with the first one's place */
     bool queued, placed;        /* how far it has come in a durable engine (hub/placing.h) */
-    /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics), FAN_E_IO (it could not be
-     * written: see the batch's reason), FAN_E_UNAVAILABLE (too much is waiting to be written) */
+    /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics), FAN_E_INVALID (a topic
+     * twice), FAN_E_IO (it could not be stored), FAN_E_BUSY (too much waits to be stored). */
     int error;
 };
 
-/* Events accepted under one hold of the lock. */
+#define PUBLISH_REASON_SIZE 128
+
+/* Events that are handed over together. */
 struct publish_batch {
     struct publish_item **items;
     unsigned count;
+    /* Set by the engine where an item gets FAN_E_IO: what is wrong with the store, a phrase such as
+     * "the disk is full". Else empty. */
+    char reason[PUBLISH_REASON_SIZE];
     void (*done)(struct publish_batch *batch);
     void *arg;
-    const char *reason;         /* set with FAN_E_IO: what is wrong, "the disk is full"; static */
     struct publish_batch *next; /* the engine's */
 };
 
@@ -112,7 +116,7 @@ void hub_set_wake(struct hub *h, unsigned worker, void (*wake)(void *arg), void 
 /* Ends what the engine does in the background: all batches are done afterwards. */
 void hub_stop(struct hub *h);
 
-/* Hands the batch to the engine. Any thread. */
+/* Hands the batch to the engine; submission.h is for those who cannot wait for `done`. Any thread. */
 void hub_publish(struct hub *h, struct publish_batch *batch);
 
 /* For engines: gives the events their place, folds state, fills the inboxes. */

@@ -1,5 +1,6 @@
 /* Accepting in two steps; see placing.h. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "fanfare/error.h"
 #include "hub/hub_private.h"
@@ -44,7 +45,7 @@ static void queue(struct hub *h, struct publish_batch *batch)
 bool hub_accept_now(struct hub *h, struct publish_batch *batch)
 {
     bool now = true;
-    batch->reason = NULL;
+    batch->reason[0] = '\0';
     pthread_mutex_lock(&h->lock);
     uint64_t now_ms = h->config.monotonic_ms();
     for (unsigned i = 0; i < batch->count; i++) {
@@ -169,7 +170,7 @@ void hub_unplace(struct hub *h, struct publish_batch *batches, int error, const 
 {
     pthread_mutex_lock(&h->lock);
     for (struct publish_batch *batch = batches; batch; batch = batch->next) {
-        batch->reason = reason;
+        snprintf(batch->reason, sizeof batch->reason, "%s", reason);
         for (unsigned i = 0; i < batch->count; i++)
             unplace_item(h, batch->items[i], error);
     }
