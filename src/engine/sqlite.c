@@ -29,6 +29,9 @@
 /* Publishers are refused when so much waits for the disk. */
 #define QUEUE_BYTES (UINT64_C(64) << 20)
 
+/* Events that readers below memory share. */
+#define CACHE_BYTES (16u << 20)
+
 /* ---- The queue ---- */
 
 static uint64_t bytes_of(const struct publish_batch *batch)
@@ -127,7 +130,7 @@ static void *run(void *arg)
 void store_report_damage(struct store *s, const struct topic *topic, uint64_t first_offset,
                          uint64_t count)
 {
-    atomic_fetch_add(&s->damaged, 1);
+    atomic_fetch_add(&s->stats.damaged, 1);
     log_error("store", "events on the disk are damaged and are not served",
               LOG_SLICE("topic", topic_name_slice(topic)), LOG_U64("from", first_offset),
               LOG_U64("to", first_offset + count - 1));
@@ -204,6 +207,8 @@ static void store_free(struct engine *engine)
     struct store *s = (struct store *)engine;
     stop(engine);
     store_db_close(&s->db);
+    store_readers_free(s->readers);
+    store_cache_free(s->cache);
     for (uint64_t id = 0; id < s->topic_cap; id++)
         if (s->topics[id]) {
             topic_unref(s->topics[id]->topic);
@@ -225,6 +230,8 @@ static const struct engine_ops sqlite_ops = {
     .name = "sqlite",
     .durable = true,
     .publish = publish,
+    .read = store_read,
+    .find = store_find,
     .stop = stop,
     .free = store_free,
 };
@@ -237,6 +244,8 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
     s->options = *options;
     s->lock_fd = -1;
     s->queue_end = &s->queue;
+    s->readers = store_readers_new();
+    s->cache = store_cache_new(CACHE_BYTES);
     buf_printf(&path, "%s/" STORE_FILE, options->directory);
     s->path = memory_copy_string(buf_slice(&path));
     buf_fini(&path);

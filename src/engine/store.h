@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "engine/run_codec.h"
 #include "engine/sqlite.h"
 #include "engine/store_db.h"
@@ -32,6 +33,13 @@ struct store_entry {
     uint32_t next; /* of the same topic, counted from 1; 0: the last */
 };
 
+/* Counters; any thread. */
+struct store_stats {
+    atomic_ullong commits, events, runs, failures, commit_us;
+    atomic_ullong reads;   /* runs that were read and decoded for readers */
+    atomic_ullong damaged; /* parts of logs that could not be read, each time */
+};
+
 struct store {
     struct engine engine;
     struct sqlite_options options;
@@ -56,7 +64,9 @@ struct store {
     uint64_t *dirty; /* ids of topics with entries */
     uint32_t dirty_count, dirty_cap;
     struct buf blob;
-    atomic_ullong damaged; /* runs */
+    struct store_cache *cache;
+    struct store_readers *readers;
+    struct store_stats stats;
 };
 
 /* store_load.c: from the database to the hub. 0, FAN_E_IO, FAN_E_NO_MEMORY, FAN_E_LIMIT. */
@@ -75,6 +85,33 @@ void store_report_damage(struct store *s, const struct topic *topic, uint64_t fi
 /* An event as it was published, from a run of `topic`; NULL: no memory. One reference. */
 struct event *store_make_event(struct store *s, const struct run_record *record,
                                struct topic *topic, uint64_t offset);
+
+/* store_cache.c: runs that were read lately, decoded, so that many who resume share the work. Any
+ * thread. */
+struct cached_run {
+    struct list link; /* least recently used first */
+    int64_t id;
+    uint64_t first_offset, last_seq;
+    size_t bytes;
+    unsigned refs, count;
+    struct event *events[];
+};
+struct store_cache *store_cache_new(size_t max_bytes);
+void store_cache_free(struct store_cache *cache);
+
+/* The run, which the caller gives back with store_cache_release; NULL: it is not there. */
+struct cached_run *store_cache_get(struct store_cache *cache, int64_t id);
+
+/* Adds a run with one reference, the caller's, and takes its events over. */
+void store_cache_add(struct store_cache *cache, struct cached_run *run);
+void store_cache_release(struct store_cache *cache, struct cached_run *run);
+
+/* store_read.c: engine_ops.read and find, and the connections that they use. */
+struct store_readers *store_readers_new(void);
+void store_readers_free(struct store_readers *readers);
+int store_read(struct engine *engine, struct stored_read *read);
+int store_find(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
+               uint64_t end, uint64_t *offset);
 
 /* store_write.c: one commit with all events of the batches that are placed, up to this number of
  * the node's order. Returns SQLite's extended code. */

@@ -203,11 +203,15 @@ enum slow_policy hub_slow_policy(const struct hub *h, const struct topic *topic)
 
 void hub_trim_oldest(struct hub *h, struct topic *t)
 {
-    uint64_t offset = topic_first_offset(t);
+    uint64_t offset = topic_ring_first(t);
     struct event *e = topic_history_shift(&t->history);
-    topic_note_trimmed(t, e->seq, offset);
     t->bytes -= e->size;
-    t->trimmed_seq = e->seq;
+    t->ring_seq = e->seq;
+    if (!t->stored) {
+        topic_note_trimmed(t, e->seq, offset);
+        t->trimmed_seq = e->seq;
+        t->trimmed_to = offset;
+    }
     if (--e->held == 0) {
         list_remove(&e->by_age);
         h->stats.events_kept--;
@@ -227,7 +231,7 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
 static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
     uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-    while (age_ms && t->history.count &&
+    while (age_ms && !t->stored && t->history.count &&
            topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
         hub_trim_oldest(h, t);
         h->stats.trimmed_age++;
@@ -239,7 +243,7 @@ static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 static bool may_drop(const struct hub *h, const struct topic *t, uint64_t now_ms)
 {
     const struct topic_limits *limits = &h->config.kinds[t->kind];
-    return !t->stored && t->pending == 0 && t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
+    return !t->store_id && t->pending == 0 && t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
            (!limits->durable || t->history.count == 0);
 }
 

@@ -57,8 +57,34 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out);
 /* Called when a topic gains or loses its last reason to be awake. */
 void hub_touch_topic(struct hub *h, struct topic *t);
 
-/* Drops the topic's oldest event. */
+/* Drops the topic's oldest event, from memory if it is stored. */
 void hub_trim_oldest(struct hub *h, struct topic *t);
+
+/* hub_stored.c: what a stored topic's newest event pushes out of its log, and out of memory. */
+void hub_bound_ring(struct hub *h, struct topic *t);
+
+/* What the engine was asked about a topic whose events are not all in memory, so that a question
+ * that comes up under the lock can be answered without it. */
+struct stored_hint {
+    struct topic *topic; /* referenced while a question is open */
+    bool by_seq;
+    uint64_t asked;  /* an offset; by_seq: a position of the node's order */
+    uint64_t answer; /* the event's seq; by_seq: offset of the first event behind the position */
+    bool answered, failed;
+};
+
+/* The position right before the event with the offset, which is kept; or behind the last. False:
+ * the engine must be asked first. Lock held. */
+bool hub_position_before(const struct topic *t, uint64_t offset, struct stored_hint *hint,
+                         uint64_t *position);
+
+/* The offset of the first event behind the position, or a lower bound where it is trimmed. False:
+ * as above. */
+bool hub_offset_behind(const struct topic *t, uint64_t position, struct stored_hint *hint,
+                       uint64_t *offset);
+
+/* Asks the engine. Without the lock. */
+void hub_ask(struct hub *h, struct stored_hint *hint);
 
 /* Takes a worker's pending items. */
 void hub_detach_inbox(struct hub *h, unsigned worker, struct inbox_batch *out);

@@ -84,6 +84,10 @@ static void keep_in(struct hub *h, struct topic *t, struct event *e)
     const struct topic_limits *limits = &h->config.kinds[t->kind];
     topic_history_append(&t->history, event_ref(e));
     t->bytes += e->size;
+    if (t->stored) {
+        hub_bound_ring(h, t);
+        return;
+    }
     while (t->history.count > limits->count) {
         hub_trim_oldest(h, t);
         h->stats.trimmed_count++;
@@ -112,13 +116,15 @@ static void bound_memory(struct hub *h)
     while (h->stats.bytes_kept + h->state_bytes > h->config.memory_limit &&
            !list_empty(&h->by_age)) {
         struct event *e = event_ref(CONTAINER(h->by_age.next, struct event, by_age));
+        bool lost = false;
         for (unsigned i = 0; i < e->place_count; i++) {
             struct topic *t = e->places[i].topic;
+            lost |= !t->stored;
             if (t->history.count && topic_history_at(&t->history, 0) == e)
                 hub_trim_oldest(h, t);
         }
         event_unref(e);
-        h->stats.trimmed_memory++;
+        h->stats.trimmed_memory += lost;
     }
 }
 
@@ -178,6 +184,20 @@ int hub_reserve_places(struct event *e)
     return 0;
 }
 
+/* Whether all topics that a durable engine keeps know the id. What the others knew ended with the
+ * process before this one; the event has no offset there any more. */
+static bool knows_stored(struct hub *h, const struct event *e)
+{
+    unsigned stored = 0;
+    for (unsigned i = 0; i < e->place_count; i++) {
+        const struct topic *t = e->places[i].topic;
+        if (t->stored && !hub_id_find(h, topic_name_slice(t), e->id))
+            return false;
+        stored += t->stored;
+    }
+    return stored > 0;
+}
+
 bool hub_find_duplicate(struct hub *h, struct publish_item *item)
 {
     struct event *e = item->event;
@@ -194,7 +214,7 @@ bool hub_find_duplicate(struct hub *h, struct publish_item *item)
         e->places[i].epoch = entry->epoch;
         e->time_ms = entry->time_ms;
     }
-    if (known && known < e->place_count)
+    if (known && known < e->place_count && !knows_stored(h, e))
         item->error = FAN_E_EXISTS;
     item->duplicate = known > 0;
     return item->duplicate;

@@ -39,6 +39,9 @@ int hub_restore_topic(struct hub *h, const struct topic_record *record, struct t
         t->birth_seq = record->birth_seq;
         t->last_seq = record->last_seq;
         t->trimmed_seq = record->trimmed_seq;
+        t->trimmed_to = record->first_offset - 1;
+        t->floor = record->first_offset;
+        t->ring_seq = record->last_seq;
     }
     pthread_mutex_unlock(&h->lock);
     return error;
@@ -71,6 +74,8 @@ int hub_restore_event(struct hub *h, struct event *e, uint64_t in)
         struct topic *t = e->places[i].topic;
         if (!(in >> i & 1))
             continue;
+        if (t->history.count == 0)
+            t->ring_seq = e->seq - 1;
         topic_history_append(&t->history, event_ref(e));
         t->bytes += e->size;
         hub_fold(h, t, e);

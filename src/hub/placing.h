@@ -40,6 +40,12 @@ void hub_deliver(struct hub *h, struct publish_batch *batches);
 /* Whether any of the event's topics is kept by the engine. */
 bool hub_is_stored(const struct event *e);
 
+/* The engine has dropped a topic's events up to this offset, whose event has this number in the
+ * node's order. What exceeds a topic's count is nobody's to be read before that. */
+enum trim_reason { TRIM_AGE, TRIM_BYTES };
+void hub_log_trimmed(struct hub *h, struct topic *t, uint64_t to, uint64_t seq,
+                     enum trim_reason reason);
+
 /* ---- At the start, before anybody uses the hub ---- */
 
 /* What a node is known by, and what it has lost. */

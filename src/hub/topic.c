@@ -36,6 +36,7 @@ struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned wo
     memset(t->locals, 0, workers * sizeof *t->locals);
     atomic_init(&t->refs, 1);
     t->kind = kind;
+    t->floor = 1;
     list_init(&t->idle_link);
     list_init(&t->kind_link);
     t->name_len = (uint32_t)name.len;
@@ -94,19 +95,6 @@ uint32_t topic_history_after(const struct topic_history *h, uint64_t seq)
             low = middle + 1;
     }
     return low;
-}
-
-bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq)
-{
-    if (offset == t->offset) {
-        *seq = t->last_seq;
-        return true;
-    }
-    uint64_t first = topic_first_offset(t);
-    if (offset + 1 < first)
-        return false;
-    *seq = topic_history_at(&t->history, (uint32_t)(offset + 1 - first))->seq - 1;
-    return true;
 }
 
 static void thin_out(struct trim_log *log)
