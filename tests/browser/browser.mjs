@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -100,4 +101,20 @@ const screenshots = path.join(projectRoot, 'build/screenshots');
 export async function keepScreenshot(page, name) {
     fs.mkdirSync(screenshots, { recursive: true });
     await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
+}
+
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Serious findings of axe in the page as it is. Its script comes from outside the page's policy, as a debugger's would. */
+export async function findings(page) {
+    const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
+    return found.violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(
+            ({ id, nodes }) =>
+                `${id}: ${nodes
+                    .slice(0, 4)
+                    .map((node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? ''}`)
+                    .join('; ')}`,
+        );
 }
