@@ -1,6 +1,7 @@
 // The page's rooms: the list, who is where, and one room live, with its token.
 import assert from 'node:assert/strict';
-import { range, startServer, waitFor } from '../integration/harness.mjs';
+import { ms, range, startServer, waitFor } from '../integration/harness.mjs';
+import { Proxy } from '../integration/proxy.mjs';
 import { mint, secret } from '../integration/tokens.mjs';
 import { findings, keepScreenshot, pageTest, phone, whileAway } from './browser.mjs';
 import { join, platform, progress, project, publishTo } from './platform.mjs';
@@ -113,21 +114,45 @@ pageTest('the messages of a room are shown as they came', async ({ t, open }) =>
     await page.getByRole('region', { name: 'Message 1' }).getByText('"current_step": "Step 3"').waitFor();
 });
 
-pageTest('nothing is missing or doubled when the server was away', async ({ t, open }) => {
-    const first = await startServer({ t, args: ['--engine', 'sqlite'] });
-    await first.publish({ topic: 'project:away', type: 'step', data: { n: 0 } });
-    const page = await open(`${first.url}/?room=project:away`, { mayComplain: whileAway });
+const shownNumbers = (page) => page.evaluate(() => fanfareRoom.log.all.map(({ data }) => data.n));
+
+pageTest('nothing is missing or doubled when the connection is cut', async ({ t, open }) => {
+    const server = await startServer({ t });
+    const proxy = await Proxy.start(t, server.port);
+    const step = (n) => server.publish({ topic: 'project:cut', type: 'step', data: { n } });
+    await step(0);
+    const page = await open(`${proxy.url}/?room=project:cut`, { mayComplain: whileAway });
     await page.locator('.connection.is-open').waitFor();
     await page.getByText('n: 0').waitFor();
-    await first.publish({ topic: 'project:away', type: 'step', data: { n: 1 } });
+    await step(1);
     await page.getByText('n: 1').waitFor();
+    await proxy.stop();
+    await page.locator('.connection.is-away').waitFor();
+    for (const n of [2, 3]) await step(n);
+    await proxy.listen();
+    await page.keyboard.press('r');
+    await page.locator('.connection.is-open').waitFor();
+    await step(4);
+    await page.getByText('n: 4').waitFor();
+    assert.deepEqual(await shownNumbers(page), [0, 1, 2, 3, 4]);
+});
+
+pageTest('a server that was started anew is told apart from one that was away', async ({ t, open }) => {
+    const first = await startServer({ t });
+    const step = (server, n) => server.publish({ topic: 'project:anew', type: 'step', data: { n } });
+    await step(first, 0);
+    const page = await open(`${first.url}/?room=project:anew`, { mayComplain: whileAway });
+    await page.getByText('n: 0').waitFor();
+    await page.locator('.connection.is-open').waitFor();
     await first.stop();
     await page.locator('.connection.is-away').waitFor();
-    const second = await startServer({ t, args: ['--engine', 'sqlite'], listen: `127.0.0.1:${first.port}`, directory: first.directory });
-    for (const n of [2, 3]) await second.publish({ topic: 'project:away', type: 'step', data: { n } });
+    const second = await startServer({ t, listen: `127.0.0.1:${first.port}` });
     await page.keyboard.press('r');
-    await page.getByText('n: 3').waitFor();
-    assert.deepEqual(await page.evaluate(() => fanfareRoom.log.all.map(({ data }) => data.n)), [0, 1, 2, 3]);
+    await page.getByText(/are missing here: the server was started anew/).waitFor();
+    await step(second, 1);
+    await page.getByText('n: 1').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    assert.equal(await page.locator('.notice').count(), 0);
 });
 
 pageTest('who is where', async ({ t, open }) => {
@@ -181,7 +206,7 @@ for (const colorScheme of ['light', 'dark']) {
         const page = await openAs(open, server, '?rooms', { colorScheme });
         await page.locator('[data-room="user:ada"]').waitFor();
         await publishTo(server, progress(range(40)));
-        await waitFor(async () => (await page.locator('.room-link[data-room^="project:550"] path').last().getAttribute('d')) !== '', 'a bar');
+        await waitFor(async () => (await page.locator('.room-link[data-room^="project:550"] .sparkline path:last-child').getAttribute('d'))?.length > 0, 'a bar', ms(20000));
         assert.deepEqual(await findings(page), [], 'list');
         await keepScreenshot(page, `rooms-${colorScheme}`);
         await page.goto(`${server.url}/?people`);
