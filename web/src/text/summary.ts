@@ -41,6 +41,9 @@ const lines: Record<string, (data: Data) => string> = {
     'ai.analysis_complete': (data) => text(data.summary),
 };
 
+/** A type may be called as something that every object has. */
+const lineOf = (name: string) => (Object.hasOwn(lines, name) ? lines[name] : undefined);
+
 /** As it is, where nothing better is known. */
 function plain(data: Data): string {
     return Object.entries(data)
@@ -50,7 +53,7 @@ function plain(data: Data): string {
 
 /** One line, of bounded length; '' for an event without data. */
 export function summaryOf(type: string, data: Data): string {
-    const line = (lines[type] ?? lines[type.split('.')[0]!])?.(data) || plain(data);
+    const line = (lineOf(type) ?? lineOf(type.split('.')[0]!))?.(data) || plain(data);
     return line.replace(/\s+/g, ' ').slice(0, lengthMost);
 }
 
