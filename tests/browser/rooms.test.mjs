@@ -179,7 +179,9 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
         await page.evaluate((room) => socket.emitWithAck('subscribe', { room }), room);
         let n = 0;
         for (const round of range(3)) {
-            await page.evaluate(`globalThis.back = new Promise((resolve) => socket.once('connect', () => resolve(socket.recovered)))`);
+            await page.evaluate(() => {
+                globalThis.back = new Promise((resolve) => socket.once('connect', () => resolve(socket.recovered)));
+            });
             for (const _ of range(10)) await publish(room, 'step', { n: n++ });
             const cutting = page.evaluate('back');
             proxy.cut();

@@ -45,8 +45,10 @@ pageTest('rooms are listed by kind, searched, filtered and ordered', async ({ t,
     assert.equal(names[0], 'global');
     assert.ok(names.includes('user:ada') && names.includes('channel:deploys'));
     assert.ok(!names.some((name) => name.startsWith('session:')), 'sessions have a list of their own');
-    const link = page.getByRole('link', { name: new RegExp(`^${room}, 3 connections, \\d+ events`) });
+    const link = page.getByRole('link', { name: new RegExp(`^AI Agent Framework, ${room}, 3 connections, \\d+ events`) });
     await link.waitFor();
+    await page.locator(`[data-room="${room}"]`).getByText('AI Agent Framework').waitFor();
+    await page.locator('[data-room$="000000000002"]').getByText('Claude').waitFor();
     await page.getByRole('button', { name: /^Agents 2/ }).click();
     assert.equal((await rowNames(page)).length, 2);
     await page.getByRole('button', { name: /^All/ }).click();
@@ -162,7 +164,8 @@ pageTest('who is where', async ({ t, open }) => {
     const grace = page.locator('[data-person=grace]');
     await grace.waitFor();
     const places = await grace.locator('.chip').evaluateAll((all) => all.map((each) => each.textContent).sort());
-    assert.deepEqual(places, ['channel:deploys', 'global', room, 'session:web', 'user:grace'].sort());
+    assert.deepEqual(places, ['channel:deploys', 'global', places.find((each) => each.includes(room)), 'session:web', 'user:grace'].sort());
+    await grace.getByRole('link', { name: 'AI Agent Framework' }).waitFor();
     await page.locator('[data-person=ada]').getByText('2 × Socket.IO client').waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('legacy');
@@ -242,7 +245,7 @@ pageTest('rooms on a phone', async ({ t, open }) => {
     await page.locator('[data-person=grace]').waitFor();
     assert.ok(await fits(), 'people');
     await keepScreenshot(page, 'phone-people');
-    await page.locator('[data-person=grace]').getByRole('link', { name: room }).tap();
+    await page.locator('[data-person=grace]').getByRole('link', { name: /AI Agent|project:550/ }).tap();
     await page.locator('.room-event').first().waitFor();
     await page.locator('.connection.is-open').waitFor();
     assert.ok(await fits(), 'a room');
