@@ -103,6 +103,25 @@ pageTest('a room is live: events, who is there, what goes on', async ({ t, open 
     await page.getByText('Nothing has happened here yet').waitFor();
 });
 
+pageTest('a room is there at once, and weighs little', async ({ t, open }) => {
+    const server = await startServer({ t });
+    const page = await open(`${server.url}/?room=project:light`);
+    await page.locator('.connection.is-open').waitFor();
+    const begun = performance.now();
+    await server.publish({ topic: 'project:light', type: 'hello', data: { n: 1 } });
+    await page.getByText('n: 1').waitFor();
+    const took = Math.round(performance.now() - begun);
+    const { painted, weights } = await page.evaluate(() => ({
+        painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
+        weights: Object.fromEntries(
+            performance.getEntriesByType('resource').map(({ name, encodedBodySize }) => [name.replace(/.*\//, ''), encodedBodySize]),
+        ),
+    }));
+    t.diagnostic(`first paint ${Math.round(painted)} ms, an event on the screen after ${took} ms, rooms.js ${weights['rooms.js']}, common.js ${weights['common.js']} bytes`);
+    assert.ok(painted < ms(2000), `painted after ${painted} ms`);
+    assert.ok(weights['rooms.js'] < 16 * 1024 && weights['common.js'] < 16 * 1024, JSON.stringify(weights));
+});
+
 pageTest('the messages of a room are shown as they came', async ({ t, open }) => {
     const server = await startServer({ t, env });
     await platform(t, server);
