@@ -56,6 +56,7 @@ struct api {
     atomic_bool metrics_public;
     unsigned build_dialect, ide_dialect; /* indices, for counting their connections */
     atomic_uint_least64_t unusual;       /* events with a status outside the usual ones */
+    atomic_uint_least64_t lost;          /* answered before they were stored, and then refused */
     atomic_uint_least64_t publish_limit; /* events a second of one identity; 0: none */
 };
 
@@ -77,6 +78,11 @@ static inline size_t api_message_size(const struct api *api)
 static inline void api_count_unusual(struct api *api)
 {
     atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
+}
+
+static inline void api_count_lost(struct api *api)
+{
+    atomic_fetch_add_explicit(&api->lost, 1, memory_order_relaxed);
 }
 
 /* limits.publish: takes n events' worth (0: only looks) of what the publisher may send; returns how

@@ -279,7 +279,7 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
     return error;
 }
 
-void publish_event_refused(int error, struct publish_failure *f)
+void publish_event_refused(int error, const char *reason, struct publish_failure *f)
 {
     switch (error) {
     case FAN_E_EXISTS:
@@ -291,6 +291,17 @@ void publish_event_refused(int error, struct publish_failure *f)
         break;
     case FAN_E_LIMIT:
         fail(f, 503, "too_many_topics", "", "the server has as many topics as it can");
+        break;
+    case FAN_E_IO:
+        fail(f, 503, "storage_unavailable", "",
+             "the event could not be stored and was not published: %s; send it again, with the "
+             "same id, when GET /health says that the engine is well",
+             reason[0] ? reason : fan_error_text(error));
+        break;
+    case FAN_E_BUSY:
+        fail(f, 503, "overloaded", "",
+             "too many events wait to be stored; send this one again, with the same id, in a "
+             "moment");
         break;
     default:
         fail(f, 503, "out_of_memory", "", "not enough memory for this event");
@@ -307,6 +318,8 @@ void publish_failure_append(struct buf *out, const struct publish_failure *f)
         BUF_LITERAL(out, ",\"field\":");
         json_append_lossy(out, slice_from(f->field));
     }
+    if (f->status == 503)
+        buf_printf(out, ",\"retry_after\":%d", PUBLISH_RETRY_AFTER_S);
     buf_append_char(out, '}');
 }
 
@@ -326,6 +339,29 @@ static void append_place(struct buf *out, const struct event *e, const struct ev
     if (duplicate)
         BUF_LITERAL(out, ",\"duplicate\":true");
     buf_append_char(out, '}');
+}
+
+static void append_promise(struct buf *out, struct slice topic, const char *time)
+{
+    BUF_LITERAL(out, "{\"topic\":");
+    json_append_string(out, topic);
+    buf_printf(out, ",\"time\":\"%s\",\"durability\":\"memory\"}", time);
+}
+
+void publish_promise_append(struct buf *out, const struct slice *topics, unsigned count,
+                            int64_t time_ms, bool many)
+{
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(time_ms, time);
+    if (many)
+        BUF_LITERAL(out, "{\"results\":[");
+    for (unsigned i = 0; i < count; i++) {
+        if (i)
+            buf_append_char(out, ',');
+        append_promise(out, topics[i], time);
+    }
+    if (many)
+        BUF_LITERAL(out, "]}");
 }
 
 void publish_result_append(struct buf *out, const struct publish_item *item, bool many)

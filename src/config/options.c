@@ -17,6 +17,7 @@
 #define DAY        (24ull * HOUR)
 
 static const char *const engine_names[] = {"memory", "sqlite", "redis", NULL};
+static const char *const synchronous_names[] = {"full", "normal", "off", NULL};
 static const char *const flush_names[] = {"auto", "uring", "send", NULL};
 static const char *const access_names[] = {"reference", "strict", NULL};
 static const char *const slow_names[] = {"catch-up", "latest", "disconnect", NULL};
@@ -138,9 +139,20 @@ const struct option options[] = {
      .type = OPTION_ENUM,
      .group = GROUP_STORAGE,
      AT(engine),
-     .initial = "memory",
+     .initial = "sqlite",
      .names = engine_names,
-     .help = "What orders and keeps events."},
+     .help = "What orders and keeps events: `sqlite` keeps those of durable topics on disk, "
+             "`memory` keeps nothing beyond the end of the process."},
+    {.name = "store.synchronous",
+     .type = OPTION_ENUM,
+     .group = GROUP_STORAGE,
+     AT(store_synchronous),
+     .initial = "full",
+     .names = synchronous_names,
+     .help = "When engine sqlite acknowledges an event: `full`, once it is on the disk; `normal`, "
+             "once it would survive the end of the process: a power failure may take the newest "
+             "ones, and then all topics begin a new epoch; `off`, as `normal`, and a power failure "
+             "may damage the database."},
     {.name = "redis_url",
      .type = OPTION_STRING,
      .group = GROUP_STORAGE,

@@ -27,7 +27,7 @@
 
 static void update_interest(struct conn *c)
 {
-    unsigned interest = (c->paused ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
+    unsigned interest = (c->paused || c->held ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
     if (interest == c->interest || c->state == CONN_CLOSED || c->fd < 0)
         return;
     c->interest = (uint8_t)interest;
@@ -44,6 +44,18 @@ void conn_pause(struct conn *c)
 void conn_resume(struct conn *c)
 {
     c->paused = false;
+    update_interest(c);
+}
+
+void conn_hold(struct conn *c)
+{
+    c->held = true;
+    update_interest(c);
+}
+
+void conn_release(struct conn *c)
+{
+    c->held = false;
     update_interest(c);
 }
 
@@ -484,6 +496,7 @@ void conn_finish(struct conn *c, const char *reason)
     c->state = CONN_FINISHING;
     if (!c->close_reason)
         c->close_reason = reason;
+    c->held = false;
     conn_resume(c);
     conn_timer(c, CONN_FINISH_MS);
     if (c->batch == c->worker->flush->batch)
@@ -564,7 +577,7 @@ static void on_end(struct conn *c)
 static void on_readable(struct conn *c)
 {
     size_t taken = 0;
-    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused) {
+    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused && !c->held) {
         ssize_t n = receive(c);
         if (n == 0) {
             on_end(c);

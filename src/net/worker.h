@@ -27,6 +27,16 @@
 #define WORKER_READ_SIZE (256 * 1024)
 #define WORKER_TICK_MS   100
 
+struct worker;
+
+/* Something to be done on the worker's thread. */
+struct worker_task {
+    struct worker_task *next;
+    void (*fn)(struct worker *w, void *arg);
+    void *arg;
+    bool owned; /* worker_post made it */
+};
+
 struct http_app;
 struct tls_context;
 struct listener;
@@ -135,6 +145,7 @@ struct worker {
     uint64_t next_second_ms;
     pthread_mutex_t tasks_lock;
     struct worker_task *tasks, **tasks_end;
+    unsigned expected; /* worker_expect */
     pthread_t thread;
     bool stopping;
 };
@@ -167,6 +178,15 @@ void worker_fini(struct worker *w);
 
 /* Runs fn(worker, arg) on the worker's thread, soon. Any thread. Order is kept. */
 void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* The same with a task of the caller's, of whom fn and arg are set; nothing is allocated. It is the
+ * caller's again when fn is called. */
+void worker_submit(struct worker *w, struct worker_task *task);
+
+/* From the worker's own thread: another thread is going to submit a task, and the worker must not
+ * end before it came. To be called once for each. */
+void worker_expect(struct worker *w);
+void worker_expected(struct worker *w); /* it came */
 
 /* Wakes the loop so that a turn takes place. Any thread. */
 void worker_wake(struct worker *w);

@@ -30,7 +30,7 @@ static void shut(struct client *c)
         subscriber_sync(&c->subscriber);
         client_shutdown(c);
     } else if (ws_is(conn)) {
-        ws_close(&c->ws, WS_CLOSE_GOING_AWAY, "server stops");
+        ws_shutdown(&c->ws);
     } else {
         http_server_shutdown(conn);
     }

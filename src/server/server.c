@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "dialect/rooms_recovery.h"
 #include "engine/memory.h"
+#include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
 
@@ -79,12 +80,29 @@ static void prepare_delivery(struct server *s)
     s->delivery_options.deflate_level = (int)s->config->deflate.level;
 }
 
-static void prepare_hub(struct server *s)
+static const enum store_synchronous synchronous_map[] = {
+    [CONFIG_SYNC_FULL] = STORE_SYNC_FULL,
+    [CONFIG_SYNC_NORMAL] = STORE_SYNC_NORMAL,
+    [CONFIG_SYNC_OFF] = STORE_SYNC_OFF,
+};
+
+static int prepare_hub(struct server *s, struct buf *why)
 {
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    hub_set_engine(s->hub, engine_memory_new());
+    if (s->config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(s->hub, engine_memory_new());
+        return 0;
+    }
+    struct sqlite_options options = {
+        .directory = s->config->data,
+        .synchronous = synchronous_map[s->config->store_synchronous],
+        .memory_limit = config.memory_limit,
+        .idempotency_ms = config.idempotency_ms,
+    };
+    memcpy(options.kinds, config.kinds, sizeof options.kinds);
+    return engine_sqlite_start(s->hub, &options, why);
 }
 
 static void wake_worker(void *arg)
@@ -201,8 +219,9 @@ static int start(struct server *s, unsigned files, struct buf *why)
 {
     prepare_net(s);
     prepare_delivery(s);
-    prepare_hub(s);
-    int error = make_workers(s, why);
+    int error = prepare_hub(s, why);
+    if (!error)
+        error = make_workers(s, why);
     if (!error)
         error = server_listen(s, why);
     if (error)
@@ -245,6 +264,7 @@ void server_stop(struct server *s)
     server_watch_stop(s);
     for (; s->running > 0; s->running--)
         worker_stop(&s->workers[s->running - 1]);
+    hub_stop(s->hub);
 }
 
 bool server_is_own_thread(const struct server *s)

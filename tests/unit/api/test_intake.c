@@ -94,7 +94,12 @@ static void hear(void *arg, struct slice line)
     f->answers++;
 }
 
-static const struct intake_ops hearing = {hear};
+static void settled(void *arg)
+{
+    (void)arg;
+}
+
+static const struct intake_ops hearing = {hear, settled};
 
 static struct fixture *begin(enum ack_mode ack)
 {
@@ -106,7 +111,7 @@ static struct fixture *begin(enum ack_mode ack)
     struct access_policy *policy = access_policy_new(&(struct access_policy_options){.open = true});
     f->who = identity_anonymous(policy);
     access_policy_unref(policy);
-    intake_init(&f->intake, &f->api, f->who, ack, &hearing, f);
+    intake_init(&f->intake, &f->api, NULL, f->who, ack, &hearing, f);
     return f;
 }
 
@@ -122,6 +127,13 @@ static void end(struct fixture *f)
 static void add(struct fixture *f, const char *text)
 {
     intake_add_message(&f->intake, slice_from(text));
+}
+
+/* The status of the last answer. */
+static int flush(struct fixture *f)
+{
+    assert_true(intake_flush(&f->intake));
+    return f->intake.status;
 }
 
 /* What was heard since the last call. */
@@ -175,14 +187,14 @@ static void test_each_is_answered_in_order(void **state)
     add(f, "7");
     add(f, "{\"topics\":[\"session:a\",\"global\"],\"type\":\"x\"}");
     assert_int_equal(f->answers, 0); /* all go to the hub together */
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     assert_heard(f,
                  RESULT(1) "\n" NOT_AN_EVENT "}\n{\"results\":[" RESULT(
                      2) ","
                         "{\"topic\":\"global\",\"offset\":1,\"epoch\":\"#\",\"time\":\"@\"}]}\n");
     assert_int_equal(f->batches, 1);
     assert_int_equal(f->largest, 2);
-    assert_int_equal(intake_flush(&f->intake), 200); /* nothing is left */
+    assert_int_equal(flush(f), 200); /* nothing is left */
     assert_heard(f, "");
     end(f);
 }
@@ -208,14 +220,14 @@ static void test_status_of_the_last(void **state)
     struct fixture *f = begin(ACK_EACH);
     add(f, EVENT);
     add(f, "{");
-    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(flush(f), 400);
     assert_int_equal(f->batches, 1);
     add(f, "{}");
-    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_int_equal(flush(f), 422);
     assert_int_equal(f->batches, 1); /* the hub is not asked about nothing */
     add(f, "{");
     add(f, EVENT);
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     end(f);
 }
 
@@ -229,7 +241,7 @@ static void test_refusals_of_the_hub(void **state)
     add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
     add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
     add(f, "{\"topics\":[\"session:a\",\"session:b\"],\"type\":\"x\",\"id\":\"i\"}");
-    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_int_equal(flush(f), 422);
     assert_heard(
         f,
         "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"topics must not "
@@ -253,7 +265,7 @@ static void test_size_limit(void **state)
     data[sizeof data - 1] = '\0';
     buf_printf(&text, "{\"topic\":\"global\",\"type\":\"x\",\"data\":{\"a\":\"%s\"}}", data);
     add(f, buf_text(&text));
-    assert_int_equal(intake_flush(&f->intake), 413);
+    assert_int_equal(flush(f), 413);
     buf_fini(&text);
     end(f);
 }
@@ -280,7 +292,7 @@ static void test_unreadable_event(void **state)
     f->intake.lines = true;
     add(f, EVENT);
     intake_add_failure(&f->intake, &(struct publish_failure){413, "too_large", "", "too long"});
-    assert_int_equal(intake_flush(&f->intake), 413);
+    assert_int_equal(flush(f), 413);
     assert_heard(f, "{\"error\":{\"status\":413,\"code\":\"too_large\",\"message\":\"too long\"},"
                     "\"line\":2}\n");
     end(f);
@@ -298,7 +310,7 @@ static void test_out_of_memory_fails_one(void **state)
     add(f, EVENT);
     intake_flush(&f->intake);
     assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
-                              "\"not enough memory for this event\"}}\n" RESULT(2) "\n");
+                              "\"not enough memory for this event\",\"retry_after\":1}}\n" RESULT(2) "\n");
     end(f);
 }
 
@@ -352,7 +364,7 @@ static void test_broken_array(void **state)
     (void)state;
     struct fixture *f = begin(ACK_EACH);
     add(f, "[" EVENT ",");
-    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(flush(f), 400);
     assert_int_equal(f->answers, 1);
     assert_int_equal(f->batches, 0);
     assert_memory_equal(f->heard.data, "{\"error\":{\"status\":400,\"code\":\"invalid_json\"", 43);
@@ -417,7 +429,7 @@ static void test_batch_with_many_topics(void **state)
     f->intake.sum_topics = true;
     for (unsigned i = 0; i < INTAKE_MAX; i++)
         add(f, buf_text(&text));
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     assert_int_equal(f->batches, 1);
     assert_int_equal(f->intake.topics.count, HUB_MAX_EVENT_TOPICS);
     assert_heard(f, "");
