@@ -22,6 +22,7 @@ const defaults = {
     pause: 60, // ms between the bursts of a publisher, at most
     stay: [100, 1500], // events after which a reader drops its own connection
     engine: 'sqlite',
+    users: true, // whether a user's own topic is kept for them while they are away
     server: {}, // more options of startServer
     log: () => {},
 };
@@ -88,7 +89,7 @@ class Load {
             new RoomsReader(this, 'rooms', ['project:p', 'session:a'], { transports: ['websocket'] }),
             new RoomsReader(this, 'rooms-polling', ['session:b', 'project:p'], { transports: ['polling'] }),
             new RoomsReader(this, 'rooms-plain', ['session:b', 'project:p'], { recovery: false }),
-            new UserReader(this, 'rooms-user', ['user:ada'], { transports: ['websocket'], token }),
+            ...(this.options.users ? [new UserReader(this, 'rooms-user', ['user:ada'], { transports: ['websocket'], token })] : []),
             new ChannelReader(this, 'channels', 'c'),
         ];
     }
