@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import { matches } from './arrange.ts';
+import { learnNames, names } from './names.ts';
 import { pauseAfter, poll, troubleText } from './poll.ts';
 import { askPresence, type Watcher } from './presence.ts';
 import type { TopicSummary } from './rooms.ts';
@@ -39,11 +40,12 @@ export function nameOf({ user }: Pick<Person, 'user'>): string {
     return user === null || user === 'anonymous' ? 'Without a token' : user;
 }
 
+const called = (topic: string) => `${topic} ${names.value.get(topic) ?? ''}`;
 const isNamed = ({ user }: Person) => user !== null && user !== 'anonymous';
 
 export const shownPeople = computed(() =>
     (people.value?.list ?? []).filter((person) =>
-        matches(`${nameOf(person)} ${person.topics.join(' ')}`, peopleSearch.value),
+        matches(`${nameOf(person)} ${person.topics.map(called).join(' ')}`, peopleSearch.value),
     ),
 );
 
@@ -91,6 +93,7 @@ async function refresh(aborted: AbortSignal): Promise<number> {
         if (aborted.aborted) return 0;
         people.value = { list: groupPeople(presence), looked: looked.length, followed: followed.length };
         peopleTrouble.value = null;
+        void learnNames(followed.slice(0, topicsMost));
         return pauseAfter(begun, interval);
     } catch (error) {
         if (aborted.aborted) return 0;

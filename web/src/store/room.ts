@@ -3,6 +3,7 @@ import type { AnyEvent, Connection, Gap, Stream } from '../../client/src/fanfare
 import { client } from './client.ts';
 import { serverNow } from './clock.ts';
 import { Messages } from './messages.ts';
+import { learnName, nameIn } from './names.ts';
 import { RateMeter } from './rate.ts';
 import { Refresh } from './refresh.ts';
 import { roomEvent, RoomLog } from './roomLog.ts';
@@ -107,6 +108,7 @@ export class Room {
         this.log.push(taken);
         this.rate.count(serverNow());
         this.now.fold(taken);
+        learnName(this.topic, nameIn(this.now, this.topic));
         this.#refresh.soon();
     }
 
@@ -139,6 +141,7 @@ export class Room {
         const numbered = before.map((event, i) => roomEvent(event, i - before.length));
         this.log.putBefore(numbered);
         this.now.foldBefore(numbered);
+        learnName(this.topic, nameIn(this.now, this.topic));
         this.offset = Math.max(this.offset, offset);
         this.historyTrouble.value = null;
         this.historyRead.value = true;

@@ -1,5 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { matches } from './arrange.ts';
+import { learnNames, names } from './names.ts';
+import { partsOf } from './parts.ts';
 import { pauseAfter, poll, troubleText } from './poll.ts';
 import { ask } from './server.ts';
 
@@ -20,12 +22,6 @@ export type RoomKind = (typeof roomKinds)[number];
 const interval = 2_000;
 const failedInterval = 4_000;
 const samplesMost = 40;
-
-/** The kind before the colon, and what follows it. */
-export function partsOf(topic: string): { kind: string; id: string } {
-    const colon = topic.indexOf(':');
-    return colon < 0 ? { kind: topic, id: topic } : { kind: topic.slice(0, colon), id: topic.slice(colon + 1) };
-}
 
 const isRoom = ({ topic }: TopicSummary) => (roomKinds as readonly string[]).includes(partsOf(topic).kind);
 
@@ -54,7 +50,7 @@ export const shownRooms = computed(() =>
         .filter(
             ({ topic }) =>
                 (roomFilter.value === 'all' || partsOf(topic).kind === roomFilter.value) &&
-                matches(topic, roomSearch.value),
+                matches(`${topic} ${names.value.get(topic) ?? ''}`, roomSearch.value),
         )
         .sort(orders[roomOrder.value]),
 );
@@ -92,6 +88,7 @@ async function refresh(aborted: AbortSignal): Promise<number> {
         const list = topics.filter(isRoom);
         remember(list);
         rooms.value = list;
+        void learnNames(shownRooms.peek());
         roomsTrouble.value = null;
         return pauseAfter(begun, interval);
     } catch (error) {

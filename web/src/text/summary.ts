@@ -17,11 +17,15 @@ function changesOf({ changes }: Data): string {
         .join(', ');
 }
 
+/** "Step 2 of 5" where the step has a number, else its name alone. */
+export function stepText(step: string, total: number | null): string {
+    return total !== null && /\d$/.test(step) ? `${step} of ${total}` : step;
+}
+
 function workflow(data: Data): string {
-    const { current_step: step, total_steps: total } = data;
-    const steps = typeof total === 'number' ? `of ${total}` : '';
-    const where = text(step) || (typeof step === 'number' ? `step ${step}` : '');
-    return joined(short(data.workflow_id), text(data.status), percent(data.progress), [where, steps].filter(Boolean).join(' '));
+    const { total_steps: total } = data;
+    const step = stepText(text(data.current_step), typeof total === 'number' ? total : null);
+    return joined(step, text(data.status), percent(data.progress), `workflow ${short(data.workflow_id)}`);
 }
 
 const lines: Record<string, (data: Data) => string> = {
@@ -37,6 +41,9 @@ const lines: Record<string, (data: Data) => string> = {
     'ai.analysis_complete': (data) => text(data.summary),
 };
 
+/** A type may be called as something that every object has. */
+const lineOf = (name: string) => (Object.hasOwn(lines, name) ? lines[name] : undefined);
+
 /** As it is, where nothing better is known. */
 function plain(data: Data): string {
     return Object.entries(data)
@@ -46,7 +53,7 @@ function plain(data: Data): string {
 
 /** One line, of bounded length; '' for an event without data. */
 export function summaryOf(type: string, data: Data): string {
-    const line = (lines[type] ?? lines[type.split('.')[0]!])?.(data) || plain(data);
+    const line = (lineOf(type) ?? lineOf(type.split('.')[0]!))?.(data) || plain(data);
     return line.replace(/\s+/g, ' ').slice(0, lengthMost);
 }
 

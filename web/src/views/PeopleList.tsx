@@ -3,7 +3,7 @@ import { now } from '../store/clock.ts';
 import { identity } from '../store/identity.ts';
 import { followPeople, nameOf, people, peopleSearch, peopleTrouble, type Person, shownPeople } from '../store/people.ts';
 import { addressOf, go } from '../store/route.ts';
-import { partsOf } from '../store/rooms.ts';
+import { partsOf } from '../store/parts.ts';
 import { resetTab } from '../store/tab.ts';
 import { agoText, countText, plural } from '../text/format.ts';
 import { followLink } from './Link.tsx';

@@ -11,10 +11,12 @@ import { CopyButton } from './CopyButton.tsx';
 import { Icon } from './Icon.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
 import { SearchField } from './SearchField.tsx';
+import { useIsNarrow } from './useIsWide.ts';
 import { useShortcuts } from './useShortcuts.ts';
 import { VirtualList } from './VirtualList.tsx';
 
 const rowHeight = 34;
+const twoLines = 50;
 
 function shownJson({ type, time, source, offset, id, data }: RoomEvent): string {
     const event = { type, time: new Date(time).toISOString(), source, offset, id, data };
@@ -31,6 +33,7 @@ export function RoomEvents({ room }: { room: Room }) {
     const type = useSignal('');
     const open = useSignal<RoomEvent | null>(null);
     const input = useRef<HTMLInputElement>(null);
+    const narrow = useIsNarrow();
     useShortcuts('Events', [{ key: '/', does: 'Search in the events', act: () => input.current?.focus() }]);
     const types = [...new Set(log.shown.map((event) => event.type))].sort();
     const shown = filterEvents(log.shown, { search: search.value, type: type.value });
@@ -90,7 +93,7 @@ export function RoomEvents({ room }: { room: Room }) {
             ) : (
                 <VirtualList
                     count={shown.length}
-                    rowHeight={rowHeight}
+                    rowHeight={narrow ? twoLines : rowHeight}
                     label="Events, newest first"
                     row={(index, position) => {
                         const event = shown[index]!;

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { names } from '../store/names.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
     followRooms,
@@ -40,7 +41,8 @@ const orders: [RoomOrder, string][] = [
 
 function RoomRow({ room: { topic, subscribers, offset, rate } }: { room: TopicSummary }) {
     const place = { room: topic };
-    const said = [topic, plural(subscribers, 'connection'), plural(offset, 'event'), `${rateText(rate)} a second`].join(', ');
+    const name = names.value.get(topic);
+    const said = [name ? `${name}, ${topic}` : topic, plural(subscribers, 'connection'), plural(offset, 'event'), `${rateText(rate)} a second`].join(', ');
     return (
         <li class="room-row">
             <a class="room-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-room={topic} aria-label={said}>

@@ -1,4 +1,5 @@
-import { partsOf } from '../store/rooms.ts';
+import { names } from '../store/names.ts';
+import { partsOf } from '../store/parts.ts';
 import { visibleName } from '../text/names.ts';
 import { Icon, type IconName } from './Icon.tsx';
 
@@ -20,9 +21,16 @@ export function RoomSign({ topic }: { topic: string }) {
     );
 }
 
-/** A topic, of which the kind stands back. */
+/** A topic, of which the kind stands back; behind the name of what it is about, where that is known. */
 export function RoomName({ topic }: { topic: string }) {
     const { kind, id } = partsOf(topic);
+    const name = names.value.get(topic);
+    if (name)
+        return (
+            <span class="room-name is-called" title={topic}>
+                {visibleName(name)} <span class="faint room-topic">{topic}</span>
+            </span>
+        );
     return (
         <span class="room-name" title={topic}>
             {topic.includes(':') && <span class="faint">{kind}:</span>}

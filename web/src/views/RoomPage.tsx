@@ -4,7 +4,6 @@ import { now, serverNow } from '../store/clock.ts';
 import { followPresence, watchers } from '../store/presence.ts';
 import { Room } from '../store/room.ts';
 import { absoluteAddressOf, go, refine, route, type RoomView } from '../store/route.ts';
-import { partsOf } from '../store/rooms.ts';
 import { resetTab } from '../store/tab.ts';
 import { countText, plural, rateText } from '../text/format.ts';
 import { CloseButton } from './CloseButton.tsx';
@@ -110,20 +109,13 @@ function RoomHead({ room }: { room: Room }) {
     room.changed.value;
     now.value; // the bars move on, also when nothing comes
     const perSecond = room.rate.perSecond(serverNow());
-    const { kind } = partsOf(room.topic);
     const who = watchers.value;
     return (
         <section class="head" aria-label="Room">
             <div class="head-line room-head">
                 <RoomSign topic={room.topic} />
                 <h1 class="head-name">
-                    {room.now.name && kind === 'project' ? (
-                        <>
-                            {room.now.name} <span class="room-topic mono">{room.topic}</span>
-                        </>
-                    ) : (
-                        <RoomName topic={room.topic} />
-                    )}
+                    <RoomName topic={room.topic} />
                 </h1>
                 <div class="room-pulse">
                     <Sparkline values={room.rate.bars(serverNow())} length={60} class="room-bars" label="Events in each second of the last minute" />

@@ -5,6 +5,7 @@ import { watchers } from '../store/presence.ts';
 import type { Room } from '../store/room.ts';
 import type { Agent, Workflow } from '../store/roomNow.ts';
 import { agoText, countText, percentText } from '../text/format.ts';
+import { stepText } from '../text/summary.ts';
 import { Bar } from './Bar.tsx';
 import { dialects } from './Presence.tsx';
 import { StatusIcon } from './StatusIcon.tsx';
@@ -51,13 +52,12 @@ export function RoomSide({ room }: { room: Room }) {
 
 function WorkflowRow({ workflow: { id, status, progress, step, total } }: { workflow: Workflow }) {
     const known = statuses[status] ?? 'other';
-    const name = step ?? id.slice(0, 8);
+    const name = step ?? `Workflow ${id.slice(0, 8)}`;
     return (
         <li class="now-row" data-workflow={id}>
             <StatusIcon status={known} label={status} />
             <span class="now-name" title={`Workflow ${id}`}>
-                {name}
-                {total !== null && <span class="faint"> of {total}</span>}
+                {stepText(name, total)}
             </span>
             <span class="now-value num">{percentText(progress)}</span>
             <Bar percent={progress} status={known} label={`Progress of workflow ${name}`} class="now-bar" />
