@@ -77,6 +77,16 @@ static int take_namespace(struct slice *rest, struct sio_packet *packet, const c
     return 0;
 }
 
+bool sio_namespace_valid(struct slice name)
+{
+    if (name.len == 0 || name.len > SIO_NAMESPACE_MAX || name.ptr[0] != '/')
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == ',' || name.ptr[i] == '?')
+            return false;
+    return true;
+}
+
 static bool is_own_name(struct json_value name)
 {
     for (const char *const *own = own_names; *own; own++)

@@ -41,6 +41,10 @@ struct sio_packet {
  * FAN_E_PARSE with *why, a sentence (static). */
 int sio_packet_parse(struct slice text, struct sio_packet *packet, const char **why);
 
+/* Whether a namespace may be called so: a '/', then no ',' '?', spaces or control characters, at
+ * most SIO_NAMESPACE_MAX in all. */
+bool sio_namespace_valid(struct slice name);
+
 /* Appends a packet up to its data, which follows as JSON: `2/ws,7`. */
 void sio_append_head(struct buf *out, enum sio_type type, struct slice space, const uint64_t *id);
 
