@@ -43,12 +43,21 @@ static void hand_over(struct client *c, struct client *carrier, struct slice fra
     close_carrier(carrier, payload, c->ws.conn.close_reason);
 }
 
+/* A queue that is long only because this turn made it so goes out now; one that stays long waits
+ * for the socket, which will say that it has drained. */
+static bool has_room(struct client *carrier)
+{
+    if (conn_waiting(&carrier->ws.conn) >= AHEAD)
+        conn_offer(&carrier->ws.conn);
+    return conn_waiting(&carrier->ws.conn) < AHEAD;
+}
+
 void room_carry(struct client *c, bool all)
 {
     struct client *carrier = room_carrier(c);
     struct buf frames = {0};
-    if (!conn_waiting(&c->ws.conn) || carrier->ws.close_sent ||
-        carrier->ws.conn.state != CONN_OPEN || (!all && conn_waiting(&carrier->ws.conn) >= AHEAD))
+    if (carrier->ws.close_sent || carrier->ws.conn.state != CONN_OPEN ||
+        (!all && !has_room(carrier)) || !conn_waiting(&c->ws.conn))
         return;
     conn_take(&c->ws.conn, &frames);
     if (frames.failed)

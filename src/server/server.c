@@ -21,6 +21,7 @@
 #include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
+#include "server/socketio.h"
 
 #define TICK_MS        1000
 #define TICK_FINEST_MS 10 /* of the workers */
@@ -324,6 +325,7 @@ void server_free(struct server *s)
         return;
     free_workers(s);
     room_recovery_free(s->delivery_options.rooms.recovery);
+    program_spaces_free(s->spaces);
     room_spaces_free(s->delivery_options.rooms.spaces);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
