@@ -84,7 +84,7 @@ static void prepare_hub(struct server *s)
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    hub_set_engine(s->hub, engine_memory_new());
+    hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
 }
 
 static void wake_worker(void *arg)
@@ -243,8 +243,10 @@ int server_start(struct server *s, const struct server_owner *owner, struct buf 
 void server_stop(struct server *s)
 {
     server_watch_stop(s);
+    for (unsigned i = 0; i < s->running; i++)
+        worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
-        worker_stop(&s->workers[s->running - 1]);
+        worker_join(&s->workers[s->running - 1]);
 }
 
 bool server_is_own_thread(const struct server *s)
