@@ -484,6 +484,10 @@ static void stop_loop(struct worker *w, void *arg)
 void worker_stop(struct worker *w)
 {
     worker_post(w, stop_loop, NULL);
+}
+
+void worker_join(struct worker *w)
+{
     pthread_join(w->thread, NULL);
 }
 

@@ -176,8 +176,11 @@ int worker_init(struct worker *w, const struct worker_config *config);
  * FAN_E_UNSUPPORTED when the wanted flush stage is not available. */
 int worker_start(struct worker *w, enum flush_choice flush, unsigned files);
 
-/* Ends the loop (from any thread) and waits for the thread. Open connections are closed. */
+/* Ends the loop, from any thread: open connections are closed. Once. */
 void worker_stop(struct worker *w);
+
+/* Waits for the thread of one that was stopped. */
+void worker_join(struct worker *w);
 void worker_fini(struct worker *w);
 
 /* Runs fn(worker, arg) on the worker's thread, soon. Any thread. Order is kept. */

@@ -126,8 +126,8 @@ static int prepare_hub(struct server *s, struct buf *why)
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    if (s->config->engine == CONFIG_ENGINE_MEMORY) {
-        hub_set_engine(s->hub, engine_memory_new());
+    if (s->owner.engine || s->config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
         return 0;
     }
     struct sqlite_options options = {
@@ -297,8 +297,10 @@ int server_start(struct server *s, const struct server_owner *owner, struct buf 
 void server_stop(struct server *s)
 {
     server_watch_stop(s);
+    for (unsigned i = 0; i < s->running; i++)
+        worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
-        worker_stop(&s->workers[s->running - 1]);
+        worker_join(&s->workers[s->running - 1]);
     hub_stop(s->hub);
 }
 
