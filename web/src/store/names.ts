@@ -30,7 +30,9 @@ export function nameIn(now: RoomNow, topic: string): string | null {
 }
 
 async function ask(topic: string, offset: number): Promise<void> {
-    const { events } = await client.peek().history(topic, { since: Math.max(0, offset - eventsLooked), limit: eventsLooked });
+    const { events } = await client
+        .peek()
+        .history(topic, { since: Math.max(0, offset - eventsLooked), limit: eventsLooked });
     const now = new RoomNow();
     for (const [i, event] of events.entries()) now.fold(roomEvent(event, i));
     learnName(topic, nameIn(now, topic));

@@ -125,7 +125,11 @@ interface EventRowProps {
 function EventRow({ event, open, position, onOpen }: EventRowProps) {
     const { type, time, data, offset, number } = event;
     return (
-        <div class={`entry-row room-event ${open ? 'open' : ''} ${number < 0 ? 'is-old' : ''}`} role="listitem" {...position}>
+        <div
+            class={`entry-row room-event ${open ? 'open' : ''} ${number < 0 ? 'is-old' : ''}`}
+            role="listitem"
+            {...position}
+        >
             <button type="button" class="entry-button" onClick={onOpen} aria-expanded={open} data-type={type}>
                 <time class="num" title={fullTimeText(time)}>
                     {clockText(time)}
