@@ -2,6 +2,7 @@
 #include "session_fixture.h"
 
 #include "base/memory.h"
+#include "codec/json_writer.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/session_state.h"
