@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "fanfare/error.h"
 #include "hub/event_validate.h"
+#include "hub/submission.h"
 
 enum { TOPIC, TOPICS, TYPE, DATA, SOURCE, TIME, ID, KEY, EPHEMERAL, MEMBERS };
 
@@ -279,6 +280,14 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
     return error;
 }
 
+static void explain(struct publish_failure *f, const char *code, int error, const char *reason)
+{
+    struct buf text = {0};
+    submission_explain(error, reason, &text);
+    fail(f, 503, code, "", "%s", buf_text(&text));
+    buf_fini(&text);
+}
+
 void publish_event_refused(int error, const char *reason, struct publish_failure *f)
 {
     switch (error) {
@@ -290,18 +299,13 @@ void publish_event_refused(int error, const char *reason, struct publish_failure
         fail(f, 422, "invalid_event", "topics", "topics must not name a topic twice");
         break;
     case FAN_E_LIMIT:
-        fail(f, 503, "too_many_topics", "", "the server has as many topics as it can");
+        explain(f, "too_many_topics", error, reason);
         break;
     case FAN_E_IO:
-        fail(f, 503, "storage_unavailable", "",
-             "the event could not be stored and was not published: %s; send it again, with the "
-             "same id, when GET /health says that the engine is well",
-             reason[0] ? reason : fan_error_text(error));
+        explain(f, "storage_unavailable", error, reason);
         break;
     case FAN_E_BUSY:
-        fail(f, 503, "overloaded", "",
-             "too many events wait to be stored; send this one again, with the same id, in a "
-             "moment");
+        explain(f, "overloaded", error, reason);
         break;
     default:
         fail(f, 503, "out_of_memory", "", "not enough memory for this event");

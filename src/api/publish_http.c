@@ -328,6 +328,4 @@ void api_publish(struct api_request *r)
     }
     x->body_limit = api_message_size(r->api) + ENVELOPE_MAX;
     x->done = options.early ? publish_single_early : publish_single;
-    if (!x->request->has_body)
-        x->done(x);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -71,12 +72,23 @@ static void publish(struct engine *engine, struct publish_batch *batch)
         batch->done(batch);
 }
 
-/* The batches of the next commit; NULL: the end has come. */
-static struct publish_batch *take(struct store *s)
+/* Waits for something to write, or for the time for upkeep. */
+static void wait(struct store *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += UPKEEP_MS / 1000;
+    int code = 0;
+    while (!s->queue && !s->stop && code == 0)
+        code = pthread_cond_timedwait(&s->wanted, &s->lock, &until);
+}
+
+/* The batches of the next commit; NULL: nothing waits. *stop: nothing will. */
+static struct publish_batch *take(struct store *s, bool *stop)
 {
     pthread_mutex_lock(&s->lock);
-    while (!s->queue && !s->stop)
-        pthread_cond_wait(&s->wanted, &s->lock);
+    wait(s);
+    *stop = s->stop && !s->queue;
     struct publish_batch *first = s->queue, **end = &s->queue;
     uint64_t events = 0, bytes = 0;
     while (*end && (end == &s->queue || (events < COMMIT_EVENTS && bytes < COMMIT_BYTES))) {
@@ -121,8 +133,12 @@ static void *run(void *arg)
 {
     struct store *s = arg;
     struct publish_batch *batches;
-    while ((batches = take(s)))
-        commit(s, batches);
+    for (bool end = false; !end;) {
+        batches = take(s, &end);
+        if (batches)
+            commit(s, batches);
+        store_upkeep(s);
+    }
     store_write_end(s);
     return NULL;
 }
@@ -217,6 +233,7 @@ static void store_free(struct engine *engine)
     memory_free(s->topics);
     memory_free(s->entries);
     memory_free(s->dirty);
+    memory_free(s->wanted_snapshots);
     memory_free(s->path);
     buf_fini(&s->blob);
     if (s->lock_fd >= 0)
@@ -232,6 +249,7 @@ static const struct engine_ops sqlite_ops = {
     .publish = publish,
     .read = store_read,
     .find = store_find,
+    .load_state = store_load_state,
     .stop = stop,
     .free = store_free,
 };
@@ -240,6 +258,7 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
 {
     struct store *s = memory_zero(sizeof *s);
     struct buf path = {0};
+    pthread_condattr_t monotonic;
     s->engine.ops = &sqlite_ops;
     s->options = *options;
     s->lock_fd = -1;
@@ -250,7 +269,10 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
     s->path = memory_copy_string(buf_slice(&path));
     buf_fini(&path);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wanted, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wanted, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     hub_set_engine(hub, &s->engine);
     int error = open_store(s, why);
     if (!error)

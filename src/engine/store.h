@@ -23,6 +23,13 @@ struct stored_topic {
     uint64_t first_offset; /* of the oldest run, or of what comes next */
     uint64_t birth_seq, last_seq, trimmed_seq;
     uint64_t bytes;
+    int64_t oldest_ms; /* wall clock: no run is older; 0: not known */
+    /* Of the trimming that the transaction under way does. */
+    uint64_t trim_to, trim_seq, trim_bytes;
+    enum trim_reason trim_reason;
+    /* Sessions: up to where the stored snapshot is folded, and how much came since. */
+    uint64_t state_offset, state_bytes_since, new_state_offset;
+    bool snapshot_wanted, warm_first;
     uint32_t first_entry, last_entry; /* in the commit under way, counted from 1; 0: none */
 };
 
@@ -64,6 +71,9 @@ struct store {
     uint64_t *dirty; /* ids of topics with entries */
     uint32_t dirty_count, dirty_cap;
     struct buf blob;
+    uint64_t *wanted_snapshots; /* ids */
+    uint32_t wanted_count, wanted_cap;
+    uint64_t sweep_id, upkeep_ms;
     struct store_cache *cache;
     struct store_readers *readers;
     struct store_stats stats;
@@ -110,6 +120,8 @@ void store_cache_release(struct store_cache *cache, struct cached_run *run);
 struct store_readers *store_readers_new(void);
 void store_readers_free(struct store_readers *readers);
 int store_read(struct engine *engine, struct stored_read *read);
+int store_load_state(struct engine *engine, struct topic *topic, struct buf *snapshot,
+                     uint64_t *offset);
 int store_find(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
                uint64_t end, uint64_t *offset);
 
@@ -117,7 +129,28 @@ int store_find(struct engine *engine, struct topic *topic, uint64_t position, ui
  * the node's order. Returns SQLite's extended code. */
 int store_write(struct store *s, struct publish_batch *batches, uint64_t last_seq);
 
-/* Writes what only the end of the process tells. */
+int store_put_topic(struct store *s, const struct stored_topic *t);
+
+/* store_upkeep.c: transactions; store_end commits if code is SQLITE_OK and rolls back otherwise. */
+int store_begin(struct store *s);
+int store_end(struct store *s, int code);
+
+/* Whether a commit that adds to the topic should trim it as well; doing so, within the commit; and
+ * what follows once that is over. */
+bool store_trim_is_due(const struct store *s, const struct stored_topic *t);
+int store_trim(struct store *s, struct stored_topic *t, int64_t now_ms);
+void store_apply_trim(struct stored_topic *t);
+void store_finish_trim(struct store *s, struct stored_topic *t, bool committed);
+
+/* The topic's state should be stored at the next upkeep; whether it should after these events. */
+void store_want_snapshot(struct store *s, struct stored_topic *t);
+void store_note_events(struct store *s, struct stored_topic *t);
+
+/* After each commit, and every UPKEEP_MS without one. SQLite's extended code. */
+#define UPKEEP_MS 1000
+int store_upkeep(struct store *s);
+
+/* Writes what makes the next start quick, as the last thing. */
 int store_write_end(struct store *s);
 
 /* The node's order is set aside in such steps: after a crash it goes on behind the last one. */

@@ -65,7 +65,7 @@ static int read_tail(struct store *s, struct topic_record *record, uint64_t *byt
 }
 
 static void note_topic(struct store *s, const struct topic_record *record, uint64_t row_offset,
-                       uint64_t bytes, struct topic *topic)
+                       uint64_t bytes, uint64_t state_offset, struct topic *topic)
 {
     struct stored_topic *t = store_topic(s, record->store_id, topic);
     t->has_row = true;
@@ -76,6 +76,7 @@ static void note_topic(struct store *s, const struct topic_record *record, uint6
     t->last_seq = record->last_seq;
     t->trimmed_seq = record->trimmed_seq;
     t->bytes = bytes;
+    t->state_offset = state_offset;
 }
 
 /* Topics of kinds that are not durable any more: what they have on disk would be a part of their
@@ -128,7 +129,7 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
                    fan_error_text(error));
         return error;
     }
-    note_topic(s, &record, row_offset, bytes, topic);
+    note_topic(s, &record, row_offset, bytes, column(q, 9), topic);
     return 0;
 }
 

@@ -251,6 +251,40 @@ int store_find(struct engine *engine, struct topic *topic, uint64_t position, ui
     return error;
 }
 
+/* ---- States ---- */
+
+static int get_state(struct reader *r, uint64_t id, struct buf *snapshot, uint64_t *offset)
+{
+    sqlite3_stmt *q = store_db_get(&r->db, STORE_GET_STATE);
+    if (!q)
+        return FAN_E_IO;
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)id);
+    int error = outcome(sqlite3_step(q));
+    if (!error && sqlite3_column_type(q, 1) != SQLITE_NULL) {
+        *offset = (uint64_t)sqlite3_column_int64(q, 0);
+        buf_append(snapshot, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+    }
+    sqlite3_reset(q);
+    if (error == FAN_E_NOT_FOUND)
+        return 0;
+    return snapshot->failed ? FAN_E_NO_MEMORY : error;
+}
+
+int store_load_state(struct engine *engine, struct topic *topic, struct buf *snapshot,
+                     uint64_t *offset)
+{
+    struct store *s = (struct store *)engine;
+    struct reader *r = borrow(s);
+    *offset = 0;
+    if (!r)
+        return FAN_E_IO;
+    uint64_t id = atomic_load_explicit(&topic->store_id, memory_order_relaxed);
+    int error = get_state(r, id, snapshot, offset);
+    error = error == FAN_E_PARSE ? FAN_E_IO : error;
+    give_back(s, r, error);
+    return error;
+}
+
 /* ---- Reading ---- */
 
 /* Nothing is to be had of [from, to]. When the log's beginning has moved beyond it meanwhile, that

@@ -231,9 +231,9 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
 static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
     uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-    while (age_ms && !t->stored && t->history.count &&
+    while (age_ms && t->history.count && topic_ring_first(t) == topic_first_offset(t) &&
            topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
-        hub_trim_oldest(h, t);
+        hub_drop_oldest(h, t);
         h->stats.trimmed_age++;
     }
 }
@@ -306,6 +306,7 @@ void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_in
                     void *arg)
 {
     bool more = true;
+    hub_warm_some(h);
     pthread_mutex_lock(&h->lock);
     MAP_EACH (i, &h->topics) {
         struct topic_info info = describe(h, h->topics.slots[i].object);
@@ -325,31 +326,4 @@ int hub_topic_info(struct hub *h, struct slice name,
     }
     pthread_mutex_unlock(&h->lock);
     return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-int hub_state_json(struct hub *h, struct slice topic, unsigned worker, struct inbox_batch *batch,
-                   uint64_t *offset, struct buf *out)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    if (batch)
-        hub_detach_inbox(h, worker, batch);
-    if (t) {
-        struct topic_name name = {0};
-        const char *why;
-        topic_name_parse(topic, &name, &why);
-        *offset = t->offset;
-        session_state_append_json(t->state, name.id, t->subscribers, out);
-    }
-    pthread_mutex_unlock(&h->lock);
-    return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-bool hub_has_checkpoint(struct hub *h, struct slice topic, struct slice checkpoint_id)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    bool has = t && t->state && session_state_has_checkpoint(t->state, checkpoint_id);
-    pthread_mutex_unlock(&h->lock);
-    return has;
 }

@@ -84,10 +84,12 @@ struct engine_ops {
     /* Any thread, must not block on the network. Takes the batch over and gives it back by calling
      * batch->done exactly once: before it returns (memory) or later from another thread. */
     void (*publish)(struct engine *engine, struct publish_batch *batch);
-    /* For durable engines. Both on any thread without the hub's lock, and may read from the disk:
+    /* For durable engines. On any thread without the hub's lock, and may read from the disk:
      * pieces are small. 0, FAN_E_NO_MEMORY, FAN_E_IO (it cannot be read now). find: the offset of
      * the topic's first event behind the position, in [from, end]. */
     int (*read)(struct engine *engine, struct stored_read *read);
+    int (*load_state)(struct engine *engine, struct topic *topic, struct buf *snapshot,
+                      uint64_t *offset); /* appends the last snapshot; none: nothing, 0 */
     int (*find)(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
                 uint64_t end, uint64_t *offset);
     /* Once, when nobody publishes any more: gives back all batches and ends its threads. NULL: it

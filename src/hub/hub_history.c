@@ -462,13 +462,10 @@ static int fill_page(struct hub *h, struct paging *p)
     return error;
 }
 
-int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
-                   struct event **events, struct topic_page *page)
+int hub_page(struct hub *h, struct topic *t, uint64_t since, unsigned max, size_t max_bytes,
+             struct event **events, struct topic_page *page)
 {
     *page = (struct topic_page){0};
-    struct topic *t = hub_get_topic(h, name);
-    if (!t)
-        return FAN_E_NOT_FOUND;
     struct paging p = {
         .topic = t, .max = max, .max_bytes = max_bytes, .events = events, .page = page};
     pthread_mutex_lock(&h->lock);
@@ -478,9 +475,17 @@ int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned ma
     p.next = since < t->offset ? since + 1 : t->offset + 1;
     pthread_mutex_unlock(&h->lock);
     int error = fill_page(h, &p);
-    if (error)
-        while (page->count)
-            event_unref(events[--page->count]);
+    while (error && page->count)
+        event_unref(events[--page->count]);
+    return error;
+}
+
+int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
+                   struct event **events, struct topic_page *page)
+{
+    struct topic *t = hub_get_topic(h, name);
+    *page = (struct topic_page){0};
+    int error = t ? hub_page(h, t, since, max, max_bytes, events, page) : FAN_E_NOT_FOUND;
     topic_unref(t);
     return error;
 }

@@ -42,6 +42,7 @@ int hub_restore_topic(struct hub *h, const struct topic_record *record, struct t
         t->trimmed_to = record->first_offset - 1;
         t->floor = record->first_offset;
         t->ring_seq = record->last_seq;
+        t->state_cold = t->kind == TOPIC_SESSION && t->offset > 0;
     }
     pthread_mutex_unlock(&h->lock);
     return error;
@@ -78,7 +79,6 @@ int hub_restore_event(struct hub *h, struct event *e, uint64_t in)
             t->ring_seq = e->seq - 1;
         topic_history_append(&t->history, event_ref(e));
         t->bytes += e->size;
-        hub_fold(h, t, e);
         e->held++;
     }
     if (!error && e->held) {

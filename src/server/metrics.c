@@ -99,7 +99,7 @@ static const struct metric {
     {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
      AT(hub.refused)},
     {"fanfare_publish_lost_total", COUNTER, "",
-     "Events answered with durability=memory and then not stored.", AT(lost)},
+     "Events that were accepted before they were stored, and then could not be.", AT(lost)},
     {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
      AT(unusual)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},

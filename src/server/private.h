@@ -71,7 +71,7 @@ void server_watch_stop(struct server *s);
 void server_watch_health(struct server *s, struct buf *out);
 
 /* publish.c: an event from inside the process; data is JSON text. 0, or an error as
- * fan_server_publish with the reason appended. Any thread. */
+ * fan_server_publish with the reason appended. Any thread; waits for the engine, but on workers. */
 struct server_event {
     struct slice topic, type, data, source;
 };

@@ -1,34 +1,89 @@
 /*
  * Publishing from inside the process: watched projects and embedding programs. The checks are
  * those of POST /api/v1/publish.
+ *
+ * Whoever publishes waits until the engine is done, but for the workers' own threads (the callbacks
+ * of an embedding program), which must not: there the event is accepted when the engine has taken
+ * it, and what becomes of it later is counted.
  */
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "fanfare/error.h"
 #include "hub/event_draft.h"
+#include "hub/submission.h"
 #include "server/private.h"
 
-static void on_done(struct publish_batch *batch)
+struct parcel {
+    struct submission submission;
+    struct publish_item item, *items[1];
+    struct slice topic;
+    uv_sem_t done;   /* of one that is waited for */
+    struct api *api; /* of one that is not */
+    char topic_text[];
+};
+
+static void pack(struct parcel *p, struct event *event, struct slice topic)
 {
-    uv_sem_post(batch->arg);
+    p->topic = topic;
+    p->item = (struct publish_item){.event = event, .topics = &p->topic};
+    p->items[0] = &p->item;
+    p->submission.batch.items = p->items;
+    p->submission.batch.count = 1;
 }
 
-static int publish(struct server *s, struct event *event, struct slice topic, struct buf *why)
+static int outcome(const struct parcel *p, struct buf *why)
 {
-    struct publish_item item = {.event = event, .topics = &topic};
-    struct publish_item *items[1] = {&item};
-    uv_sem_t done;
-    uv_sem_init(&done, 0);
-    struct publish_batch batch = {.items = items, .count = 1, .done = on_done, .arg = &done};
-    hub_publish(s->hub, &batch);
-    uv_sem_wait(&done);
-    uv_sem_destroy(&done);
-    if (item.error == FAN_E_LIMIT)
-        buf_append_text(why, "the server has as many topics as it can");
-    else if (item.error)
-        buf_append_text(why, fan_error_text(item.error));
-    return item.error;
+    if (p->item.error)
+        submission_explain(p->item.error, p->submission.batch.reason, why);
+    return p->item.error;
+}
+
+static void wake(struct submission *submission)
+{
+    uv_sem_post(&CONTAINER(submission, struct parcel, submission)->done);
+}
+
+static int publish_and_wait(struct server *s, struct event *event, struct slice topic,
+                            struct buf *why)
+{
+    struct parcel p = {.submission.late = wake};
+    pack(&p, event, topic);
+    uv_sem_init(&p.done, 0);
+    if (!submission_publish(s->hub, &p.submission))
+        uv_sem_wait(&p.done);
+    uv_sem_destroy(&p.done);
+    return outcome(&p, why);
+}
+
+static void forget(struct parcel *p)
+{
+    event_unref(p->item.event);
+    memory_free(p);
+}
+
+static void on_late(struct submission *submission)
+{
+    struct parcel *p = CONTAINER(submission, struct parcel, submission);
+    if (p->item.error)
+        api_count_lost(p->api);
+    forget(p);
+}
+
+static int publish_and_go(struct server *s, struct event *event, struct slice topic,
+                          struct buf *why)
+{
+    struct parcel *p = memory_zero(sizeof *p + topic.len);
+    memcpy(p->topic_text, topic.ptr, topic.len);
+    p->api = &s->api;
+    p->submission.late = on_late;
+    pack(p, event_ref(event), slice_of(p->topic_text, topic.len));
+    if (!submission_publish(s->hub, &p->submission))
+        return 0;
+    int error = outcome(p, why);
+    forget(p);
+    return error;
 }
 
 int server_publish(struct server *s, const struct server_event *event, struct buf *why)
@@ -49,7 +104,8 @@ int server_publish(struct server *s, const struct server_event *event, struct bu
     }
     if (check.warning)
         api_count_unusual(&s->api);
-    error = publish(s, made, event->topic, why);
+    error = server_is_own_thread(s) ? publish_and_go(s, made, event->topic, why)
+                                    : publish_and_wait(s, made, event->topic, why);
     event_unref(made);
     return error;
 }

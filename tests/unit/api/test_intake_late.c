@@ -239,8 +239,8 @@ static void test_store_that_fails(void **state)
     late_allow(f->engine, 1);
     await_idle(f);
     assert_heard(f, "{\"error\":{\"status\":503,\"code\":\"storage_unavailable\",\"message\":\"the "
-                    "event could not be stored and was not published: the disk is full; send it "
-                    "again, with the same id, when GET /health says that the engine is well\","
+                    "event could not be stored and was not published: the disk is full; try again "
+                    "when GET /health says that the engine is well\","
                     "\"retry_after\":1},\"line\":1}\n");
     assert_int_equal(f->intake.status, 503);
     assert_sum(f, "{\"published\":0,\"failed\":1,\"topics\":{}}");
@@ -266,8 +266,7 @@ static void test_engine_that_is_full(void **state)
     late_allow(f->engine, 1);
     await_idle(f);
     assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"overloaded\",\"message\":"
-                              "\"too many events wait to be stored; send this one again, with the "
-                              "same id, in a moment\",\"retry_after\":1}}\n");
+                              "\"too many events wait to be stored; try again in a moment\",\"retry_after\":1}}\n");
     end(f);
 }
 
