@@ -19,7 +19,8 @@ const rowHeight = 34;
 const twoLines = 50;
 
 function shownJson({ type, time, source, offset, id, data }: RoomEvent): string {
-    const event = { type, time: new Date(time).toISOString(), source, offset, id, data };
+    const written = Number.isFinite(time) ? new Date(time).toISOString() : null;
+    const event = { type, time: written, source, offset, id, data };
     const told = Object.entries(event).filter(([, value]) => value !== null);
     return JSON.stringify(Object.fromEntries(told), null, 2);
 }
