@@ -51,6 +51,11 @@ struct delivery_options {
     unsigned worker_count;
 };
 
+/* Makes and frees what the dialects of a server share over its workers. init begins with {0}; fini
+ * is safe on that, and comes after the last delivery_free. */
+void delivery_options_init(struct delivery_options *o);
+void delivery_options_fini(struct delivery_options *o);
+
 struct delivery {
     struct hub *hub;
     struct worker *worker;

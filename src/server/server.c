@@ -15,7 +15,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "dialect/rooms_recovery.h"
 #include "dialect/rooms_space.h"
 #include "engine/memory.h"
 #include "engine/sqlite.h"
@@ -103,11 +102,11 @@ static void prepare_namespaces(struct server *s)
 
 static void prepare_delivery(struct server *s)
 {
+    delivery_options_init(&s->delivery_options);
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
     s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
     s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
     s->delivery_options.deflate[DIALECT_ROOMS] = s->config->deflate.rooms;
-    s->delivery_options.rooms.recovery = room_recovery_new();
     prepare_namespaces(s);
     s->delivery_options.presence = server_presence;
     s->delivery_options.presence_arg = s;
@@ -326,9 +325,8 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
-    room_recovery_free(s->delivery_options.rooms.recovery);
     program_spaces_free(s->spaces);
-    room_spaces_free(s->delivery_options.rooms.spaces);
+    delivery_options_fini(&s->delivery_options);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
     server_unlink(s);
