@@ -23,8 +23,13 @@ static int publish(void *context, const char *topic, const char *type, const cha
 {
     struct demo *demo = context;
     const struct api_host *host = &demo->api->host;
-    int error = host->publish(host->arg, slice_from(topic), slice_from(type), SLICE("demo"),
-                              slice_of(data, size));
+    const struct api_event event = {.topic = slice_from(topic),
+                                    .type = slice_from(type),
+                                    .source = SLICE("demo"),
+                                    .data = slice_of(data, size)};
+    struct buf why = {0};
+    int error = host->publish(host->arg, &event, &why);
+    buf_fini(&why);
     if (!error)
         demo->published++;
     return error;

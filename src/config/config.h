@@ -57,7 +57,8 @@ struct config {
     enum config_flush flush;
     bool demo;
 
-    char *data; /* directory */
+    char *data;      /* directory */
+    bool data_given; /* by somebody, not by default */
     enum config_engine engine;
     char *redis_url;
     uint64_t memory_limit;
@@ -85,6 +86,7 @@ struct config {
         bool execute, ai;
     } access;
     bool metrics_public;
+    char *github_webhook_secret; /* "": no webhooks */
 
     struct {
         uint64_t messages;    /* of a client, per second and connection */

@@ -275,7 +275,7 @@ int fan_server_websocket(struct fan_server *s, const char *path,
     return 0;
 }
 
-static int publish(struct fan_server *s, const struct server_event *event, struct buf *why)
+static int publish(struct fan_server *s, const struct api_event *event, struct buf *why)
 {
     pthread_rwlock_rdlock(&s->lock);
     int code = FAN_E_CLOSED;
@@ -291,7 +291,7 @@ int fan_server_publish(struct fan_server *s, const char *topic, const char *type
                        size_t size, struct fan_server_error *error)
 {
     struct buf why = {0};
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = slice_from(topic ? topic : ""),
         .type = slice_from(type ? type : ""),
         .data = data ? slice_of(data, size) : SLICE("{}"),

@@ -14,9 +14,14 @@ static void on_done(struct publish_batch *batch)
     uv_sem_post(batch->arg);
 }
 
-static int publish(struct server *s, struct event *event, struct slice topic, struct buf *why)
+/* names: of its topics, each with a NUL. */
+static int publish(struct server *s, struct event *event, const struct buf *names, struct buf *why)
 {
-    struct publish_item item = {.event = event, .topics = &topic};
+    struct slice topics[EVENT_ROUTES_MAX];
+    const char *name = names->data;
+    for (unsigned i = 0; i < event->place_count; i++, name += strlen(name) + 1)
+        topics[i] = slice_from(name);
+    struct publish_item item = {.event = event, .topics = topics};
     struct publish_item *items[1] = {&item};
     uv_sem_t done;
     uv_sem_init(&done, 0);
@@ -24,19 +29,24 @@ static int publish(struct server *s, struct event *event, struct slice topic, st
     hub_publish(s->hub, &batch);
     uv_sem_wait(&done);
     uv_sem_destroy(&done);
-    if (item.error == FAN_E_LIMIT)
+    if (item.error == FAN_E_EXISTS)
+        buf_append_text(why, "its id was used a moment ago for an event with other topics");
+    else if (item.error == FAN_E_LIMIT)
         buf_append_text(why, "the server has as many topics as it can");
     else if (item.error)
         buf_append_text(why, fan_error_text(item.error));
     return item.error;
 }
 
-int server_publish(struct server *s, const struct server_event *event, struct buf *why)
+int server_publish(struct server *s, const struct api_event *event, struct buf *why)
 {
+    struct buf names = {0};
     const struct event_draft draft = {
         .topic = event->topic,
         .type = event->type,
         .source = event->source,
+        .id = event->id,
+        .names = &names,
         .data = event->data,
         .time_ms = clock_wall_ms(),
     };
@@ -45,11 +55,13 @@ int server_publish(struct server *s, const struct server_event *event, struct bu
     int error = event_draft_make(&draft, api_message_size(&s->api), &made, &check);
     if (error) {
         buf_append_text(why, check.message);
+        buf_fini(&names);
         return error;
     }
     if (check.warning)
         api_count_unusual(&s->api);
-    error = publish(s, made, event->topic, why);
+    error = publish(s, made, &names, why);
     event_unref(made);
+    buf_fini(&names);
     return error;
 }
