@@ -257,8 +257,10 @@ void api_github(struct api_request *r)
     buf_append_slice(&hook->delivery, delivery);
     x->data = hook;
     x->abort = on_abort;
-    x->piece = on_piece;
-    x->done = on_done;
-    if (!x->request->has_body)
+    if (x->request->has_body) {
+        x->piece = on_piece;
+        x->done = on_done;
+    } else {
         on_done(x);
+    }
 }
