@@ -75,13 +75,13 @@ uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n)
     return next > allowed ? (next - allowed) / 1000000 + 1 : 0;
 }
 
-bool api_may_publish_now(struct api *api, struct http_exchange *x)
+bool api_may_publish(struct api *api, struct http_exchange *x, uint64_t n)
 {
     struct identity *who = identity_of(x->principal);
     char seconds[24];
     uint64_t wait_ms = api_publish_quota(api, who, 0);
     if (wait_ms <= 1000) {
-        api_publish_quota(api, who, 1);
+        api_publish_quota(api, who, n);
         return true;
     }
     snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms + 999) / 1000);

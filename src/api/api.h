@@ -77,6 +77,7 @@ struct api {
     atomic_bool metrics_public;
     unsigned build_dialect, ide_dialect; /* indices, for counting their connections */
     atomic_uint_least64_t unusual;       /* events with a status outside the usual ones */
+    atomic_uint_least64_t lost;          /* answered before they were stored, and then refused */
     atomic_uint_least64_t publish_limit; /* events a second of one identity; 0: none */
     atomic_uint_least64_t webhook_bytes; /* of bodies that are being received */
     struct api_rate rate;
@@ -102,6 +103,11 @@ static inline void api_count_unusual(struct api *api)
     atomic_fetch_add_explicit(&api->unusual, 1, memory_order_relaxed);
 }
 
+static inline void api_count_lost(struct api *api)
+{
+    atomic_fetch_add_explicit(&api->lost, 1, memory_order_relaxed);
+}
+
 /* limits.publish: takes n events' worth (0: only looks) of what the publisher may send; returns how
  * many milliseconds it must wait before it may go on (0: none). */
 uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n);
@@ -109,9 +115,10 @@ uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n);
 /* Once a second, from one thread. */
 void api_tick(struct api *api);
 
-/* Whether the exchange's user is within limits.publish, and takes one event's worth; answers 429
- * and returns false when it is not. */
-bool api_may_publish_now(struct api *api, struct http_exchange *x);
+/* Takes n events' worth of limits.publish for the exchange's user. Who comes while others, or it
+ * itself, are far ahead of the limit is sent away: answers 429 and returns false. That costs
+ * nothing of the quota: it would never be free again otherwise. */
+bool api_may_publish(struct api *api, struct http_exchange *x, uint64_t n);
 
 /* Reads a whole-number query parameter. Answers 422 and returns false when it is not one within
  * min..max. Absent: *value stays. */

@@ -260,7 +260,7 @@ static void run_create(struct platform_request *q, struct platform_db *db)
 
 void api_project_create(struct api_request *r)
 {
-    if (permit_publish_somewhere(r->exchange) && api_may_publish_now(r->api, r->exchange))
+    if (permit_publish_somewhere(r->exchange) && api_may_publish(r->api, r->exchange, 1))
         platform_request_start(platform_request_new(r, run_create));
 }
 
@@ -341,7 +341,7 @@ static void start(struct api_request *r, platform_run *run, bool change)
 {
     char id[UUID_SIZE];
     if (!platform_read_id(r, "project_id", id) || !permit_project(r->exchange, id, change) ||
-        (change && !api_may_publish_now(r->api, r->exchange)))
+        (change && !api_may_publish(r->api, r->exchange, 1)))
         return;
     struct platform_request *q = platform_request_new(r, run);
     memcpy(q->id, id, sizeof id);

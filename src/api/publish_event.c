@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "fanfare/error.h"
 #include "hub/event_route.h"
+#include "hub/submission.h"
 
 enum { TOPIC, TOPICS, TYPE, DATA, SOURCE, TIME, ID, KEY, EPHEMERAL, MEMBERS };
 
@@ -302,7 +303,15 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
     return error;
 }
 
-void publish_event_refused(int error, struct publish_failure *f)
+static void explain(struct publish_failure *f, const char *code, int error, const char *reason)
+{
+    struct buf text = {0};
+    submission_explain(error, reason, &text);
+    fail(f, 503, code, "", "%s", buf_text(&text));
+    buf_fini(&text);
+}
+
+void publish_event_refused(int error, const char *reason, struct publish_failure *f)
 {
     switch (error) {
     case FAN_E_EXISTS:
@@ -313,7 +322,13 @@ void publish_event_refused(int error, struct publish_failure *f)
         fail(f, 422, "invalid_event", "topics", "topics must not name a topic twice");
         break;
     case FAN_E_LIMIT:
-        fail(f, 503, "too_many_topics", "", "the server has as many topics as it can");
+        explain(f, "too_many_topics", error, reason);
+        break;
+    case FAN_E_IO:
+        explain(f, "storage_unavailable", error, reason);
+        break;
+    case FAN_E_BUSY:
+        explain(f, "overloaded", error, reason);
         break;
     default:
         fail(f, 503, "out_of_memory", "", "not enough memory for this event");
@@ -330,6 +345,8 @@ void publish_failure_append(struct buf *out, const struct publish_failure *f)
         BUF_LITERAL(out, ",\"field\":");
         json_append_lossy(out, slice_from(f->field));
     }
+    if (f->status == 503)
+        buf_printf(out, ",\"retry_after\":%d", PUBLISH_RETRY_AFTER_S);
     buf_append_char(out, '}');
 }
 
@@ -349,6 +366,29 @@ static void append_place(struct buf *out, const struct event *e, const struct ev
     if (duplicate)
         BUF_LITERAL(out, ",\"duplicate\":true");
     buf_append_char(out, '}');
+}
+
+static void append_promise(struct buf *out, struct slice topic, const char *time)
+{
+    BUF_LITERAL(out, "{\"topic\":");
+    json_append_string(out, topic);
+    buf_printf(out, ",\"time\":\"%s\",\"durability\":\"memory\"}", time);
+}
+
+void publish_promise_append(struct buf *out, const struct slice *topics, unsigned count,
+                            int64_t time_ms, bool many)
+{
+    char time[CLOCK_TEXT_SIZE];
+    clock_format(time_ms, time);
+    if (many)
+        BUF_LITERAL(out, "{\"results\":[");
+    for (unsigned i = 0; i < count; i++) {
+        if (i)
+            buf_append_char(out, ',');
+        append_promise(out, topics[i], time);
+    }
+    if (many)
+        BUF_LITERAL(out, "]}");
 }
 
 void publish_result_append(struct buf *out, const struct publish_item *item, bool many)

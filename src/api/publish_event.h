@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include "hub/hub.h"
 
+/* When to try again after a 503, seconds: nobody knows better. */
+#define PUBLISH_RETRY_AFTER_S 1
+
 /* Why an event was refused. */
 struct publish_failure {
     int status;       /* 400, 401, 403, 413, 422, 503 */
@@ -31,8 +34,8 @@ struct parsed_event {
 int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
                         struct parsed_event *out, struct publish_failure *failure);
 
-/* Fills *failure for what the hub said of an item. */
-void publish_event_refused(int error, struct publish_failure *failure);
+/* Fills *failure for what the hub said of an item, and the batch's reason with it. */
+void publish_event_refused(int error, const char *reason, struct publish_failure *failure);
 
 /* {"error":{"code","message","field"}} without the last brace, so that more can be added. */
 void publish_failure_append(struct buf *out, const struct publish_failure *failure);
@@ -40,5 +43,9 @@ void publish_failure_append(struct buf *out, const struct publish_failure *failu
 /* {"topic","offset","epoch","time"}, or {"results":[…]} for one that did not come with one topic.
  */
 void publish_result_append(struct buf *out, const struct publish_item *item, bool many);
+
+/* The same before the event has its places: {"topic","time","durability":"memory"}. */
+void publish_promise_append(struct buf *out, const struct slice *topics, unsigned count,
+                            int64_t time_ms, bool many);
 
 #endif

@@ -308,7 +308,7 @@ static void start(struct api_request *r, const struct report_kind *kind, platfor
 
 static void start_report(struct api_request *r, const struct report_kind *kind)
 {
-    if (permit_publish_somewhere(r->exchange) && api_may_publish_now(r->api, r->exchange))
+    if (permit_publish_somewhere(r->exchange) && api_may_publish(r->api, r->exchange, 1))
         start(r, kind, run_report);
 }
 

@@ -22,8 +22,9 @@ struct client {
     struct subscriber subscriber;
     uint64_t sent_from; /* node order: everything it follows behind this it has been sent */
     int64_t since_ms;   /* wall clock of the connect */
-    uint32_t flags;     /* the dialect's own */
-    void *state;        /* the dialect's own, usually NULL */
+    struct client_publishing *publishing; /* NULL: nothing it published is under way */
+    uint32_t flags;                       /* the dialect's own */
+    void *state;                          /* the dialect's own, usually NULL */
 };
 
 /* Settings that may change while running. */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "fanfare/error.h"
 
@@ -42,6 +43,8 @@ void room_take_packet(struct client *c, const struct eio_packet *packet)
         room_fail(c, "an Engine.IO packet that has no place here");
         return;
     }
+    if (s->state == EIO_CLOSED)
+        publication_hurry(c);
     if (s->state == EIO_CLOSED && c->ws.conn.fd < 0)
         conn_close(&c->ws.conn, "closed by client");
     else if (s->state == EIO_CLOSED)
@@ -97,6 +100,13 @@ uint64_t room_ping(struct client *c)
     return ROOMS_OPTION(c, ping_timeout_ms);
 }
 
+static void on_close_frame(struct ws_conn *ws, uint16_t code, struct slice reason)
+{
+    (void)code;
+    (void)reason;
+    publication_hurry(client_from_ws(ws));
+}
+
 static uint64_t ping(struct ws_conn *ws)
 {
     return room_ping(client_from_ws(ws));
@@ -106,6 +116,7 @@ static const struct ws_ops websocket_ops = {
     .message = on_message,
     .rate_limited = on_rate_limited,
     .drained = on_drained,
+    .close_frame = on_close_frame,
     .ping = ping,
     .binary = true,
     .limited = true,

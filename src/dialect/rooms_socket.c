@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "codec/cursor.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "net/conn_log.h"
 
@@ -415,11 +416,43 @@ static void take(struct client *c, int result, const struct sio_whole *whole, co
         room_fail(c, why ? why : "out of memory");
 }
 
+/* ---- Packets that wait for the client's publications ---- */
+
+static void take_again(struct client *c, struct slice message, bool binary)
+{
+    if (binary)
+        room_take_binary(c, message);
+    else
+        room_take_text(c, message);
+}
+
+/* Its attachments are messages of their own, which wait with it. */
+static bool has_attachments(struct slice text)
+{
+    char type = text.len ? (char)(text.ptr[0] - '0') : SIO_EVENT;
+    return type == SIO_BINARY_EVENT || type == SIO_BINARY_ACK;
+}
+
+static bool publishes(const struct sio_packet *packet)
+{
+    struct json_iter it = json_elements(packet->data);
+    struct json_value name;
+    return packet->type == SIO_EVENT && json_next_element(&it, &name) && room_event_publishes(name);
+}
+
 void room_take_text(struct client *c, struct slice text)
 {
     struct sio_whole whole;
     const char *why = NULL;
-    take(c, sio_take_text(&room_session_of(c)->assembly, text, &whole, &why), &whole, why);
+    if (publication_must_wait(c, !has_attachments(text))) {
+        publication_defer(c, text, false, take_again);
+        return;
+    }
+    int result = sio_take_text(&room_session_of(c)->assembly, text, &whole, &why);
+    if (result == 1 && publication_must_wait(c, publishes(&whole.packet)))
+        publication_defer(c, text, false, take_again);
+    else
+        take(c, result, &whole, why);
 }
 
 void room_take_binary(struct client *c, struct slice bytes)
@@ -427,5 +460,9 @@ void room_take_binary(struct client *c, struct slice bytes)
     struct sio_whole whole;
     const char *why = NULL;
     size_t most = client_delivery(c)->options->rooms.max_payload;
+    if (publication_must_wait(c, true)) {
+        publication_defer(c, bytes, true, take_again);
+        return;
+    }
     take(c, sio_take_binary(&room_session_of(c)->assembly, bytes, most, &whole, &why), &whole, why);
 }

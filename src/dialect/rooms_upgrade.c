@@ -7,6 +7,7 @@
  * lives, at that position. So nothing is missing and nothing comes twice.
  */
 #include "base/memory.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 
 /* Most bytes of messages that are held while a session moves. */
@@ -41,6 +42,10 @@ static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
+    if (c && c->publishing) { /* its acknowledgements are still owed */
+        publication_await(c, depart, m);
+        return;
+    }
     if (c) {
         struct conn *conn = &c->ws.conn;
         subscriber_sync(&c->subscriber);

@@ -79,6 +79,7 @@ struct conn {
     bool blocked;     /* waits until the socket takes bytes again */
     bool dirty;       /* in worker->dirty */
     bool paused;      /* not reading */
+    bool held;        /* not reading either: conn_hold */
     bool ended;       /* the peer has sent its last byte */
     bool attached;    /* its descriptor is registered with the flush stage */
     uint8_t interest; /* registered with the poller */
@@ -147,6 +148,11 @@ void conn_timer_stop(struct conn *c);
 /* Stops and starts reading. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+
+/* The same for a reason of its own: enough of what the peer sent is still being worked off. It is
+ * read again when neither this nor a pause stands against it. */
+void conn_hold(struct conn *c);
+void conn_release(struct conn *c);
 
 /* ---- For the worker ---- */
 

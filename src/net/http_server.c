@@ -458,6 +458,10 @@ static void on_timer(struct conn *c)
         conn_timer(c, BODY_MS);
         return;
     }
+    if (c->held) { /* it is we who keep the body waiting */
+        conn_timer(c, BODY_MS);
+        return;
+    }
     if (!http_parser_busy(h->parser) && conn_is_moving(c, IDLE_MS)) {
         conn_timer(c, IDLE_MS);
         return;

@@ -18,7 +18,7 @@ struct totals {
     NET_COUNTERS(X)
     FANOUT_COUNTERS(X)
 #undef X
-    uint64_t compressed, connections, unusual, uptime_s;
+    uint64_t compressed, connections, unusual, lost, uptime_s;
 };
 
 #define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
@@ -45,6 +45,7 @@ static void collect(struct server *s, struct totals *t)
     }
     t->connections = LOAD(&s->shared, connections);
     t->unusual = LOAD(&s->api, unusual);
+    t->lost = LOAD(&s->api, lost);
     t->uptime_s = (clock_ms() - s->api.started_ms) / 1000;
 }
 
@@ -97,6 +98,8 @@ static const struct metric {
      "Publishes answered from an earlier one of the same id.", AT(hub.duplicates)},
     {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
      AT(hub.refused)},
+    {"fanfare_publish_lost_total", COUNTER, "",
+     "Events that were accepted before they were stored, and then could not be.", AT(lost)},
     {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
      AT(unusual)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},

@@ -73,7 +73,7 @@ void server_watch_stop(struct server *s);
 void server_watch_health(struct server *s, struct buf *out);
 
 /* publish.c: an event from inside the process. 0, or an error as fan_server_publish with the reason
- * appended. Any thread. */
+ * appended. Any thread; waits for the engine, but on workers. */
 int server_publish(struct server *s, const struct api_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
