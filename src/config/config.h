@@ -58,7 +58,8 @@ struct config {
     enum config_flush flush;
     bool demo;
 
-    char *data; /* directory */
+    char *data;      /* directory */
+    bool data_given; /* by somebody, not by default */
     enum config_engine engine;
     enum config_synchronous store_synchronous;
     char *redis_url;
@@ -87,6 +88,7 @@ struct config {
         bool execute, ai;
     } access;
     bool metrics_public;
+    char *github_webhook_secret; /* "": no webhooks */
 
     struct {
         uint64_t messages;    /* of a client, per second and connection */

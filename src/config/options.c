@@ -337,6 +337,16 @@ const struct option options[] = {
      .initial = "false",
      .reloadable = true,
      .help = "Answer `/metrics` to other machines, too."},
+    {.name = "github.webhook_secret",
+     .type = OPTION_STRING,
+     .group = GROUP_ACCESS,
+     AT(github_webhook_secret),
+     .environment = "GITHUB_WEBHOOK_SECRET",
+     .argument = "SECRET",
+     .secret = true,
+     .reloadable = true,
+     .help = "Secret that GitHub signs webhooks with; with one, `POST /webhooks/github` publishes "
+             "pull requests and issues."},
 
     {.name = "limits.messages",
      .type = OPTION_INT,

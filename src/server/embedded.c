@@ -368,7 +368,7 @@ int fan_namespace_call(struct fan_server *s, const char *name, const char *room,
     return answer ? emit(s, name, room, event, arguments, &model) : FAN_E_INVALID;
 }
 
-static int publish(struct fan_server *s, const struct server_event *event, struct buf *why)
+static int publish(struct fan_server *s, const struct api_event *event, struct buf *why)
 {
     pthread_rwlock_rdlock(&s->lock);
     int code = FAN_E_CLOSED;
@@ -384,7 +384,7 @@ int fan_server_publish(struct fan_server *s, const char *topic, const char *type
                        size_t size, struct fan_server_error *error)
 {
     struct buf why = {0};
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = slice_from(topic ? topic : ""),
         .type = slice_from(type ? type : ""),
         .data = data ? slice_of(data, size) : SLICE("{}"),

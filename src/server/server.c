@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/platform.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -172,15 +173,25 @@ static int make_workers(struct server *s, struct buf *why)
     return 0;
 }
 
-static int publish_for_api(void *arg, struct slice topic, struct slice type, struct slice source,
-                           struct slice data)
+static int publish_for_api(void *arg, const struct api_event *event, struct buf *why)
 {
-    const struct server_event event = {
-        .topic = topic, .type = type, .data = data, .source = source};
-    struct buf why = {0};
-    int error = server_publish(arg, &event, &why);
-    buf_fini(&why);
-    return error;
+    return server_publish(arg, event, why);
+}
+
+static const char *webhook_secret(void *arg)
+{
+    return server_settings_now(arg)->config->github_webhook_secret;
+}
+
+/* Records are kept where the data directory is, if there is one. */
+static struct platform *make_platform(const struct config *config)
+{
+    struct buf path = {0};
+    bool kept = config->data_given || config->engine != CONFIG_ENGINE_MEMORY;
+    buf_printf(&path, "%s/projects.db", config->data);
+    struct platform *platform = platform_new(kept ? buf_text(&path) : NULL);
+    buf_fini(&path);
+    return platform;
 }
 
 static void prepare_api(struct server *s)
@@ -193,8 +204,11 @@ static void prepare_api(struct server *s)
         .metrics = server_metrics,
         .presence = server_presence,
         .publish = publish_for_api,
+        .webhook_secret = webhook_secret,
+        .clients = server_clients,
         .arg = s,
     };
+    s->api.platform = make_platform(s->config);
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
     s->api.build_dialect = DIALECT_BUILD;
@@ -237,6 +251,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     hub_tick(s->hub);
+    api_tick(&s->api);
     authenticator_refresh(s->authenticator);
 }
 
@@ -296,6 +311,8 @@ int server_start(struct server *s, const struct server_owner *owner, struct buf 
 void server_stop(struct server *s)
 {
     server_watch_stop(s);
+    if (s->api.platform)
+        platform_stop(s->api.platform); /* its last answers go to workers that still run */
     for (unsigned i = 0; i < s->running; i++)
         worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
@@ -333,6 +350,7 @@ void server_free(struct server *s)
     endpoints_free(s->endpoints);
     peer_table_free(s->shared.peers);
     server_free_settings(s);
+    platform_free(s->api.platform);
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
