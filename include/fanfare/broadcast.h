@@ -83,10 +83,11 @@ int fan_broadcast_run_started(const struct fan_publisher *publisher, const char 
                               long long cols, long long rows);
 
 /* It has ended. exit_code: negative after a signal; signal: "SIGTERM", or NULL; duration: seconds;
- * pid is left out when negative. */
+ * pid is left out when negative. command and cwd as in run_started, for those who missed that; each
+ * may be NULL. */
 int fan_broadcast_run_finished(const struct fan_publisher *publisher, const char *session_id,
                                long long exit_code, const char *signal, double duration,
-                               long long pid);
+                               long long pid, const char *command, const char *cwd);
 
 /* ---- Web IDE sessions ---- */
 

@@ -53,8 +53,9 @@ struct fan_server_option {
     const char *value;
 };
 
-/* Neither the environment nor a file is read: what is not named here has its default. The log
- * (options log.*) is one for the process; the server made last decides. */
+/* Neither the environment nor a file is read: what is not named here has its default. But a library
+ * does not write files unasked: where neither `data` nor `engine` is named, the engine is `memory`.
+ * The log (options log.*) is one for the process; the server made last decides. */
 struct fan_server_options {
     const struct fan_server_option *items;
     size_t count;

@@ -388,15 +388,7 @@ int config_supported(const struct config *c, struct buf *why)
 #ifndef FANFARE_HAVE_REDIS
     if (c->redis_url[0] || c->engine == CONFIG_ENGINE_REDIS) {
         origin_append(why, c, option_find(c->redis_url[0] ? SLICE("redis_url") : SLICE("engine")));
-        BUF_LITERAL(why, ": this build has no Redis engine; leave it out to use the memory engine");
-        return FAN_E_UNSUPPORTED;
-    }
-#endif
-#ifndef FANFARE_HAVE_SQLITE
-    if (c->engine == CONFIG_ENGINE_SQLITE) {
-        origin_append(why, c, option_find(SLICE("engine")));
-        BUF_LITERAL(why,
-                    ": this build has no SQLite engine; leave it out to use the memory engine");
+        BUF_LITERAL(why, ": this build has no Redis engine; leave it out to use engine sqlite");
         return FAN_E_UNSUPPORTED;
     }
 #endif

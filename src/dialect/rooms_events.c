@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "dialect/envelope.h"
 #include "dialect/publication.h"
 #include "dialect/resume.h"
 #include "dialect/rooms_private.h"
@@ -36,13 +37,13 @@ static bool may_read(struct client *c, const struct room_call *call, struct slic
     return may;
 }
 
-/* since: 0 without epoch means the beginning. */
+/* By a cursor, or by since and epoch; since: 0 without epoch means the beginning. */
 static bool read_start(struct client *c, const struct room_call *call, struct start_point *start)
 {
     struct json_value since = message_member(call->payload, "since");
     struct json_value epoch = message_member(call->payload, "epoch");
     *start = (struct start_point){START_NOW, 0, 0};
-    if (since.kind == JSON_NULL)
+    if (since.kind == JSON_NULL && message_member(call->payload, "cursor").kind == JSON_NULL)
         return true;
     if (epoch.kind == JSON_NULL && since.kind == JSON_NUMBER && slice_is(since.text, "0")) {
         start->kind = START_BEGINNING;
@@ -51,13 +52,13 @@ static bool read_start(struct client *c, const struct room_call *call, struct st
     if (resume_from_message(call->payload, "since", start) == 0)
         return true;
     room_refuse(c, call, "INVALID_POSITION",
-                SLICE("resume with since, a whole number from 0, and epoch, as the answer to "
-                      "subscribe and the events have them"));
+                SLICE("resume with since (a whole number from 0) and epoch, or with cursor, as the "
+                      "answer to subscribe and the events have them"));
     return false;
 }
 
 static void answer_joined(struct client *c, const struct room_call *call, struct slice room,
-                          uint64_t offset, uint64_t epoch)
+                          uint64_t offset, uint64_t epoch, uint64_t seq)
 {
     char text[EPOCH_TEXT_SIZE];
     struct buf message = {0};
@@ -68,6 +69,7 @@ static void answer_joined(struct client *c, const struct room_call *call, struct
     json_put_slice(out, "message", buf_slice(&message));
     json_put_u64(out, "offset", offset);
     json_put_text(out, "epoch", text);
+    envelope_cursor(out, hub_epoch(client_delivery(c)->hub), seq);
     room_end_ack(c, out, call);
     buf_fini(&message);
 }
@@ -77,7 +79,7 @@ static void answer_again(struct client *c, const struct room_call *call, struct 
 {
     struct topic_page page = {0};
     hub_topic_page(client_delivery(c)->hub, room, UINT64_MAX - 1, 0, 0, NULL, &page);
-    answer_joined(c, call, room, page.offset, page.epoch);
+    answer_joined(c, call, room, page.offset, page.epoch, subscriber_position(&c->subscriber));
 }
 
 static void join(struct client *c, const struct room_call *call, struct slice room,
@@ -91,7 +93,7 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
         conn_close(&c->ws.conn, "out of memory");
     if (error)
         return;
-    answer_joined(c, call, room, r.offset, r.epoch);
+    answer_joined(c, call, room, r.offset, r.epoch, r.seq);
     if (r.reason != RESUME_OK) {
         bool from_beginning = start->kind == START_BEGINNING;
         uint64_t from = r.reason == RESUME_TRIMMED ? r.missed_from : 1;

@@ -42,11 +42,9 @@ static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
-    if (c && c->publishing) { /* its acknowledgements are still owed */
-        publication_await(c, depart, m);
-        return;
-    }
-    if (c) {
+    if (c && c->publishing && publication_await(c, depart, m))
+        return; /* its acknowledgements are still owed */
+    if (c && !c->publishing) {
         struct conn *conn = &c->ws.conn;
         subscriber_sync(&c->subscriber);
         room_session_release(w, m->probe->sid);

@@ -82,7 +82,7 @@ static int queue(struct conn *c, const struct out_segment *segment)
     if (c->state == CONN_CLOSED || c->state == CONN_LINGERING)
         return FAN_E_CLOSED;
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push(c->out, segment) != 0)
         return fail_no_memory(c);
     if (segment->kind == OUT_CONTROL)
@@ -181,8 +181,9 @@ void conn_take(struct conn *c, struct buf *out)
         const struct out_segment *s = out_queue_at(q, i);
         buf_append(out, s->bytes->data + s->offset, s->length);
     }
-    out_queue_free(q);
-    c->out = out_queue_new(); /* it always has one: nothing of it goes into a batch */
+    out_queue_free(&c->worker->out_queues, q);
+    c->out = out_queue_new(
+        &c->worker->out_queues); /* it always has one: nothing of it goes into a batch */
     if (!c->out)
         fail_no_memory(c);
     else if (c->state == CONN_OPEN && c->ops->drained)
@@ -270,7 +271,7 @@ static int queue_sealed(struct conn *c)
         return 0;
     }
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     bool failed =
         sealed->failed || !c->out || out_queue_push_sealed(c->out, buf_slice(sealed)) != 0;
     buf_clear(sealed);
@@ -315,7 +316,7 @@ static bool seal(struct conn *c)
 
 static void drained(struct conn *c)
 {
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     if (c->blocked) {
         c->blocked = false;
@@ -404,7 +405,7 @@ static bool batch_queue(struct conn *c)
     if (!joined)
         return false;
     uint32_t offset = q->count == 1 ? s->offset : 0;
-    out_queue_free(q);
+    out_queue_free(&c->worker->out_queues, q);
     c->out = NULL;
     add_to_batch(c, joined, offset, (uint32_t)length, kind);
     bytes_unref(joined);
@@ -459,7 +460,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
                                      .kind = c->in_batch,
                                      .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
         fail_no_memory(c);
         return;
@@ -510,7 +511,7 @@ void conn_finish(struct conn *c, const char *reason)
 void conn_fini(struct conn *c)
 {
     c->worker->flush->ops->detach(c->worker->flush, c);
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     tls_free(c->tls);
     c->tls = NULL;
@@ -570,7 +571,7 @@ static void on_end(struct conn *c)
         c->ops->end(c);
     if (c->state == CONN_FINISHING)
         conn_pause(c); /* its end would be reported again and again */
-    else
+    else if (!c->held)
         conn_close(c, "closed by peer");
 }
 

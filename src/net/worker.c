@@ -82,9 +82,9 @@ int worker_add_unbound(struct worker *w, const struct conn_ops *ops, const char 
     if (error)
         return error;
     struct conn *c = slab_try_take(&w->slab);
-    struct out_queue *out = out_queue_new();
+    struct out_queue *out = out_queue_new(&w->out_queues);
     if (!c || !out) {
-        out_queue_free(out);
+        out_queue_free(&w->out_queues, out);
         if (c)
             slab_give(&w->slab, c);
         peer_release(w->shared->peers, peer);
@@ -485,6 +485,7 @@ void worker_fini(struct worker *w)
     memory_free(w->conns);
     memory_free(w->dirty);
     memory_free(w->closing);
+    out_queue_pool_fini(&w->out_queues);
     buf_fini(&w->sealed);
     memory_free(w->read_buffer);
     pthread_mutex_destroy(&w->tasks_lock);

@@ -21,6 +21,7 @@
 #include "base/wheel.h"
 #include "net/conn.h"
 #include "net/flush.h"
+#include "net/out_queue.h"
 #include "net/peer.h"
 #include "net/poller.h"
 
@@ -122,6 +123,7 @@ struct worker {
     uint32_t now_s;      /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     struct buf sealed;                  /* TLS records that are about to be queued */
+    struct out_queue_pool out_queues;   /* spare ones */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;

@@ -42,13 +42,27 @@ static int fail(struct fan_server_error *error, int code, struct buf *why)
 
 /* ---- Making and freeing ---- */
 
+/* A library does not begin to write files unasked. */
+static const struct config_pair default_engine = {"engine", "memory"};
+
+static bool chooses_engine(const char *name)
+{
+    return strcmp(name, "engine") == 0 || strcmp(name, "data") == 0 ||
+           strcmp(name, "redis_url") == 0;
+}
+
 static int make_config(const struct fan_server_options *options, struct config **config,
                        struct buf *why)
 {
     size_t count = options ? options->count : 0;
     struct config_pair *pairs = memory_zero((count + 1) * sizeof *pairs);
-    for (size_t i = 0; i < count; i++)
+    bool chosen = false;
+    for (size_t i = 0; i < count; i++) {
         pairs[i] = (struct config_pair){options->items[i].name, options->items[i].value};
+        chosen = chosen || (pairs[i].name && chooses_engine(pairs[i].name));
+    }
+    if (!chosen)
+        pairs[count++] = default_engine;
     int error = config_from_pairs(config, pairs, count, why);
     memory_free(pairs);
     if (!error)

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "dialect/rooms_recovery.h"
 #include "engine/memory.h"
+#include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
 
@@ -79,12 +80,29 @@ static void prepare_delivery(struct server *s)
     s->delivery_options.deflate_level = (int)s->config->deflate.level;
 }
 
-static void prepare_hub(struct server *s)
+static const enum store_synchronous synchronous_map[] = {
+    [CONFIG_SYNC_FULL] = STORE_SYNC_FULL,
+    [CONFIG_SYNC_NORMAL] = STORE_SYNC_NORMAL,
+    [CONFIG_SYNC_OFF] = STORE_SYNC_OFF,
+};
+
+static int prepare_hub(struct server *s, struct buf *why)
 {
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
+    if (s->owner.engine || s->config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
+        return 0;
+    }
+    struct sqlite_options options = {
+        .directory = s->config->data,
+        .synchronous = synchronous_map[s->config->store_synchronous],
+        .memory_limit = config.memory_limit,
+        .idempotency_ms = config.idempotency_ms,
+    };
+    memcpy(options.kinds, config.kinds, sizeof options.kinds);
+    return engine_sqlite_start(s->hub, &options, why);
 }
 
 static void wake_worker(void *arg)
@@ -201,8 +219,9 @@ static int start(struct server *s, unsigned files, struct buf *why)
 {
     prepare_net(s);
     prepare_delivery(s);
-    prepare_hub(s);
-    int error = make_workers(s, why);
+    int error = prepare_hub(s, why);
+    if (!error)
+        error = make_workers(s, why);
     if (!error)
         error = server_listen(s, why);
     if (error)
@@ -247,6 +266,9 @@ void server_stop(struct server *s)
         worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
         worker_join(&s->workers[s->running - 1]);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        hub_set_wake(s->hub, i, NULL, NULL); /* the engine may still have something to deliver */
+    hub_stop(s->hub);
 }
 
 bool server_is_own_thread(const struct server *s)
@@ -296,27 +318,4 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
     if (strncmp(s->urls.data + at, "unix:", 5) != 0)
         buf_append_text(out, s->config->base_path);
     return true;
-}
-
-static const char *mode_text(const struct config *config)
-{
-    if (token_is_needed(config))
-        return "every request needs a token";
-    return config->insecure
-               ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
-               : "open mode: every program of this machine may read and publish";
-}
-
-void server_log_start(struct server *s)
-{
-    log_info("server", mode_text(s->config), LOG_TEXT("version", FANFARE_VERSION),
-             LOG_TEXT("engine", hub_engine_name(s->hub)),
-             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
-             LOG_U64("pid", getpid()));
-    if (s->config->insecure && !token_is_needed(s->config) && s->config->public_urls.count == 0)
-        log_warn("server", "requests that name this machine otherwise than localhost or by an "
-                           "address that is listened on get 403: say its names with --public-url");
-    if (authenticator_is_weak(s->authenticator))
-        log_warn("auth", "JWT_SECRET_KEY has less than 32 bytes: who sees a token may be able to "
-                         "find it by trying");
 }

@@ -71,9 +71,10 @@ static void test_sessions(void **state)
     assert_published(fan_broadcast_run_started(&publisher, s, "make", "/", 7, 1, 80, -1),
                      "run_started",
                      "{\"command\":\"make\",\"cwd\":\"/\",\"pid\":7,\"pty\":true,\"cols\":80}");
-    assert_published(fan_broadcast_run_finished(&publisher, s, -1, "SIGTERM", 1.5, -1),
-                     "run_finished",
-                     "{\"exit_code\":null,\"signal\":\"SIGTERM\",\"duration\":1.5}");
+    assert_published(
+        fan_broadcast_run_finished(&publisher, s, -1, "SIGTERM", 1.5, -1, "make", NULL),
+        "run_finished",
+        "{\"exit_code\":null,\"signal\":\"SIGTERM\",\"duration\":1.5,\"command\":\"make\"}");
 }
 
 /* The timestamp, which is the current time, is cut off. */

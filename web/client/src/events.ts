@@ -116,6 +116,10 @@ export interface RunFinishedData {
     duration?: number | null;
     /** Its process id, as in `run_started`. */
     pid?: number | null;
+    /** The command once more, for readers that have not seen `run_started`. */
+    command?: unknown;
+    /** Likewise its directory. */
+    cwd?: string | null;
     [more: string]: unknown;
 }
 

@@ -1,0 +1,48 @@
+import { signal } from '@preact/signals';
+import { client } from './client.ts';
+import { partsOf } from './parts.ts';
+import { roomEvent } from './roomLog.ts';
+import { RoomNow } from './roomNow.ts';
+
+/*
+ * How the projects and agents behind the rooms are called: their ids say nothing to people. Their own last
+ * events do; each room is asked once, one after the other, the first ones of the list first.
+ */
+
+const eventsLooked = 30;
+const roomsMost = 200;
+
+export const names = signal<ReadonlyMap<string, string>>(new Map());
+
+const asked = new Set<string>();
+let asking = false;
+
+export function learnName(topic: string, name: string | null | undefined): void {
+    if (name && names.peek().get(topic) !== name) names.value = new Map([...names.peek(), [topic, name]]);
+}
+
+/** What the events of the room call it. */
+export function nameIn(now: RoomNow, topic: string): string | null {
+    const { kind, id } = partsOf(topic);
+    if (kind === 'project') return now.name;
+    const name = kind === 'agent' ? now.agents.get(id)?.name : null;
+    return name && name !== id ? name : null;
+}
+
+async function ask(topic: string, offset: number): Promise<void> {
+    const { events } = await client.peek().history(topic, { since: Math.max(0, offset - eventsLooked), limit: eventsLooked });
+    const now = new RoomNow();
+    for (const [i, event] of events.entries()) now.fold(roomEvent(event, i));
+    learnName(topic, nameIn(now, topic));
+}
+
+export async function learnNames(topics: readonly { topic: string; offset: number }[]): Promise<void> {
+    if (asking) return;
+    asking = true;
+    for (const { topic, offset } of topics) {
+        if (offset === 0 || asked.has(topic) || asked.size >= roomsMost || !/^(project|agent):/.test(topic)) continue;
+        asked.add(topic);
+        await ask(topic, offset).catch(() => {}); // it may be gone by now; it goes without a name
+    }
+    asking = false;
+}
