@@ -439,7 +439,7 @@ struct inside {
 
 static void publish_inside(struct inside *i)
 {
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = SLICE("session:a"), .type = SLICE("x"), .data = SLICE("{}")};
     i->error = server_publish(i->node->server, &event, &i->why);
 }
