@@ -70,6 +70,7 @@ static void await_single(const struct single *s)
     *waiting = *s;
     intake_moved(&waiting->intake, waiting);
     x->data = waiting;
+    x->owed = true;
     x->abort = abort_single;
     buf_fini(&x->body);
 }
@@ -232,7 +233,7 @@ static void end_stream(struct http_exchange *x)
     if (intake_flush(&s->intake))
         give_sum(x);
     else
-        s->ending = true;
+        s->ending = x->owed = true;
 }
 
 static void stream_settled(void *arg)

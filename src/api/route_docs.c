@@ -37,7 +37,8 @@ static const struct route_parameter publish_parameters[] = {
     {"ack", IN_QUERY, "string", false, false,
      "For NDJSON: `each` answers every line; else only errors and the end are answered."},
     {"durability", IN_QUERY, "string", false, false,
-     "`memory` answers before the event is on disk; delivery still waits for that."},
+     "`memory` answers before the event is on disk, and without its offset; delivery still waits "
+     "for that."},
 };
 
 static const struct route_answer publish_answers[] = {
@@ -46,12 +47,15 @@ static const struct route_answer publish_answers[] = {
     {413, JSON, "Error", "data is larger than the largest message."},
     {422, JSON, "Error", "A field is not what it must be; the message names it."},
     {429, JSON, "Error", "The token's limit of publishing is reached."},
-    {503, JSON, "Error", "The engine does not answer; Retry-After says when to try again."},
+    {503, JSON, "Error",
+     "It cannot be stored now, or too much waits for that; Retry-After says when to try again."},
 };
 
 static const struct route_parameter publish_socket_parameters[] = {
     {"ack", IN_QUERY, "string", false, false,
      "`batch`: one answer for each turn of the server's loop; `none`: only errors."},
+    {"durability", IN_QUERY, "string", false, false,
+     "`memory` answers before the event is on disk, and without its offset."},
 };
 
 static const struct route_answer upgrade_answers[] = {UPGRADE_ANSWERS};

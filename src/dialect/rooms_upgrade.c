@@ -122,11 +122,9 @@ static void depart(struct worker *w, void *arg)
     struct client *c = room_session_find(w, m->probe->sid);
     struct move_part **end = &m->parts;
     struct client *busy = c ? publishing_one(c) : NULL;
-    if (busy) { /* its acknowledgements are still owed */
-        publication_await(busy, depart, m);
-        return;
-    }
-    if (c) {
+    if (busy && publication_await(busy, depart, m))
+        return; /* its acknowledgements are still owed */
+    if (c && !busy) {
         struct room_session *first = room_session_of(c);
         room_release_poll(c);
         room_forget_polling(c);

@@ -588,7 +588,7 @@ static void on_end(struct conn *c)
         c->ops->end(c);
     if (c->state == CONN_FINISHING)
         conn_pause(c); /* its end would be reported again and again */
-    else
+    else if (!c->held)
         conn_close(c, "closed by peer");
 }
 

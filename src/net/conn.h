@@ -31,7 +31,8 @@ struct conn_ops {
     const char *name;
     /* Bytes came. data may be changed. */
     void (*data)(struct conn *c, char *data, size_t len);
-    /* The peer sent its last byte. */
+    /* The peer sent its last byte: the connection is closed then, unless this holds it (conn_hold)
+     * because something is still owed. */
     void (*end)(struct conn *c);
     /* All that was queued has been given to the kernel. */
     void (*drained)(struct conn *c);

@@ -465,11 +465,8 @@ static void on_timer(struct conn *c)
         conn_finish(c, "no answer to close");
         return;
     }
-    if (c->held && !c->paused) { /* it is we who do not listen */
-        ws->pinged = false;
-        conn_timer(c, NET_LIMIT(c->worker, ping_interval_ms));
-        return;
-    }
+    if (c->held)
+        ws->pinged = false; /* it is we who do not listen */
     if (c->paused) {
         refill(ws);
         if (ws->ops->limited && ws->tokens < 0) {

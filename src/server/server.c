@@ -317,6 +317,8 @@ void server_stop(struct server *s)
         worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
         worker_join(&s->workers[s->running - 1]);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        hub_set_wake(s->hub, i, NULL, NULL); /* the engine may still have something to deliver */
     hub_stop(s->hub);
 }
 

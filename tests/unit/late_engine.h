@@ -95,14 +95,22 @@ static inline void late_publish(struct engine *engine, struct publish_batch *bat
 }
 
 /* What waits is completed. */
-static inline void late_free(struct engine *engine)
+static inline void late_stop(struct engine *engine)
 {
     struct late_engine *e = (struct late_engine *)engine;
     pthread_mutex_lock(&e->lock);
+    bool ended = e->ends;
     e->ends = true;
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
-    pthread_join(e->thread, NULL);
+    if (!ended)
+        pthread_join(e->thread, NULL);
+}
+
+static inline void late_free(struct engine *engine)
+{
+    struct late_engine *e = (struct late_engine *)engine;
+    late_stop(engine);
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
     memory_free(e->waiting);
@@ -111,8 +119,8 @@ static inline void late_free(struct engine *engine)
 
 static const struct engine_ops late_ops = {
     .name = "late",
-    .durable = true,
     .publish = late_publish,
+    .stop = late_stop,
     .free = late_free,
 };
 
@@ -163,6 +171,15 @@ static inline void late_await(struct late_engine *e, unsigned came)
     while (e->came < came)
         pthread_cond_wait(&e->changed, &e->lock);
     pthread_mutex_unlock(&e->lock);
+}
+
+/* The most events that waited at any time. */
+static inline unsigned late_most(struct late_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    unsigned most = e->most;
+    pthread_mutex_unlock(&e->lock);
+    return most;
 }
 
 static inline unsigned late_came(struct late_engine *e)

@@ -4,8 +4,8 @@
 
 #include "../test.h"
 
+#include "../late_engine.h"
 #include "config/config.h"
-#include "late_engine.h"
 #include "server/embedding.h"
 #include "server/private.h"
 

@@ -63,6 +63,14 @@ static void test_single_without_waiting(void **state)
     node_end(n);
 }
 
+/* Ends the connection with a reset. */
+static void vanish(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}
+
 /* What it published is published, whether it hears of it or not. */
 static void test_single_whose_publisher_goes(void **state)
 {
@@ -72,10 +80,36 @@ static void test_single_whose_publisher_goes(void **state)
         int fd = node_connect(n);
         post(fd, "/api/v1/publish", "application/json", EVENT);
         late_await(n->engine, i);
-        close(fd);
+        if (i % 2)
+            vanish(fd);
+        else
+            close(fd);
     }
+    WAIT_FOR(atomic_load(&n->server->shared.connections) == 5);
     late_let_go(n->engine);
     WAIT_FOR(node_offset(n, "session:a") == 10);
+    node_end(n);
+}
+
+/* Some clients end their side when the request is whole, and read on. */
+static void test_answers_to_who_has_said_all(void **state)
+{
+    (void)state;
+    struct late_node *n = node_start();
+    int single = node_connect(n), stream = node_connect(n);
+    char c;
+    post(single, "/api/v1/publish", "application/json", EVENT);
+    post(stream, "/api/v1/publish", "application/x-ndjson", EVENT "\n");
+    shutdown(single, SHUT_WR);
+    shutdown(stream, SHUT_WR);
+    late_await(n->engine, 2);
+    late_let_go(n->engine);
+    EXPECT_ANSWER(single, "}\n", "HTTP/1.1 200", "\"offset\":");
+    EXPECT_ANSWER(stream, "0\r\n\r\n", "HTTP/1.1 200", "{\"published\":1,");
+    assert_false(read_exactly(single, &c, 1));
+    assert_false(read_exactly(stream, &c, 1));
+    close(single);
+    close(stream);
     node_end(n);
 }
 
@@ -190,7 +224,7 @@ static void test_stream_beyond_the_bound(void **state)
     late_await(n->engine, INTAKE_UNDER_WAY_EVENTS / INTAKE_MAX);
     late_let_go(n->engine);
     EXPECT_ANSWER(fd, "0\r\n\r\n", "{\"published\":40000,\"failed\":0,", "\"offset\":40000,");
-    assert_in_range(n->engine->most, INTAKE_MAX, INTAKE_UNDER_WAY_EVENTS + ONE_READ);
+    assert_in_range(late_most(n->engine), INTAKE_MAX, INTAKE_UNDER_WAY_EVENTS + ONE_READ);
     end_writing(&w);
     close(fd);
     node_end(n);
@@ -203,7 +237,7 @@ static void test_stream_whose_publisher_goes(void **state)
     int fd = node_connect(n);
     post(fd, "/api/v1/publish", "application/x-ndjson", EVENT "\n7\n" EVENT "\n");
     late_await(n->engine, 1);
-    close(fd);
+    vanish(fd);
     late_let_go(n->engine);
     WAIT_FOR(node_offset(n, "session:a") == 2);
     node_end(n);
@@ -225,9 +259,9 @@ static void test_socket_that_hears_of_each(void **state)
     expect_silence(fd);
     late_allow(n->engine, 1);
     expect(fd, "{\"topic\":\"session:a\",\"offset\":1,");
+    late_allow(n->engine, 1);
     expect(fd, "\"line\":2}");
     expect(fd, "[]");
-    late_allow(n->engine, 1);
     expect(fd, "[{\"topic\":\"session:a\",\"offset\":2,");
     close(fd);
     node_end(n);
@@ -307,7 +341,7 @@ static void test_socket_beyond_the_bound(void **state)
     say(fd, "7");
     expect(fd, "\"line\":40001}");
     assert_int_equal(node_offset(n, "session:a"), MANY);
-    assert_in_range(n->engine->most, 1, INTAKE_UNDER_WAY_EVENTS + ONE_READ);
+    assert_in_range(late_most(n->engine), 1, INTAKE_UNDER_WAY_EVENTS + ONE_READ);
     close(fd);
     node_end(n);
 }
@@ -472,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_single_that_cannot_be_stored),
         cmocka_unit_test(test_single_without_waiting),
         cmocka_unit_test(test_single_whose_publisher_goes),
+        cmocka_unit_test(test_answers_to_who_has_said_all),
         cmocka_unit_test(test_demo),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_stream_that_cannot_be_stored),
