@@ -57,7 +57,7 @@ add_custom_command(OUTPUT ${static_library}
 add_custom_target(fanfare_static ALL DEPENDS ${static_library})
 
 # What a program that links the static library needs beside it.
-set(FANFARE_PRIVATE_LIBS "${UV_LDFLAGS};${YAML_LDFLAGS};${ZLIB_LDFLAGS};${RHONABWY_LDFLAGS};${SQLITE_LDFLAGS}")
+set(FANFARE_PRIVATE_LIBS "${UV_LDFLAGS};${YAML_LDFLAGS};${ZLIB_LDFLAGS};${SQLITE_LDFLAGS};${RHONABWY_LDFLAGS}")
 list(APPEND FANFARE_PRIVATE_LIBS -lssl -lcrypto)
 if(URING_FOUND)
     list(APPEND FANFARE_PRIVATE_LIBS ${URING_LDFLAGS})

@@ -107,9 +107,10 @@ struct config {
         uint64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
         uint64_t max_payload; /* bytes */
         uint64_t recovery_window_ms;
+        struct config_list namespaces, without_recovery;
     } rooms;
     struct {
-        bool build, ide, channels;
+        bool build, ide, channels, rooms;
         uint64_t threshold;
         uint64_t level;
     } deflate;

@@ -38,6 +38,8 @@ struct delivery_options {
         atomic_uint max_payload; /* bytes */
         atomic_uint recovery_window_ms;
         struct room_recovery *recovery;
+        struct room_space *spaces;       /* namespaces */
+        const struct room_space *engine; /* sessions at /engine.io/; NULL: there are none */
     } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */
@@ -48,6 +50,11 @@ struct delivery_options {
     struct worker *workers; /* all of them, for what belongs to another one */
     unsigned worker_count;
 };
+
+/* Makes and frees what the dialects of a server share over its workers. init begins with {0}; fini
+ * is safe on that, and comes after the last delivery_free. */
+void delivery_options_init(struct delivery_options *o);
+void delivery_options_fini(struct delivery_options *o);
 
 struct delivery {
     struct hub *hub;

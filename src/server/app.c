@@ -233,7 +233,8 @@ static bool try_dialects(struct visit *v)
         const struct dialect *dialect = dialect_at(i);
         if (!is_at(dialect, v->path, values))
             continue;
-        if (dialect->claims ? !dialect->claims(request) : request->method != HTTP_GET) {
+        const struct delivery_options *options = &v->server->delivery_options;
+        if (dialect->claims ? !dialect->claims(request, options) : request->method != HTTP_GET) {
             v->get |= !dialect->claims;
             continue;
         }

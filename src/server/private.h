@@ -13,6 +13,7 @@
 #include "server/server.h"
 #include "server/token_options.h"
 
+struct program_space;
 struct server_watch;
 
 /* What a reload replaces as a whole. Immutable; workers read the one in force. */
@@ -39,7 +40,8 @@ struct server {
     struct server_watch *watches;
     struct buf unix_paths;      /* to be removed at the end, each with a NUL */
     struct buf urls;            /* where it listens, each with a NUL */
-    struct endpoint *endpoints; /* owned; unchanged once it runs */
+    struct endpoint *endpoints;   /* owned; unchanged once it runs */
+    struct program_space *spaces; /* of the embedding program; likewise */
     struct server_owner owner;
     uv_timer_t tick;
     uv_timer_t drain_timer;

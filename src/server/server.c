@@ -16,13 +16,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "dialect/rooms_recovery.h"
+#include "dialect/rooms_space.h"
 #include "engine/memory.h"
 #include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
+#include "server/socketio.h"
 
-#define TICK_MS 1000
+#define TICK_MS        1000
+#define TICK_FINEST_MS 10 /* of the workers */
 
 static const enum flush_choice flush_map[] = {
     [CONFIG_FLUSH_AUTO] = FLUSH_AUTO,
@@ -60,6 +62,13 @@ static bool is_trusted_proxy(void *arg, const char *address)
     return server_is_trusted(server_settings_now(s)->config, slice_from(address));
 }
 
+/* Fine enough that the shortest time that is waited for is missed by no more than a twentieth. */
+static unsigned tick_for(uint64_t shortest_ms)
+{
+    uint64_t tick = shortest_ms / 20;
+    return tick < TICK_FINEST_MS ? TICK_FINEST_MS : tick > WORKER_TICK_MS ? WORKER_TICK_MS : (unsigned)tick;
+}
+
 static void prepare_net(struct server *s)
 {
     s->shared.peers = peer_table_new();
@@ -67,14 +76,39 @@ static void prepare_net(struct server *s)
     s->shared.trusted_arg = s;
     s->shared.deflate_threshold = s->config->deflate.threshold;
     s->shared.deflate_level = (int)s->config->deflate.level;
+    s->shared.tick_ms = tick_for(s->config->rooms.ping_interval_ms < s->config->rooms.ping_timeout_ms
+                                     ? s->config->rooms.ping_interval_ms
+                                     : s->config->rooms.ping_timeout_ms);
+}
+
+static bool is_listed(const struct config_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* One that the embedding program has registered is the program's. */
+static void prepare_namespaces(struct server *s)
+{
+    const struct config_list *names = &s->config->rooms.namespaces;
+    for (size_t i = 0; i < names->count; i++) {
+        struct room_space *space;
+        if (room_space_add(&s->delivery_options.rooms.spaces, slice_from(names->items[i]), NULL,
+                           NULL, &space) == 0)
+            space->recovers = !is_listed(&s->config->rooms.without_recovery, names->items[i]);
+    }
 }
 
 static void prepare_delivery(struct server *s)
 {
+    delivery_options_init(&s->delivery_options);
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
     s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
     s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
-    s->delivery_options.rooms.recovery = room_recovery_new();
+    s->delivery_options.deflate[DIALECT_ROOMS] = s->config->deflate.rooms;
+    prepare_namespaces(s);
     s->delivery_options.presence = server_presence;
     s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
@@ -92,8 +126,8 @@ static int prepare_hub(struct server *s, struct buf *why)
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    if (s->config->engine == CONFIG_ENGINE_MEMORY) {
-        hub_set_engine(s->hub, engine_memory_new());
+    if (s->owner.engine || s->config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
         return 0;
     }
     struct sqlite_options options = {
@@ -279,8 +313,10 @@ void server_stop(struct server *s)
     server_watch_stop(s);
     if (s->api.platform)
         platform_stop(s->api.platform); /* its last answers go to workers that still run */
+    for (unsigned i = 0; i < s->running; i++)
+        worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
-        worker_stop(&s->workers[s->running - 1]);
+        worker_join(&s->workers[s->running - 1]);
     hub_stop(s->hub);
 }
 
@@ -306,7 +342,8 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
-    room_recovery_free(s->delivery_options.rooms.recovery);
+    program_spaces_free(s->spaces);
+    delivery_options_fini(&s->delivery_options);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
     server_unlink(s);

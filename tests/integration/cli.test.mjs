@@ -499,7 +499,8 @@ for (const [guide, least] of [['README.md', 3], ['docs/cli.md', 8], ['docs/runni
     const examples = consoleCommands(fs.readFileSync(path.join(projectRoot, guide), 'utf8'));
     assert.ok(examples.length > least);
     for (const { command, output } of examples) {
-        const child = spawn('bash', ['-c', `{ ${command}\n} 2>&1`], { cwd: directory, env });
+        const here = command.replaceAll('http://127.0.0.1:8000/', `${server.url}/`);
+        const child = spawn('bash', ['-c', `{ ${here}\n} 2>&1`], { cwd: directory, env });
         let text = '';
         child.stdout.setEncoding('utf8').on('data', (piece) => (text += piece));
         t.after(() => child.kill('SIGKILL'));

@@ -56,6 +56,9 @@ const watched = (t, url, session, report) => start(t, binary,
 /** Without us, but on a terminal, too. */
 const plain = (t) => start(t, 'script', ['-qfec', ninja.join(' '), '/dev/null']);
 
+/** What went through a pipe has the line ends of a terminal when it is published. */
+const published = (stdout) => stdout.replaceAll('\n', '\r\n');
+
 const lastObject = (file) => JSON.parse(fs.readFileSync(file, 'utf8').trimEnd().split('\n').at(-1));
 const historyOf = async (server, session, since = 0) => {
     const events = [];
@@ -78,10 +81,11 @@ class Reader {
     #last = { epoch: undefined, offset: 0 };
     #stopped = false;
 
-    constructor(servers, session) {
+    constructor(t, servers, session) {
         this.servers = servers;
         this.session = session;
         this.done = this.#follow();
+        t.after(() => this.stop());
     }
 
     async #follow() {
@@ -90,7 +94,7 @@ class Reader {
             try {
                 await this.#connection(server);
             } catch (error) {
-                if (server.alive && !server.stopping) throw error;
+                if (!this.#stopped && server.alive && !server.stopping) throw error;
             }
             await waitFor(() => this.#stopped || this.servers.at(-1) !== server, 'the server to be there again', minute);
         }
@@ -144,7 +148,7 @@ test('a clean build, watched while the server is killed and comes back', { timeo
     const options = { t, args: serverArgs, directory };
     const servers = [await startServer(options)];
     const report = path.join(directory, 'report');
-    const reader = new Reader(servers, 'demo');
+    const reader = new Reader(t, servers, 'demo');
     const build = watched(t, servers[0].url, 'demo', report);
     const percent = () => reader.of('build_progress').at(-1)?.percent ?? 0;
     await waitFor(() => percent() >= 40, '40 % of the build', 10 * minute);
@@ -154,7 +158,8 @@ test('a clean build, watched while the server is killed and comes back', { timeo
     await waitFor(() => build.stdout().length > away + 2000, 'the build to go on without a server', 5 * minute);
     servers.push(await startServer({ ...options, listen: `127.0.0.1:${servers[0].port}` }));
 
-    const { code, stdout, stderr, seconds } = await within(build.ended, 'the end of the build', 12 * minute);
+    const { code, stderr, seconds, ...rest } = await within(build.ended, 'the end of the build', 12 * minute);
+    const stdout = published(rest.stdout);
     assert.equal(code, 0, stdout.slice(-3000) + stderr);
     await waitFor(() => reader.of('run_finished').length, 'the end of the story');
     const finished = lastObject(report);
@@ -179,7 +184,6 @@ test('a clean build, watched while the server is killed and comes back', { timeo
         lost = hole(stdout, ...reader.texts);
         assert.equal(lost, 0, `${lost} characters are in neither part`);
     }
-    await reader.stop();
     const repeated = reader.texts.join('').length - stdout.length + lost;
     t.diagnostic(`${progress.total} steps, ${finished.lines} lines, ${finished.bytes} bytes in ${seconds.toFixed(1)} s; ` +
         `${reader.events.length} events; ${lost} characters lost, ${repeated} seen twice; ` +
@@ -192,7 +196,7 @@ test('a build that fails ends with ninja\'s exit code, and the page is told so',
     const file = path.join(clone, 'src/base/clock.c');
     const text = fs.readFileSync(file, 'utf8');
     fs.writeFileSync(file, `${text}\nthis is no C\n`);
-    const reader = new Reader([server], 'broken');
+    const reader = new Reader(t, [server], 'broken');
     const without = await plain(t).ended;
     const { code, stdout } = await watched(t, server.url, 'broken', report).ended;
     fs.writeFileSync(file, text);
@@ -201,10 +205,9 @@ test('a build that fails ends with ninja\'s exit code, and the page is told so',
     await waitFor(() => reader.of('run_finished').length, 'the end of the story');
     assert.equal(lastObject(report).exit_code, code);
     assert.equal(reader.of('run_finished')[0].exit_code, code);
-    assert.equal(reader.texts.join(''), stdout);
+    assert.equal(reader.texts.join(''), published(stdout));
     assert.match(stdout, /clock\.c:\d+:\d+: .*error: /);
     assert.equal((await server.get('/api/build/status/broken')).json.status, 'failed');
-    await reader.stop();
 });
 
 test('how long a clean build takes with and without', { timeout: 60 * minute, skip: repeats === 0 }, async (t) => {

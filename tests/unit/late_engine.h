@@ -21,12 +21,13 @@ struct late_engine {
     pthread_cond_t changed;
     struct publish_batch **waiting; /* in the order in which they came */
     unsigned count, cap;
-    unsigned came;    /* batches so far */
-    unsigned allowed; /* batches that may be completed */
-    unsigned limit;   /* more that wait are refused at once */
-    bool holds;       /* only allowed ones are completed */
-    bool backwards;   /* the newest first */
-    int error;        /* of all items that are completed; 0: they are accepted */
+    unsigned came;         /* batches so far */
+    unsigned allowed;      /* batches that may be completed */
+    unsigned limit;        /* more that wait are refused at once */
+    unsigned events, most; /* that wait; at any time */
+    bool holds;            /* only allowed ones are completed */
+    bool backwards;        /* the newest first */
+    int error;             /* of all items that are completed; 0: they are accepted */
     const char *reason;
     bool ends;
 };
@@ -52,6 +53,7 @@ static inline struct publish_batch *late_take(struct late_engine *e)
     memmove(e->waiting + at, e->waiting + at + 1, (--e->count - at) * sizeof *e->waiting);
     if (e->holds && !e->ends)
         e->allowed--;
+    e->events -= batch->count;
     return batch;
 }
 
@@ -81,6 +83,8 @@ static inline void late_publish(struct engine *engine, struct publish_batch *bat
     if (!full) {
         e->waiting[e->count++] = batch;
         e->came++;
+        e->events += batch->count;
+        e->most = e->events > e->most ? e->events : e->most;
     }
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
