@@ -83,7 +83,8 @@ const char *fan_server_url(const struct fan_server *server, size_t i);
 /*
  * Publishes an event, with the checks of POST /api/v1/publish.
  *
- * topic: "session:build_123"; type: "component_update", or a name of your own; data: the text of a
+ * topic: "session:build_123", or NULL for types that find their topics by themselves
+ * ("project.updated"); type: "component_update", or a name of your own; data: the text of a
  * JSON object, size bytes, not necessarily NUL-terminated; copied. Returns 0 when the event has its
  * place in the topic's order and is on its way to the subscribers (with a durable engine: when it
  * is on disk, which is waited for). Else nothing was published: FAN_E_INVALID when topic, type or a field is not what

@@ -131,6 +131,7 @@ static void begin(struct http_exchange *x, const char *session)
     demo->exchange = x;
     x->data = demo;
     x->abort = on_abort;
+    x->owed = true;
     intake_init(&demo->intake, demo->api, x->conn, permit_identity(x), ACK_NONE, &demo_ops, demo);
     if (session)
         send_update(demo, session);

@@ -7,7 +7,7 @@
 #include "codec/cursor.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
-#include "hub/event_validate.h"
+#include "hub/event_route.h"
 #include "hub/submission.h"
 
 enum { TOPIC, TOPICS, TYPE, DATA, SOURCE, TIME, ID, KEY, EPHEMERAL, MEMBERS };
@@ -23,6 +23,7 @@ static const struct slice names_of_members[MEMBERS] = {
 struct reading {
     struct json_value values[MEMBERS];
     bool found[MEMBERS];
+    bool routed;            /* no topic was named: its type says where it goes */
     struct buf text;        /* what had escapes; never moves, because it is reserved whole */
     struct buf replacement; /* of data */
     struct event_spec spec;
@@ -124,6 +125,14 @@ static int add_topic_list(struct reading *r, struct buf *names)
     return 0;
 }
 
+/* Whether events of its type do. */
+static bool goes_by_itself(const struct reading *r)
+{
+    struct slice name;
+    return r->found[TYPE] && json_string_plain(r->values[TYPE], &name) &&
+           event_has_routes(catalogue_find(name));
+}
+
 static int read_topics(struct reading *r, struct buf *names)
 {
     if (r->found[TOPIC] && r->found[TOPICS])
@@ -132,6 +141,9 @@ static int read_topics(struct reading *r, struct buf *names)
     if (r->found[TOPICS])
         return r->values[TOPICS].kind == JSON_ARRAY ? add_topic_list(r, names)
                                                     : wrong_kind(r, TOPICS, "a list of strings");
+    r->routed = !r->found[TOPIC] && goes_by_itself(r);
+    if (r->routed)
+        return 0;
     if (!r->found[TOPIC] || r->values[TOPIC].kind != JSON_STRING)
         return wrong_kind(r, TOPIC, "a string such as \"session:build_123\"");
     return add_topic(r, "topic", content(r, r->values[TOPIC]), names);
@@ -189,6 +201,15 @@ static int read_data(struct reading *r, size_t max_data, struct event_check *che
     return 0;
 }
 
+/* The topics that the type and the data lead to, when none was named. */
+static int find_topics(struct reading *r, struct buf *names, struct event_check *check)
+{
+    if (!r->routed)
+        return 0;
+    int error = event_route(r->spec.type_info, r->spec.data, names, &r->spec.place_count, check);
+    return error ? from_check(r, error, check) : 0;
+}
+
 static int read_time(struct reading *r)
 {
     struct slice text = slice_of("", 0);
@@ -225,6 +246,8 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
         error = read_time(r);
     if (!error)
         error = read_data(r, max_data, check);
+    if (!error)
+        error = find_topics(r, names, check);
     if (!error)
         error = read_text(r, SOURCE, &r->spec.source);
     if (!error)
@@ -266,7 +289,7 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
         if (r.spec.key.ptr && r.spec.key.len == 0)
             r.spec.key = r.spec.type;
         out->event = names->failed ? NULL : event_try_new(&r.spec);
-        out->many = r.found[TOPICS];
+        out->many = r.found[TOPICS] || r.routed;
         out->warning = check.warning;
         if (!out->event)
             error = no_memory(failure);

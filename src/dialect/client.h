@@ -38,6 +38,8 @@ struct delivery_options {
         atomic_uint max_payload; /* bytes */
         atomic_uint recovery_window_ms;
         struct room_recovery *recovery;
+        struct room_space *spaces;       /* namespaces */
+        const struct room_space *engine; /* sessions at /engine.io/; NULL: there are none */
     } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */

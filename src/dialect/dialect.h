@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 
 struct client;
+struct delivery_options;
 struct topic;
 struct session_words;
 
@@ -36,7 +37,7 @@ struct dialect {
     const char *const *other_paths;
     /* Whether a request to one of its paths is for it; else it is for the next dialect there. NULL:
      * all are. It may take other methods than GET, too. */
-    bool (*claims)(const struct http_request *request);
+    bool (*claims)(const struct http_request *request, const struct delivery_options *options);
     /* Its clients bring their token in a message (client_login): accept also gets requests that are
      * nobody's, and a client is nobody until then. */
     bool late_token;

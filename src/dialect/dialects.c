@@ -6,6 +6,7 @@
 #include "dialect/ide.h"
 #include "dialect/rooms.h"
 #include "dialect/rooms_recovery.h"
+#include "dialect/rooms_space.h"
 #include "dialect/sse.h"
 #include "fanfare/error.h"
 #include "hub/topic.h"
@@ -44,6 +45,8 @@ void delivery_options_init(struct delivery_options *o)
 
 void delivery_options_fini(struct delivery_options *o)
 {
+    room_spaces_free(o->rooms.spaces);
+    o->rooms.spaces = NULL;
     room_recovery_free(o->rooms.recovery);
     o->rooms.recovery = NULL;
 }

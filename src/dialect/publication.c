@@ -280,14 +280,14 @@ void publication_hurry(struct client *c)
     take_deferred(u);
 }
 
-void publication_await(struct client *c, void (*fn)(struct worker *w, void *arg), void *arg)
+bool publication_await(struct client *c, void (*fn)(struct worker *w, void *arg), void *arg)
 {
-    if (!c->publishing) {
-        worker_post(c->ws.conn.worker, fn, arg);
-        return;
-    }
-    c->publishing->idle = fn;
-    c->publishing->idle_arg = arg;
+    struct client_publishing *u = c->publishing;
+    if (u->idle)
+        return false;
+    u->idle = fn;
+    u->idle_arg = arg;
+    return true;
 }
 
 void publication_forget(struct client *c)

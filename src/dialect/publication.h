@@ -60,9 +60,9 @@ void publication_defer(struct client *c, struct slice message, bool binary, publ
 /* The client says goodbye: what it sent before, and what waits, is taken now. */
 void publication_hurry(struct client *c);
 
-/* Calls fn(worker, arg) when nothing of the client is under way any more, or it has gone; soon,
- * when that is now. One at a time for each client. */
-void publication_await(struct client *c, void (*fn)(struct worker *w, void *arg), void *arg);
+/* Of a client with something under way (client.publishing): calls fn(worker, arg) when nothing is
+ * any more, or it has gone. False: somebody else waits for that already. */
+bool publication_await(struct client *c, void (*fn)(struct worker *w, void *arg), void *arg);
 
 /* The client is gone. */
 void publication_forget(struct client *c);

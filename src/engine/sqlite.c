@@ -123,6 +123,7 @@ static void commit(struct store *s, struct publish_batch *batches)
     struct hub *h = s->engine.hub;
     uint64_t last_seq = hub_place(h, batches);
     int code = store_write(s, batches, last_seq);
+    store_note_result(s, code);
     if (code != SQLITE_OK)
         hub_unplace(h, batches, FAN_E_IO, store_error_text(code));
     hub_deliver(h, batches);
@@ -137,7 +138,10 @@ static void *run(void *arg)
         batches = take(s, &end);
         if (batches)
             commit(s, batches);
-        store_upkeep(s);
+        if (s->failure == SQLITE_OK)
+            store_note_result(s, store_upkeep(s));
+        store_recover(s);
+        store_checkpoint(s);
     }
     store_write_end(s);
     return NULL;
@@ -191,6 +195,8 @@ static int open_store(struct store *s, struct buf *why)
         error = store_db_open(&s->db, s->path, false, s->options.synchronous, why);
     if (!error)
         error = store_load(s, why);
+    if (!error)
+        error = store_checkpoint_start(s, why);
     return error;
 }
 
@@ -222,6 +228,7 @@ static void store_free(struct engine *engine)
 {
     struct store *s = (struct store *)engine;
     stop(engine);
+    store_checkpoint_free(s);
     store_db_close(&s->db);
     store_readers_free(s->readers);
     store_cache_free(s->cache);
@@ -249,6 +256,7 @@ static const struct engine_ops sqlite_ops = {
     .publish = publish,
     .read = store_read,
     .find = store_find,
+    .status = store_status,
     .load_state = store_load_state,
     .stop = stop,
     .free = store_free,

@@ -30,6 +30,7 @@ struct stored_topic {
     /* Sessions: up to where the stored snapshot is folded, and how much came since. */
     uint64_t state_offset, state_bytes_since, new_state_offset;
     bool snapshot_wanted, warm_first;
+    bool untrimmable;                 /* its runs are damaged */
     uint32_t first_entry, last_entry; /* in the commit under way, counted from 1; 0: none */
 };
 
@@ -60,12 +61,14 @@ struct store {
     pthread_cond_t wanted;
     struct publish_batch *queue, **queue_end;
     uint64_t queued_bytes;
+    int failure; /* SQLite's code of the last write; only the store's thread sets it */
     bool stop;
 
     struct stored_topic **topics; /* by id */
     size_t topic_cap;
     uint64_t next_id;
-    uint64_t reserved_seq; /* the node's order will not go beyond it without a commit that says so */
+    uint64_t
+        reserved_seq; /* the node's order will not go beyond it without a commit that says so */
     struct store_entry *entries;
     uint32_t entry_count, entry_cap;
     uint64_t *dirty; /* ids of topics with entries */
@@ -73,7 +76,9 @@ struct store {
     struct buf blob;
     uint64_t *wanted_snapshots; /* ids */
     uint32_t wanted_count, wanted_cap;
-    uint64_t sweep_id, upkeep_ms;
+    uint64_t sweep_id, upkeep_ms, probed_ms;
+    int log_pages; /* of the write-ahead log, after the last commit */
+    struct store_checkpointer *checkpointer;
     struct store_cache *cache;
     struct store_readers *readers;
     struct store_stats stats;
@@ -84,6 +89,10 @@ int store_load(struct store *s, struct buf *why);
 
 /* The store's topic of that id, made if need be. */
 struct stored_topic *store_topic(struct store *s, uint64_t id, struct topic *topic);
+
+/* Within a transaction: a topic with its runs; what the node has lost. SQLite's extended code. */
+int store_delete_topic(struct store *s, uint64_t id);
+int store_put_lost(struct store *s, const struct node_record *node);
 
 /* store_recent.c: the newest events and ids to the hub. As store_load. */
 int store_load_events(struct store *s, struct buf *why);
@@ -149,6 +158,19 @@ void store_note_events(struct store *s, struct stored_topic *t);
 /* After each commit, and every UPKEEP_MS without one. SQLite's extended code. */
 #define UPKEEP_MS 1000
 int store_upkeep(struct store *s);
+
+/* store_checkpoint.c: after each commit. The start returns 0, FAN_E_IO, FAN_E_LIMIT with the reason
+ * appended; store_watch_log belongs to each connection of the store's thread. */
+int store_checkpoint_start(struct store *s, struct buf *why);
+void store_checkpoint(struct store *s);
+void store_checkpoint_free(struct store *s);
+void store_watch_log(struct store *s);
+
+/* store_health.c: after each write; now and then while they fail; for everybody, from any thread.
+ */
+void store_note_result(struct store *s, int code);
+void store_recover(struct store *s);
+void store_status(struct engine *engine, struct engine_status *out);
 
 /* Writes what makes the next start quick, as the last thing. */
 int store_write_end(struct store *s);

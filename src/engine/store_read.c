@@ -142,8 +142,7 @@ static int decode(struct store *s, const struct run_row *row, struct topic *topi
     while (!error && (more = run_next(&reader, &record)) > 0) {
         if (run->count == row->count)
             return FAN_E_PARSE;
-        struct event *e =
-            store_make_event(s, &record, topic, row->first_offset + run->count);
+        struct event *e = store_make_event(s, &record, topic, row->first_offset + run->count);
         if (!e)
             return FAN_E_NO_MEMORY;
         run->events[run->count++] = e;
@@ -160,8 +159,7 @@ static int load_run(struct store *s, struct reader *r, const struct run_row *row
     *out = store_cache_get(s->cache, row->id);
     if (*out)
         return 0;
-    struct cached_run *run =
-        memory_try_alloc(sizeof *run + row->count * sizeof(struct event *));
+    struct cached_run *run = memory_try_alloc(sizeof *run + row->count * sizeof(struct event *));
     sqlite3_stmt *q = store_db_get(&r->db, STORE_RUN_DATA);
     if (!run || !q) {
         memory_free(run);
@@ -172,9 +170,9 @@ static int load_run(struct store *s, struct reader *r, const struct run_row *row
     sqlite3_bind_int64(q, 1, row->id);
     int error = outcome(sqlite3_step(q));
     if (!error)
-        error = decode(s, row, topic,
-                       slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)),
-                       run);
+        error =
+            decode(s, row, topic,
+                   slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)), run);
     sqlite3_reset(q);
     if (error) {
         while (run->count)
@@ -221,8 +219,8 @@ static int find(struct store *s, struct reader *r, struct topic *topic, uint64_t
             best = row;
             end = row.first_offset;
         } else {
-            from = row.first_offset + row.count > middle ? row.first_offset + row.count
-                                                         : middle + 1;
+            from =
+                row.first_offset + row.count > middle ? row.first_offset + row.count : middle + 1;
         }
     }
     *offset = end;
@@ -300,8 +298,8 @@ static void note_missing(struct store *s, struct stored_read *read, uint64_t fro
 static uint64_t next_run(struct reader *r, uint64_t topic, uint64_t from, uint64_t end)
 {
     struct run_row row;
-    int error = query_run(r, STORE_RUNS_UP, store_run_id(topic, from),
-                          store_run_id(topic, end - 1), &row);
+    int error =
+        query_run(r, STORE_RUNS_UP, store_run_id(topic, from), store_run_id(topic, end - 1), &row);
     return error ? end : row.first_offset;
 }
 
@@ -338,8 +336,7 @@ static int read_runs(struct store *s, struct reader *r, struct stored_read *read
         if (error == FAN_E_IO || error == FAN_E_NO_MEMORY)
             return read->count ? 0 : error;
         if (!found || error) {
-            uint64_t end = found ? row.first_offset + row.count
-                                 : next_run(r, id, next, read->end);
+            uint64_t end = found ? row.first_offset + row.count : next_run(r, id, next, read->end);
             if (read->count == 0)
                 note_missing(s, read, next, (end < read->end ? end : read->end) - 1);
             return 0;

@@ -41,6 +41,8 @@ bool store_trim_is_due(const struct store *s, const struct stored_topic *t)
 {
     const struct topic_limits *limits = &s->options.kinds[t->topic->kind];
     uint64_t kept = t->offset + 1 - t->first_offset;
+    if (t->untrimmable)
+        return false;
     return kept > limits->count + slack(limits->count) ||
            (limits->bytes && t->bytes > limits->bytes + limits->bytes / 8);
 }
@@ -57,8 +59,8 @@ static int find_trim(struct store *s, struct stored_topic *t, uint64_t floor, in
     sqlite3_bind_int64(q, 2, store_run_id(t->id, STORE_OFFSET_MAX));
     int code = SQLITE_DONE;
     for (unsigned n = 0; n < TRIM_RUNS && (code = sqlite3_step(q)) == SQLITE_ROW; n++) {
-        uint64_t end = store_run_offset(sqlite3_column_int64(q, 0)) +
-                       (uint64_t)sqlite3_column_int64(q, 1);
+        uint64_t end =
+            store_run_offset(sqlite3_column_int64(q, 0)) + (uint64_t)sqlite3_column_int64(q, 1);
         bool old = sqlite3_column_int64(q, 4) < oldest;
         bool much = limits->bytes && t->bytes - t->trim_bytes > limits->bytes && end <= t->offset;
         if (end > floor && !old && !much)
@@ -72,13 +74,24 @@ static int find_trim(struct store *s, struct stored_topic *t, uint64_t floor, in
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* What is damaged cannot be trimmed either; that must not keep the topic from being written. */
+static int forgive_damage(struct store *s, struct stored_topic *t, int code)
+{
+    if ((code & 0xff) != SQLITE_CORRUPT)
+        return code;
+    t->untrimmable = true;
+    t->trim_to = t->trim_bytes = 0;
+    store_report_damage(s, t->topic, t->first_offset, t->offset + 1 - t->first_offset);
+    return SQLITE_OK;
+}
+
 int store_trim(struct store *s, struct stored_topic *t, int64_t now_ms)
 {
     uint64_t floor = hub_log_floor(s->engine.hub, t->topic);
     t->trim_to = t->trim_bytes = 0;
     int code = find_trim(s, t, floor, now_ms);
     if (code != SQLITE_OK || t->trim_to == 0)
-        return code;
+        return forgive_damage(s, t, code);
     if (is_session(t) && t->state_offset < t->trim_to) {
         t->trim_to = 0;
         t->warm_first = true;
@@ -91,9 +104,11 @@ int store_trim(struct store *s, struct stored_topic *t, int64_t now_ms)
     sqlite3_bind_int64(q, 1, store_run_id(t->id, 0));
     sqlite3_bind_int64(q, 2, store_run_id(t->id, t->trim_to));
     code = store_db_run(&s->db, q);
+    if (code != SQLITE_OK)
+        return forgive_damage(s, t, code);
     struct stored_topic after = *t;
     store_apply_trim(&after);
-    return code == SQLITE_OK ? store_put_topic(s, &after) : code;
+    return store_put_topic(s, &after);
 }
 
 void store_apply_trim(struct stored_topic *t)
@@ -133,8 +148,8 @@ void store_want_snapshot(struct store *s, struct stored_topic *t)
 
 void store_note_events(struct store *s, struct stored_topic *t)
 {
-    if (is_session(t) && (t->offset - t->state_offset >= SNAPSHOT_EVENTS ||
-                          t->state_bytes_since >= SNAPSHOT_BYTES))
+    if (is_session(t) &&
+        (t->offset - t->state_offset >= SNAPSHOT_EVENTS || t->state_bytes_since >= SNAPSHOT_BYTES))
         store_want_snapshot(s, t);
 }
 
@@ -178,6 +193,8 @@ static void finish_snapshot(struct stored_topic *t, bool committed)
 
 int store_begin(struct store *s)
 {
+    if (!s->db.db)
+        return s->failure; /* it could not be opened again yet */
     return store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
 }
 
@@ -224,10 +241,9 @@ static int trim_some(struct store *s, struct stored_topic **due, unsigned count,
 static bool may_trim(struct store *s, struct stored_topic *t, int64_t now_ms)
 {
     const struct topic_limits *limits = &s->options.kinds[t->topic->kind];
-    if (t->first_offset > t->offset)
+    if (t->first_offset > t->offset || t->untrimmable)
         return false;
-    return store_trim_is_due(s, t) ||
-           hub_log_floor(s->engine.hub, t->topic) > t->offset ||
+    return store_trim_is_due(s, t) || hub_log_floor(s->engine.hub, t->topic) > t->offset ||
            (limits->age_ms && t->oldest_ms + (int64_t)limits->age_ms < now_ms);
 }
 
@@ -245,20 +261,66 @@ static void note_oldest(struct store *s, struct stored_topic *t, int64_t now_ms)
     sqlite3_reset(q);
 }
 
+static int delete_rows(struct store *s, struct stored_topic **empty, unsigned count)
+{
+    struct node_record node;
+    hub_get_node(s->engine.hub, &node);
+    int code = store_begin(s);
+    for (unsigned i = 0; code == SQLITE_OK && i < count; i++) {
+        enum topic_kind kind = empty[i]->topic->kind;
+        if (empty[i]->last_seq > node.lost_seq[kind])
+            node.lost_seq[kind] = empty[i]->last_seq;
+        node.lost_generation[kind]++;
+        code = store_delete_topic(s, empty[i]->id);
+    }
+    if (code == SQLITE_OK)
+        code = store_put_lost(s, &node);
+    return store_end(s, code);
+}
+
+/* Topics of which nothing is left: first on the disk, so that none comes back that the hub has
+ * forgotten. One that is used again meanwhile gets a row again with its next event. */
+static int forget(struct store *s, struct stored_topic **empty, unsigned count)
+{
+    int code = delete_rows(s, empty, count);
+    for (unsigned i = 0; code == SQLITE_OK && i < count; i++) {
+        struct stored_topic *t = empty[i];
+        t->has_row = false;
+        t->row_offset = t->state_offset = 0;
+        if (!hub_forget(s->engine.hub, t->topic))
+            continue;
+        s->topics[t->id] = NULL;
+        topic_unref(t->topic);
+        memory_free(t);
+    }
+    return code;
+}
+
+static bool is_empty(struct store *s, const struct stored_topic *t)
+{
+    return t->first_offset > t->offset && hub_is_forgettable(s->engine.hub, t->topic);
+}
+
 static int sweep(struct store *s, int64_t now_ms)
 {
-    struct stored_topic *due[TRIM_TOPICS];
-    unsigned count = 0;
-    for (unsigned n = 0; n < SWEEP_TOPICS && n < s->next_id && count < TRIM_TOPICS; n++) {
+    struct stored_topic *due[TRIM_TOPICS], *empty[TRIM_TOPICS];
+    unsigned count = 0, empty_count = 0;
+    for (unsigned n = 0;
+         n < SWEEP_TOPICS && n < s->next_id && count < TRIM_TOPICS && empty_count < TRIM_TOPICS;
+         n++) {
         if (++s->sweep_id >= s->next_id)
             s->sweep_id = 1;
         struct stored_topic *t = s->sweep_id < s->next_id ? s->topics[s->sweep_id] : NULL;
-        if (t && t->has_row && may_trim(s, t, now_ms))
+        if (t && t->has_row && is_empty(s, t))
+            empty[empty_count++] = t;
+        else if (t && t->has_row && may_trim(s, t, now_ms))
             due[count++] = t;
     }
     int code = count ? trim_some(s, due, count, now_ms) : SQLITE_OK;
     for (unsigned i = 0; i < count; i++)
         note_oldest(s, due[i], now_ms);
+    if (code == SQLITE_OK && empty_count)
+        code = forget(s, empty, empty_count);
     return code;
 }
 

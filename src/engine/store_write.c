@@ -34,7 +34,8 @@ static bool add_entry(struct store *s, struct event *e, unsigned place)
     if (s->entry_count == s->entry_cap &&
         !grow((void **)&s->entries, &s->entry_cap, sizeof *s->entries))
         return false;
-    if (s->dirty_count == s->dirty_cap && !grow((void **)&s->dirty, &s->dirty_cap, sizeof *s->dirty))
+    if (s->dirty_count == s->dirty_cap &&
+        !grow((void **)&s->dirty, &s->dirty_cap, sizeof *s->dirty))
         return false;
     s->entries[s->entry_count++] = (struct store_entry){.event = e, .place = place};
     if (t->last_entry)
@@ -158,8 +159,10 @@ static int write_topic(struct store *s, struct stored_topic *t, int64_t now_ms)
     struct run run;
     if (!t->has_row || t->offset >= t->row_offset + ROW_EVERY)
         code = store_put_topic(s, t);
-    while (code == SQLITE_OK && next)
+    while (code == SQLITE_OK && next) {
         code = write_run(s, t->id, &next, &run, now_ms);
+        atomic_fetch_add(&s->stats.runs, 1);
+    }
     return code;
 }
 
@@ -197,6 +200,8 @@ static void note_committed(struct store *s, struct stored_topic *t)
 
 static void finish(struct store *s, int code, uint64_t last_seq)
 {
+    if (code == SQLITE_OK)
+        atomic_fetch_add(&s->stats.events, s->entry_count);
     for (uint32_t i = 0; i < s->dirty_count; i++) {
         struct stored_topic *t = s->topics[s->dirty[i]];
         if (code == SQLITE_OK)
@@ -214,8 +219,12 @@ int store_write(struct store *s, struct publish_batch *batches, uint64_t last_se
 {
     int code = collect(s, batches) ? SQLITE_OK : SQLITE_NOMEM;
     bool extend = last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq;
-    if (code == SQLITE_OK && (s->dirty_count || extend))
+    if (code == SQLITE_OK && (s->dirty_count || extend)) {
+        uint64_t begin = clock_ns();
         code = write_all(s, last_seq);
+        atomic_fetch_add(&s->stats.commits, code == SQLITE_OK);
+        atomic_fetch_add(&s->stats.commit_us, (clock_ns() - begin) / 1000);
+    }
     finish(s, code, last_seq);
     return code;
 }

@@ -147,6 +147,12 @@ int draft_broadcast_channel(struct draft *draft, const struct fan_publisher *pub
     return publish(draft, publisher, topic, "event", catalogue_channel(slice_from(channel)), 0);
 }
 
+int draft_broadcast_routed(struct draft *draft, const struct fan_publisher *publisher,
+                           const char *type)
+{
+    return publish(draft, publisher, NULL, type, catalogue_find(slice_from(type)), 0);
+}
+
 static int broadcast_item(const struct fan_publisher *publisher, const char *session_id,
                           const char *type, const char *id_name, const char *id, const char *status,
                           double progress, const char *metadata)

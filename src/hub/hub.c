@@ -81,6 +81,13 @@ const char *hub_engine_name(const struct hub *h)
     return h->engine->ops->name;
 }
 
+void hub_engine_status(struct hub *h, struct engine_status *out)
+{
+    *out = (struct engine_status){0};
+    if (h->engine->ops->status)
+        h->engine->ops->status(h->engine, out);
+}
+
 uint64_t hub_epoch(const struct hub *h)
 {
     return h->epoch;
@@ -115,7 +122,7 @@ static uint64_t epoch_of(const struct hub *h, struct slice name, enum topic_kind
     return x ^ (x >> 31);
 }
 
-static void drop_topic(struct hub *h, struct topic *t)
+void hub_drop_topic(struct hub *h, struct topic *t)
 {
     if (t->last_seq) {
         if (t->last_seq > h->lost_seq[t->kind])
@@ -140,7 +147,7 @@ static bool evict_empty_topic(struct hub *h)
         if (++looked_at > EVICT_LOOKS)
             return false;
         if (t->history.count == 0 && !t->store_id && atomic_load(&t->refs) == 1) {
-            drop_topic(h, t);
+            hub_drop_topic(h, t);
             return true;
         }
     }
@@ -243,8 +250,8 @@ static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 static bool may_drop(const struct hub *h, const struct topic *t, uint64_t now_ms)
 {
     const struct topic_limits *limits = &h->config.kinds[t->kind];
-    return !t->store_id && t->pending == 0 && t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
-           (!limits->durable || t->history.count == 0);
+    return !t->store_id && t->pending == 0 && t->subscribers == 0 &&
+           now_ms - t->used_ms >= limits->idle_ms && (!limits->durable || t->history.count == 0);
 }
 
 static void sweep(struct hub *h)
@@ -262,7 +269,7 @@ static void sweep(struct hub *h)
             drops[drop_count++] = t;
     }
     while (drop_count)
-        drop_topic(h, drops[--drop_count]);
+        hub_drop_topic(h, drops[--drop_count]);
 }
 
 void hub_tick(struct hub *h)

@@ -54,6 +54,9 @@ struct topic *hub_find_topic(struct hub *h, struct slice name);
 /* Finds or makes it. FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID (the name). */
 int hub_need_topic(struct hub *h, struct slice name, struct topic **out);
 
+/* Forgets it with its log, if it has one: its successor gets another epoch. */
+void hub_drop_topic(struct hub *h, struct topic *t);
+
 /* Called when a topic gains or loses its last reason to be awake. */
 void hub_touch_topic(struct hub *h, struct topic *t);
 

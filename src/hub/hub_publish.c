@@ -83,7 +83,7 @@ static void keep_in(struct hub *h, struct topic *t, struct event *e)
     const struct topic_limits *limits = &h->config.kinds[t->kind];
     topic_history_append(&t->history, event_ref(e));
     t->bytes += e->size;
-    while (t->offset - topic_first_offset(t) >= limits->count) {
+    while (t->offset + 1 - topic_first_offset(t) > limits->count) {
         hub_drop_oldest(h, t);
         h->stats.trimmed_count++;
     }

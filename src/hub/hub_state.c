@@ -152,6 +152,29 @@ bool hub_cool(struct hub *h, struct topic *t, uint64_t offset)
     return may;
 }
 
+static bool is_forgettable(const struct hub *h, const struct topic *t)
+{
+    return topic_first_offset(t) > t->offset && is_idle(h, t, h->config.monotonic_ms());
+}
+
+bool hub_is_forgettable(struct hub *h, const struct topic *t)
+{
+    pthread_mutex_lock(&h->lock);
+    bool forgettable = is_forgettable(h, t);
+    pthread_mutex_unlock(&h->lock);
+    return forgettable;
+}
+
+bool hub_forget(struct hub *h, struct topic *t)
+{
+    pthread_mutex_lock(&h->lock);
+    bool forgettable = is_forgettable(h, t);
+    if (forgettable)
+        hub_drop_topic(h, t);
+    pthread_mutex_unlock(&h->lock);
+    return forgettable;
+}
+
 /* ---- Asking ---- */
 
 /* The topic, referenced, with its state in memory as far as that can be had. */

@@ -60,9 +60,14 @@ int hub_snapshot(struct hub *h, struct topic *t, struct buf *out, uint64_t *offs
 /* Stored topics that nobody has used for their kind's idle time, referenced. */
 unsigned hub_idle_topics(struct hub *h, struct topic **out, unsigned max);
 
-/* Takes such a topic's events and state out of memory; the state only if a snapshot of it as of this
- * offset is stored. False: it is in use again, or has another state. */
+/* Takes such a topic's events and state out of memory; the state only if a snapshot of it as of
+ * this offset is stored. False: it is in use again, or has another state. */
 bool hub_cool(struct hub *h, struct topic *t, uint64_t offset);
+
+/* Whether the log is empty and nobody has used the topic for its kind's idle time; and dropping it
+ * then, once the engine has forgotten it: false, it is in use again. */
+bool hub_is_forgettable(struct hub *h, const struct topic *t);
+bool hub_forget(struct hub *h, struct topic *t);
 
 /* ---- At the start, before anybody uses the hub ---- */
 

@@ -12,15 +12,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/platform.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "dialect/rooms_space.h"
 #include "engine/memory.h"
 #include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
+#include "server/socketio.h"
 
-#define TICK_MS 1000
+#define TICK_MS        1000
+#define TICK_FINEST_MS 10 /* of the workers */
 
 static const enum flush_choice flush_map[] = {
     [CONFIG_FLUSH_AUTO] = FLUSH_AUTO,
@@ -58,6 +62,13 @@ static bool is_trusted_proxy(void *arg, const char *address)
     return server_is_trusted(server_settings_now(s)->config, slice_from(address));
 }
 
+/* Fine enough that the shortest time that is waited for is missed by no more than a twentieth. */
+static unsigned tick_for(uint64_t shortest_ms)
+{
+    uint64_t tick = shortest_ms / 20;
+    return tick < TICK_FINEST_MS ? TICK_FINEST_MS : tick > WORKER_TICK_MS ? WORKER_TICK_MS : (unsigned)tick;
+}
+
 static void prepare_net(struct server *s)
 {
     s->shared.peers = peer_table_new();
@@ -65,6 +76,29 @@ static void prepare_net(struct server *s)
     s->shared.trusted_arg = s;
     s->shared.deflate_threshold = s->config->deflate.threshold;
     s->shared.deflate_level = (int)s->config->deflate.level;
+    s->shared.tick_ms = tick_for(s->config->rooms.ping_interval_ms < s->config->rooms.ping_timeout_ms
+                                     ? s->config->rooms.ping_interval_ms
+                                     : s->config->rooms.ping_timeout_ms);
+}
+
+static bool is_listed(const struct config_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* One that the embedding program has registered is the program's. */
+static void prepare_namespaces(struct server *s)
+{
+    const struct config_list *names = &s->config->rooms.namespaces;
+    for (size_t i = 0; i < names->count; i++) {
+        struct room_space *space;
+        if (room_space_add(&s->delivery_options.rooms.spaces, slice_from(names->items[i]), NULL,
+                           NULL, &space) == 0)
+            space->recovers = !is_listed(&s->config->rooms.without_recovery, names->items[i]);
+    }
 }
 
 static void prepare_delivery(struct server *s)
@@ -73,6 +107,8 @@ static void prepare_delivery(struct server *s)
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
     s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
     s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
+    s->delivery_options.deflate[DIALECT_ROOMS] = s->config->deflate.rooms;
+    prepare_namespaces(s);
     s->delivery_options.presence = server_presence;
     s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
@@ -90,8 +126,8 @@ static int prepare_hub(struct server *s, struct buf *why)
     struct hub_config config;
     server_apply_hub(s->config, &config);
     s->hub = hub_new(&config);
-    if (s->config->engine == CONFIG_ENGINE_MEMORY) {
-        hub_set_engine(s->hub, engine_memory_new());
+    if (s->owner.engine || s->config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
         return 0;
     }
     struct sqlite_options options = {
@@ -137,15 +173,25 @@ static int make_workers(struct server *s, struct buf *why)
     return 0;
 }
 
-static int publish_for_api(void *arg, struct slice topic, struct slice type, struct slice source,
-                           struct slice data)
+static int publish_for_api(void *arg, const struct api_event *event, struct buf *why)
 {
-    const struct server_event event = {
-        .topic = topic, .type = type, .data = data, .source = source};
-    struct buf why = {0};
-    int error = server_publish(arg, &event, &why);
-    buf_fini(&why);
-    return error;
+    return server_publish(arg, event, why);
+}
+
+static const char *webhook_secret(void *arg)
+{
+    return server_settings_now(arg)->config->github_webhook_secret;
+}
+
+/* Records are kept where the data directory is, if there is one. */
+static struct platform *make_platform(const struct config *config)
+{
+    struct buf path = {0};
+    bool kept = config->data_given || config->engine != CONFIG_ENGINE_MEMORY;
+    buf_printf(&path, "%s/projects.db", config->data);
+    struct platform *platform = platform_new(kept ? buf_text(&path) : NULL);
+    buf_fini(&path);
+    return platform;
 }
 
 static void prepare_api(struct server *s)
@@ -158,8 +204,11 @@ static void prepare_api(struct server *s)
         .metrics = server_metrics,
         .presence = server_presence,
         .publish = publish_for_api,
+        .webhook_secret = webhook_secret,
+        .clients = server_clients,
         .arg = s,
     };
+    s->api.platform = make_platform(s->config);
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
     s->api.build_dialect = DIALECT_BUILD;
@@ -202,6 +251,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     hub_tick(s->hub);
+    api_tick(&s->api);
     authenticator_refresh(s->authenticator);
 }
 
@@ -261,8 +311,14 @@ int server_start(struct server *s, const struct server_owner *owner, struct buf 
 void server_stop(struct server *s)
 {
     server_watch_stop(s);
+    if (s->api.platform)
+        platform_stop(s->api.platform); /* its last answers go to workers that still run */
+    for (unsigned i = 0; i < s->running; i++)
+        worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
-        worker_stop(&s->workers[s->running - 1]);
+        worker_join(&s->workers[s->running - 1]);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        hub_set_wake(s->hub, i, NULL, NULL); /* the engine may still have something to deliver */
     hub_stop(s->hub);
 }
 
@@ -288,6 +344,7 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
+    program_spaces_free(s->spaces);
     delivery_options_fini(&s->delivery_options);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
@@ -295,6 +352,7 @@ void server_free(struct server *s)
     endpoints_free(s->endpoints);
     peer_table_free(s->shared.peers);
     server_free_settings(s);
+    platform_free(s->api.platform);
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 
 struct config;
+struct engine;
 struct server;
 
 struct server_owner {
@@ -23,6 +24,7 @@ struct server_owner {
     /* Everybody has been told to go and has gone, or was given up. On the loop's thread. */
     void (*drained)(void *arg);
     void *arg;
+    struct engine *engine; /* the server's from here on; NULL: the configured one */
     bool owns_process; /* the process's limit of open files may be raised without being asked */
 };
 

@@ -10,6 +10,7 @@ pageTest('a build that goes on after a failure is failing, in the list as on its
     const server = await startServer({ t });
     await publishAll(server, 'torn', [
         ['run_started', run],
+        ['checkpoint_update', { checkpoint_id: 'c', phase: 'build_2', tasks_completed: [], files_created: [] }],
         ['component_update', { component_id: 'api', status: 'failed', progress: 40 }],
         ['component_update', { component_id: 'web', status: 'in_progress', progress: 40 }],
     ]);
@@ -17,6 +18,7 @@ pageTest('a build that goes on after a failure is failing, in the list as on its
     const page = await open(server.url);
     const row = page.getByRole('link', { name: /^torn, Failing/ });
     await row.waitFor();
+    await row.getByText('Failing · build_2').waitFor();
     await row.locator('.bar.is-in_progress .bar-failed').waitFor();
     await page.getByRole('link', { name: /^over, Failed/ }).waitFor();
     assert.equal(await page.locator('.session-row').first().locator('.session-name').textContent(), 'torn', 'what goes on comes first');

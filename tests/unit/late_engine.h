@@ -21,12 +21,13 @@ struct late_engine {
     pthread_cond_t changed;
     struct publish_batch **waiting; /* in the order in which they came */
     unsigned count, cap;
-    unsigned came;    /* batches so far */
-    unsigned allowed; /* batches that may be completed */
-    unsigned limit;   /* more that wait are refused at once */
-    bool holds;       /* only allowed ones are completed */
-    bool backwards;   /* the newest first */
-    int error;        /* of all items that are completed; 0: they are accepted */
+    unsigned came;         /* batches so far */
+    unsigned allowed;      /* batches that may be completed */
+    unsigned limit;        /* more that wait are refused at once */
+    unsigned events, most; /* that wait; at any time */
+    bool holds;            /* only allowed ones are completed */
+    bool backwards;        /* the newest first */
+    int error;             /* of all items that are completed; 0: they are accepted */
     const char *reason;
     bool ends;
 };
@@ -52,6 +53,7 @@ static inline struct publish_batch *late_take(struct late_engine *e)
     memmove(e->waiting + at, e->waiting + at + 1, (--e->count - at) * sizeof *e->waiting);
     if (e->holds && !e->ends)
         e->allowed--;
+    e->events -= batch->count;
     return batch;
 }
 
@@ -81,6 +83,8 @@ static inline void late_publish(struct engine *engine, struct publish_batch *bat
     if (!full) {
         e->waiting[e->count++] = batch;
         e->came++;
+        e->events += batch->count;
+        e->most = e->events > e->most ? e->events : e->most;
     }
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
@@ -91,14 +95,22 @@ static inline void late_publish(struct engine *engine, struct publish_batch *bat
 }
 
 /* What waits is completed. */
-static inline void late_free(struct engine *engine)
+static inline void late_stop(struct engine *engine)
 {
     struct late_engine *e = (struct late_engine *)engine;
     pthread_mutex_lock(&e->lock);
+    bool ended = e->ends;
     e->ends = true;
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
-    pthread_join(e->thread, NULL);
+    if (!ended)
+        pthread_join(e->thread, NULL);
+}
+
+static inline void late_free(struct engine *engine)
+{
+    struct late_engine *e = (struct late_engine *)engine;
+    late_stop(engine);
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
     memory_free(e->waiting);
@@ -107,8 +119,8 @@ static inline void late_free(struct engine *engine)
 
 static const struct engine_ops late_ops = {
     .name = "late",
-    .durable = true,
     .publish = late_publish,
+    .stop = late_stop,
     .free = late_free,
 };
 
@@ -159,6 +171,15 @@ static inline void late_await(struct late_engine *e, unsigned came)
     while (e->came < came)
         pthread_cond_wait(&e->changed, &e->lock);
     pthread_mutex_unlock(&e->lock);
+}
+
+/* The most events that waited at any time. */
+static inline unsigned late_most(struct late_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    unsigned most = e->most;
+    pthread_mutex_unlock(&e->lock);
+    return most;
 }
 
 static inline unsigned late_came(struct late_engine *e)

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "../late_engine.h"
 #include "fanfare/error.h"
-#include "late_engine.h"
 #include "net/worker.h"
 
 /* ---- A publisher, whose worker is the test's thread ---- */
@@ -266,7 +266,8 @@ static void test_engine_that_is_full(void **state)
     late_allow(f->engine, 1);
     await_idle(f);
     assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"overloaded\",\"message\":"
-                              "\"too many events wait to be stored; try again in a moment\",\"retry_after\":1}}\n");
+                              "\"too many events wait to be stored; try again in a "
+                              "moment\",\"retry_after\":1}}\n");
     end(f);
 }
 

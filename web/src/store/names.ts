@@ -6,10 +6,10 @@ import { RoomNow } from './roomNow.ts';
 
 /*
  * How the projects and agents behind the rooms are called: their ids say nothing to people. Their own last
- * events do; each room is asked once, one after the other, the first ones of the list first.
+ * events do, or else its first ones; each room is asked once, one after the other, in the order of the list.
  */
 
-const eventsLooked = 30;
+const eventsLooked = 50;
 const roomsMost = 200;
 
 export const names = signal<ReadonlyMap<string, string>>(new Map());
@@ -30,10 +30,13 @@ export function nameIn(now: RoomNow, topic: string): string | null {
 }
 
 async function ask(topic: string, offset: number): Promise<void> {
-    const { events } = await client.peek().history(topic, { since: Math.max(0, offset - eventsLooked), limit: eventsLooked });
-    const now = new RoomNow();
-    for (const [i, event] of events.entries()) now.fold(roomEvent(event, i));
-    learnName(topic, nameIn(now, topic));
+    for (const since of new Set([Math.max(0, offset - eventsLooked), 0])) {
+        const { events } = await client.peek().history(topic, { since, limit: eventsLooked });
+        const now = new RoomNow();
+        for (const [i, event] of events.entries()) now.fold(roomEvent(event, i));
+        const name = nameIn(now, topic);
+        if (name) return learnName(topic, name);
+    }
 }
 
 export async function learnNames(topics: readonly { topic: string; offset: number }[]): Promise<void> {

@@ -47,9 +47,7 @@ export function failedShare(summary: SessionSummary): number {
 /** As SessionState's knowsProgress, from what the list tells. */
 export function knowsProgress(summary: SessionSummary): boolean {
     const { build_progress, overall_progress } = summary;
-    return (
-        overall_progress.completion_percentage > 0 || leadingStats(summary).total > 0 || build_progress.total > 0
-    );
+    return overall_progress.completion_percentage > 0 || leadingStats(summary).total > 0 || build_progress.total > 0;
 }
 
 export type ListFilter = 'all' | 'in_progress' | 'failed' | 'completed';
@@ -82,9 +80,7 @@ function compare(a: SessionSummary, b: SessionSummary): number {
 export const shownSessions = computed(() => {
     const all = sessions.value ?? [];
     const chosen = all.filter(
-        (each) =>
-            fits(each, listFilter.value) &&
-            matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value),
+        (each) => fits(each, listFilter.value) && matches(`${each.session_id} ${each.phase ?? ''}`, listSearch.value),
     );
     return chosen.sort(compare);
 });

@@ -30,14 +30,24 @@ function workflow(data: Data): string {
 
 const lines: Record<string, (data: Data) => string> = {
     'project.updated': (data) =>
-        joined(text(data.project_name) || short(data.project_id), changesOf(data), data.updated_by ? `by ${short(data.updated_by)}` : ''),
+        joined(
+            text(data.project_name) || short(data.project_id),
+            changesOf(data),
+            data.updated_by ? `by ${short(data.updated_by)}` : '',
+        ),
     'project.deleted': (data) => joined(short(data.project_id), data.deleted_by ? `by ${short(data.deleted_by)}` : ''),
-    agent: (data) => joined(text(data.agent_name) || short(data.agent_id), text(data.status), percent(data.availability)),
+    agent: (data) =>
+        joined(text(data.agent_name) || short(data.agent_id), text(data.status), percent(data.availability)),
     workflow,
-    pr: (data) => joined(text(data.title), text(data.status), text(data.author) && `by ${text(data.author)}`, text(data.branch)),
+    pr: (data) =>
+        joined(text(data.title), text(data.status), text(data.author) && `by ${text(data.author)}`, text(data.branch)),
     issue: (data) => joined(text(data.title), text(data.status), text(data.priority)),
     'ai.suggestion': (data) =>
-        joined(text(data.severity), text(data.title), typeof data.confidence === 'number' ? percent(data.confidence * 100) : ''),
+        joined(
+            text(data.severity),
+            text(data.title),
+            typeof data.confidence === 'number' ? percent(data.confidence * 100) : '',
+        ),
     'ai.analysis_complete': (data) => text(data.summary),
 };
 

@@ -1,16 +1,24 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { now } from '../store/clock.ts';
 import { identity } from '../store/identity.ts';
-import { followPeople, nameOf, people, peopleSearch, peopleTrouble, type Person, shownPeople } from '../store/people.ts';
-import { addressOf, go } from '../store/route.ts';
 import { partsOf } from '../store/parts.ts';
+import {
+    followPeople,
+    nameOf,
+    people,
+    peopleSearch,
+    peopleTrouble,
+    type Person,
+    shownPeople,
+} from '../store/people.ts';
+import { addressOf, go } from '../store/route.ts';
 import { resetTab } from '../store/tab.ts';
 import { agoText, countText, plural } from '../text/format.ts';
 import { followLink } from './Link.tsx';
-import { ListTrouble, ListWaiting } from './SessionList.tsx';
 import { dialects } from './Presence.tsx';
 import { RoomName, RoomSign } from './RoomName.tsx';
 import { SearchField } from './SearchField.tsx';
+import { ListTrouble, ListWaiting } from './SessionList.tsx';
 import { TokenMenu } from './TokenMenu.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useListKeys } from './useListKeys.ts';

@@ -19,7 +19,8 @@ const rowHeight = 34;
 const twoLines = 50;
 
 function shownJson({ type, time, source, offset, id, data }: RoomEvent): string {
-    const event = { type, time: new Date(time).toISOString(), source, offset, id, data };
+    const written = Number.isFinite(time) ? new Date(time).toISOString() : null;
+    const event = { type, time: written, source, offset, id, data };
     const told = Object.entries(event).filter(([, value]) => value !== null);
     return JSON.stringify(Object.fromEntries(told), null, 2);
 }
@@ -125,7 +126,11 @@ interface EventRowProps {
 function EventRow({ event, open, position, onOpen }: EventRowProps) {
     const { type, time, data, offset, number } = event;
     return (
-        <div class={`entry-row room-event ${open ? 'open' : ''} ${number < 0 ? 'is-old' : ''}`} role="listitem" {...position}>
+        <div
+            class={`entry-row room-event ${open ? 'open' : ''} ${number < 0 ? 'is-old' : ''}`}
+            role="listitem"
+            {...position}
+        >
             <button type="button" class="entry-button" onClick={onOpen} aria-expanded={open} data-type={type}>
                 <time class="num" title={fullTimeText(time)}>
                     {clockText(time)}

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { names } from '../store/names.ts';
-import { addressOf, go } from '../store/route.ts';
 import {
     followRooms,
     kindCounts,
@@ -16,14 +15,15 @@ import {
     shownRooms,
     type TopicSummary,
 } from '../store/rooms.ts';
+import { addressOf, go } from '../store/route.ts';
 import { resetTab } from '../store/tab.ts';
 import { countText, plural, rateText } from '../text/format.ts';
 import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
-import { ListTrouble, ListWaiting } from './SessionList.tsx';
 import { RoomName, RoomSign } from './RoomName.tsx';
 import { SearchField } from './SearchField.tsx';
+import { ListTrouble, ListWaiting } from './SessionList.tsx';
 import { Sparkline } from './Sparkline.tsx';
 import { TokenMenu } from './TokenMenu.tsx';
 import { TopBar } from './TopBar.tsx';
@@ -31,7 +31,14 @@ import { useListKeys } from './useListKeys.ts';
 
 const pageSize = 200;
 const samplesShown = 40;
-const filterNames = { all: 'All', global: 'Global', project: 'Projects', agent: 'Agents', user: 'Users', channel: 'Channels' };
+const filterNames = {
+    all: 'All',
+    global: 'Global',
+    project: 'Projects',
+    agent: 'Agents',
+    user: 'Users',
+    channel: 'Channels',
+};
 const orders: [RoomOrder, string][] = [
     ['kind', 'By kind and name'],
     ['busiest', 'Busiest first'],
@@ -42,10 +49,21 @@ const orders: [RoomOrder, string][] = [
 function RoomRow({ room: { topic, subscribers, offset, rate } }: { room: TopicSummary }) {
     const place = { room: topic };
     const name = names.value.get(topic);
-    const said = [name ? `${name}, ${topic}` : topic, plural(subscribers, 'connection'), plural(offset, 'event'), `${rateText(rate)} a second`].join(', ');
+    const said = [
+        name ? `${name}, ${topic}` : topic,
+        plural(subscribers, 'connection'),
+        plural(offset, 'event'),
+        `${rateText(rate)} a second`,
+    ].join(', ');
     return (
         <li class="room-row">
-            <a class="room-link" href={addressOf(place)} onClick={followLink(() => go(place))} data-room={topic} aria-label={said}>
+            <a
+                class="room-link"
+                href={addressOf(place)}
+                onClick={followLink(() => go(place))}
+                data-room={topic}
+                aria-label={said}
+            >
                 <RoomSign topic={topic} />
                 <RoomName topic={topic} />
                 <Sparkline values={ratesOf(topic)} length={samplesShown} class="room-spark" />
@@ -92,7 +110,13 @@ export function RoomList() {
                     {all && all.length > 0 && (
                         <>
                             <p class="list-sum num faint">{rateText(rateOfAll.value)} events a second</p>
-                            <SearchField label="Search rooms" value={roomSearch} input={search} shortcut="/" onKeyDown={searchKey} />
+                            <SearchField
+                                label="Search rooms"
+                                value={roomSearch}
+                                input={search}
+                                shortcut="/"
+                                onKeyDown={searchKey}
+                            />
                         </>
                     )}
                 </div>
@@ -109,7 +133,8 @@ export function RoomList() {
                                         aria-pressed={roomFilter.value === kind}
                                         onClick={() => (roomFilter.value = kind)}
                                     >
-                                        {filterNames[kind]} <span class="count num">{countText(counts[kind] ?? 0)}</span>
+                                        {filterNames[kind]}{' '}
+                                        <span class="count num">{countText(counts[kind] ?? 0)}</span>
                                     </button>
                                 ))}
                         </div>
@@ -147,7 +172,11 @@ export function RoomList() {
                         {shown.length === 0 && (
                             <p class="nothing">
                                 No room fits.{' '}
-                                <button type="button" class="link" onClick={() => ((roomSearch.value = ''), (roomFilter.value = 'all'))}>
+                                <button
+                                    type="button"
+                                    class="link"
+                                    onClick={() => ((roomSearch.value = ''), (roomFilter.value = 'all'))}
+                                >
                                     Show all
                                 </button>
                             </p>
@@ -170,8 +199,9 @@ function NoRooms() {
         <section class="card empty" aria-labelledby="no-rooms">
             <h2 id="no-rooms">No room is in use yet</h2>
             <p>
-                A room is a topic: <code>project:…</code>, <code>agent:…</code>, <code>user:…</code>, <code>channel:…</code> or{' '}
-                <code>global</code>. It appears here as soon as somebody follows it or something is published to it.
+                A room is a topic: <code>project:…</code>, <code>agent:…</code>, <code>user:…</code>,{' '}
+                <code>channel:…</code> or <code>global</code>. It appears here as soon as somebody follows it or
+                something is published to it.
             </p>
             <ul class="ways">
                 <li>

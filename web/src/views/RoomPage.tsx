@@ -4,6 +4,7 @@ import { now, serverNow } from '../store/clock.ts';
 import { followPresence, watchers } from '../store/presence.ts';
 import { Room } from '../store/room.ts';
 import { absoluteAddressOf, go, refine, route, type RoomView } from '../store/route.ts';
+import { askForToken } from '../store/server.ts';
 import { resetTab } from '../store/tab.ts';
 import { countText, plural, rateText } from '../text/format.ts';
 import { CloseButton } from './CloseButton.tsx';
@@ -16,7 +17,6 @@ import { RoomName, RoomSign } from './RoomName.tsx';
 import { RoomSide } from './RoomSide.tsx';
 import { Sparkline } from './Sparkline.tsx';
 import { panelId, type Tab, tabId, Tabs } from './Tabs.tsx';
-import { askForToken } from '../store/server.ts';
 import { TokenMenu } from './TokenMenu.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useIsWide } from './useIsWide.ts';
@@ -53,11 +53,16 @@ export function RoomPage({ topic }: { topic: string }) {
             ...Object.entries(viewKeys)
                 .filter(([, view]) => !(wide && view === 'people'))
                 .map(([key, view]) => ({ key, does: `Show ${view}`, act: () => choose(view) })),
-            { key: 'p', does: 'Hold the events still, or go on', act: () => (log.paused.peek() ? log.goOn() : log.pause()) },
+            {
+                key: 'p',
+                does: 'Hold the events still, or go on',
+                act: () => (log.paused.peek() ? log.goOn() : log.pause()),
+            },
             {
                 key: 'l',
                 does: 'Copy a link to the room',
-                act: async () => announce((await copyText(link())) ? 'Link copied.' : 'The browser does not allow copying.'),
+                act: async () =>
+                    announce((await copyText(link())) ? 'Link copied.' : 'The browser does not allow copying.'),
             },
             { key: 'r', does: 'Connect again now', act: () => room.reconnect() },
             { key: 'u', does: 'All rooms', act: () => go({ list: 'rooms' }) },
@@ -69,7 +74,13 @@ export function RoomPage({ topic }: { topic: string }) {
             <TopBar>
                 <ConnectionBadge session={room} />
                 <TokenMenu />
-                <CopyButton text={link} icon="link" label="Copy a link to the room (l)" caption="Copy link" class="button copy-link" />
+                <CopyButton
+                    text={link}
+                    icon="link"
+                    label="Copy a link to the room (l)"
+                    caption="Copy link"
+                    class="button copy-link"
+                />
             </TopBar>
             <main id="main" class={`session room ${wide ? 'with-side' : ''}`}>
                 <RoomHead room={room} />
@@ -82,9 +93,17 @@ export function RoomPage({ topic }: { topic: string }) {
                     )}
                     <section class="pane main-pane" aria-label="Views of the room">
                         <RoomTabs room={room} wide={wide} chosen={chosen} onChoose={choose} />
-                        <div key={chosen} id={panelId(chosen)} class="panel" role="tabpanel" aria-labelledby={tabId(chosen)}>
+                        <div
+                            key={chosen}
+                            id={panelId(chosen)}
+                            class="panel"
+                            role="tabpanel"
+                            aria-labelledby={tabId(chosen)}
+                        >
                             {chosen === 'events' && <RoomEvents room={room} />}
-                            {chosen === 'messages' && <MessageList messages={room.messages} changed={room.messagesChanged} />}
+                            {chosen === 'messages' && (
+                                <MessageList messages={room.messages} changed={room.messagesChanged} />
+                            )}
                             {chosen === 'people' && <RoomSide room={room} />}
                         </div>
                     </section>
@@ -98,7 +117,8 @@ function useConnectionWords(room: Room): void {
     useEffect(() => {
         let phase = '';
         return room.connection.subscribe(({ phase: next }) => {
-            if (next === 'waiting' && phase === 'open') announce('The connection to the server is lost. It is tried again.');
+            if (next === 'waiting' && phase === 'open')
+                announce('The connection to the server is lost. It is tried again.');
             if (next === 'open' && phase === 'waiting') announce('Connected again.');
             if (next === 'open' || next === 'waiting') phase = next;
         });
@@ -118,7 +138,12 @@ function RoomHead({ room }: { room: Room }) {
                     <RoomName topic={room.topic} />
                 </h1>
                 <div class="room-pulse">
-                    <Sparkline values={room.rate.bars(serverNow())} length={60} class="room-bars" label="Events in each second of the last minute" />
+                    <Sparkline
+                        values={room.rate.bars(serverNow())}
+                        length={60}
+                        class="room-bars"
+                        label="Events in each second of the last minute"
+                    />
                     <span class="num">
                         <strong>{rateText(perSecond)}</strong> <span class="faint">/s</span>
                     </span>

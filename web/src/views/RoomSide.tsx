@@ -13,7 +13,12 @@ import { StatusIcon } from './StatusIcon.tsx';
 const peopleMost = 200;
 
 /** A workflow's states as the page's own. */
-const statuses: Record<string, string> = { pending: 'pending', running: 'in_progress', completed: 'completed', failed: 'failed' };
+const statuses: Record<string, string> = {
+    pending: 'pending',
+    running: 'in_progress',
+    completed: 'completed',
+    failed: 'failed',
+};
 
 /** Beside the events: what goes on in the room, and who is in it. */
 export function RoomSide({ room }: { room: Room }) {

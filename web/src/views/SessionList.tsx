@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { now } from '../store/clock.ts';
-import { goesOn, outlookWord, shownPercentage } from '../store/outlook.ts';
+import { goesOn, type Outlook, outlookWord, shownPercentage } from '../store/outlook.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
     failedShare,
@@ -46,6 +46,17 @@ function stepsOf({ build_progress: { total, completed } }: SessionSummary): stri
     return total > 0 ? `${countText(completed)} / ${countText(total)}` : '';
 }
 
+/** The phase; the state in its place where there is none, and before it where its sign tells half of it. */
+function Phase({ phase, outlook }: { phase: string | null; outlook: Outlook }) {
+    if (!(outlook.status === 'failed' && goesOn(outlook))) return <>{phase ?? outlookWord(outlook)}</>;
+    return (
+        <>
+            <span class="is-failed">{outlookWord(outlook)}</span>
+            {phase && ` · ${phase}`}
+        </>
+    );
+}
+
 function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
     const outlook = outlookOf(session);
@@ -78,7 +89,7 @@ function SessionRow({ session }: { session: SessionSummary }) {
                 <span class="session-names">
                     <span class="session-name">{id}</span>
                     <span class="session-phase">
-                        {session.offset === 0 ? 'nothing published yet' : (phase ?? word)}
+                        {session.offset === 0 ? 'nothing published yet' : <Phase phase={phase} outlook={outlook} />}
                     </span>
                 </span>
                 <span class="session-progress">

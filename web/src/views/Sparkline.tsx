@@ -20,12 +20,20 @@ export function Sparkline({ values, length, label, class: className = '' }: Spar
     const path = shown
         .map((value, i) => {
             const tall = value > 0 ? Math.max((value / top) * height, 1.5) : 0;
-            return tall ? `M${((from + i) * step).toFixed(2)} ${height}v${(-tall).toFixed(2)}h${(step * 0.75).toFixed(2)}V${height}z` : '';
+            return tall
+                ? `M${((from + i) * step).toFixed(2)} ${height}v${(-tall).toFixed(2)}h${(step * 0.75).toFixed(2)}V${height}z`
+                : '';
         })
         .join('');
     const said = label ? { role: 'img' as const, 'aria-label': label } : { 'aria-hidden': true as const };
     return (
-        <svg class={`sparkline ${className}`} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" focusable="false" {...said}>
+        <svg
+            class={`sparkline ${className}`}
+            viewBox={`0 0 ${width} ${height}`}
+            preserveAspectRatio="none"
+            focusable="false"
+            {...said}
+        >
             <path class="sparkline-ground" d={`M0 ${height - 0.5}h${width}`} />
             <path d={path} />
         </svg>

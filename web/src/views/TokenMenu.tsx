@@ -1,5 +1,5 @@
-import { identity } from '../store/identity.ts';
 import { now } from '../store/clock.ts';
+import { identity } from '../store/identity.ts';
 import { askForToken, token, useToken } from '../store/server.ts';
 import { elapsedText } from '../text/format.ts';
 import { Icon } from './Icon.tsx';
@@ -18,18 +18,24 @@ export function TokenMenu() {
     return (
         <Menu summary={summary} label={`Token: ${name}`} class="token-menu" quiet>
             <div class="menu-body">
-                <h2 class="menu-title">{who ? `You are ${who.user}` : token.value ? 'A token is in use' : 'No token is in use'}</h2>
+                <h2 class="menu-title">
+                    {who ? `You are ${who.user}` : token.value ? 'A token is in use' : 'No token is in use'}
+                </h2>
                 {who ? (
                     <dl class="metadata token-claims">
                         <div>
                             <dt>Reads</dt>
-                            <dd>{who.admin ? 'everything (admin)' : (who.rooms?.join(' ') ?? 'as the server has it')}</dd>
+                            <dd>
+                                {who.admin ? 'everything (admin)' : (who.rooms?.join(' ') ?? 'as the server has it')}
+                            </dd>
                         </div>
                         {who.expires !== null && (
                             <div>
                                 <dt>Ends</dt>
                                 <dd class="num">
-                                    {who.expires > now.value ? `in ${elapsedText(who.expires - now.value)}` : 'has ended'}
+                                    {who.expires > now.value
+                                        ? `in ${elapsedText(who.expires - now.value)}`
+                                        : 'has ended'}
                                 </dd>
                             </div>
                         )}
