@@ -6,8 +6,8 @@
  * whose number its id begins with; a request that another worker gets goes there and its answer
  * comes back, as messages between the two.
  *
- * A session has one poll and one post at a time. Who lets go of a poll has lost what it was about to
- * get, so that its session ends; it comes back in a new one and recovers.
+ * A session has one poll and one post at a time. Who lets go of a poll has lost what it was about
+ * to get, so that its session ends; it comes back in a new one and recovers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -457,7 +457,8 @@ static int add_session(struct http_exchange *x, struct room_session **session, s
     struct worker *w = x->conn->worker;
     struct room_session *s = room_session_new(x);
     struct room_polling *p = s ? memory_try_alloc(sizeof *p) : NULL;
-    int error = p ? worker_add_unbound(w, &polling_ops, x->conn->peer->text, conn) : FAN_E_NO_MEMORY;
+    int error =
+        p ? worker_add_unbound(w, &polling_ops, x->conn->peer->text, conn) : FAN_E_NO_MEMORY;
     if (error) {
         memory_free(p);
         memory_free(s);

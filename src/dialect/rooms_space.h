@@ -57,11 +57,11 @@ struct room_encoding {
 struct room_space {
     struct room_space *next;
     char *name;
-    bool plain;                     /* no namespace, but sessions of Engine.IO alone */
-    bool recovers;                  /* clients may come back to their sockets */
-    const struct room_hooks *hooks; /* NULL: the server's own */
-    void *arg;                      /* of the hooks */
-    struct buf head;                /* how its events begin: `42/ws,[` */
+    bool plain;                           /* no namespace, but sessions of Engine.IO alone */
+    bool recovers;                        /* clients may come back to their sockets */
+    const struct room_hooks *hooks;       /* NULL: the server's own */
+    void *arg;                            /* of the hooks */
+    struct buf head;                      /* how its events begin: `42/ws,[` */
     struct room_encoding encodings[2][2]; /* numbered, compressed */
 };
 

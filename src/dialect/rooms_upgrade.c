@@ -4,8 +4,8 @@
  * The WebSocket comes to any worker and claims the session there, which only one may; then it asks
  * (`2probe`, `3probe`). With the client's `5` the session moves: its worker hands over, for each of
  * its sockets, who it is, its rooms and the position up to which it has been given everything, with
- * the frames that wait; the rooms are joined again where the WebSocket lives, at those positions. So
- * nothing is missing and nothing comes twice.
+ * the frames that wait; the rooms are joined again where the WebSocket lives, at those positions.
+ * So nothing is missing and nothing comes twice.
  */
 #include "base/memory.h"
 #include "codec/deflate.h"
@@ -30,7 +30,7 @@ struct move_part {
     struct room_session *session; /* NULL: it has arrived */
     struct client *client;        /* where it arrived */
     struct principal *principal;  /* a reference */
-    struct buf rooms;            /* session.rooms, which it gets anew */
+    struct buf rooms;             /* session.rooms, which it gets anew */
     uint64_t position, conn_id;
     int64_t since_ms;
 };
@@ -91,6 +91,7 @@ static struct move_part *take_part(struct client *c, struct worker *to)
     struct conn *conn = &c->ws.conn;
     struct room_session *s = room_session_of(c);
     struct move_part *part = memory_zero(sizeof *part);
+    room_live_remove(c);
     subscriber_sync(&c->subscriber);
     *part = (struct move_part){
         .session = s,
@@ -106,11 +107,24 @@ static struct move_part *take_part(struct client *c, struct worker *to)
     return part;
 }
 
+/* Whether a socket waits for an answer to CONNECT, which comes in a moment. */
+static bool is_undecided(const struct client *c)
+{
+    for (const struct room_session *s = room_session_of(c); s; s = s->carried)
+        if (s->takeover)
+            return true;
+    return false;
+}
+
 static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
     struct move_part **end = &m->parts;
+    if (c && is_undecided(c)) {
+        worker_post(w, depart, m);
+        return;
+    }
     if (c) {
         struct room_session *first = room_session_of(c);
         room_release_poll(c);
@@ -184,6 +198,8 @@ static bool settle_part(struct client *carrier, struct client *c, struct move_pa
     c->since_ms = part->since_ms;
     if (s->program)
         s->space->hooks->arrived(s->program, c);
+    else if (s->space)
+        room_live_add(c);
     return true;
 }
 

@@ -235,8 +235,8 @@ static bool read_arguments(const struct room_message *m, struct slice rest, stru
     buf_append_slice(&a->json, slice_trim(rest));
     for (unsigned i = 0; i < m->attachment_count; i++)
         a->attachments[i] = (struct fan_attachment){m->attachments[i].ptr, m->attachments[i].len};
-    a->view = (struct fan_arguments){a->json.data, a->json.len, a->attachments,
-                                     m->attachment_count};
+    a->view =
+        (struct fan_arguments){a->json.data, a->json.len, a->attachments, m->attachment_count};
     return !a->json.failed;
 }
 
