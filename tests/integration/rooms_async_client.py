@@ -1,7 +1,8 @@
-"""A stock asynchronous Socket.IO client in Python: connects, subscribes, waits for an event, says what it saw.
+"""A stock asynchronous Socket.IO client in Python: connects, subscribes, waits for an event, and
+says what it saw.
 
-rooms_async_client.py URL TRANSPORT[,TRANSPORT] ROOM: prints one JSON object a line. Its handlers take
-exactly one argument, as most programs' do.
+rooms_async_client.py URL TRANSPORT[,TRANSPORT] ROOM: prints one JSON object a line. Its handlers
+take exactly one argument, as most programs' do.
 """
 
 import asyncio
@@ -32,8 +33,8 @@ async def run():
         seen.set()
 
     await client.connect(url, transports=transports.split(","), namespaces=["/ws"], wait_timeout=5)
-    say(what="answer",
-        answer=await client.call("subscribe", {"room": room, "bytes": b"\x01\x02"}, namespace="/ws"))
+    wish = {"room": room, "bytes": b"\x01\x02"}
+    say(what="answer", answer=await client.call("subscribe", wish, namespace="/ws"))
     await asyncio.wait_for(seen.wait(), 10)
     say(what="transport", name=client.transport())
     await client.disconnect()

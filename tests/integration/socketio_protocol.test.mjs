@@ -54,6 +54,13 @@ const ends = (ws) => within(ws.closed, 'the end of the session');
 const query = (sid) => `?EIO=4&transport=polling${sid ? `&sid=${sid}` : ''}`;
 const poll = (server, sid, target = '/socket.io/') => server.get(target + query(sid));
 const post = (server, sid, body, target = '/socket.io/') => server.post(target + query(sid), body, { 'Content-Type': 'text/plain;charset=UTF-8' });
+/** A poll that has arrived at the server, and waits there; its answer is in `answer`. */
+async function pollAhead(server, sid, target) {
+    const before = await server.metric('fanfare_connections');
+    const answer = poll(server, sid, target);
+    await waitFor(async () => await server.metric('fanfare_connections') > before, 'the poll to arrive');
+    return { answer };
+}
 const handshake = async (server, target) => JSON.parse((await poll(server, undefined, target)).text.slice(1));
 const unknown = { code: 1, message: 'Session ID unknown' };
 
@@ -129,10 +136,9 @@ for (const target of ['/engine.io/', '/socket.io/']) {
     test(`the client closes a polling session at ${target}`, async (t) => {
         const server = await startEcho(t);
         const { sid } = await handshake(server, target);
-        const waiting = poll(server, sid, target);
-        await once(server.child.stdout, 'x', { signal: AbortSignal.timeout(50) }).catch(() => {}); // the poll goes first
+        const waiting = await pollAhead(server, sid, target);
         assert.equal((await post(server, sid, '1', target)).text, 'ok');
-        assert.equal((await waiting).text, '6');
+        assert.equal((await waiting.answer).text, '6');
         assert.equal((await poll(server, sid, target)).status, 400);
     });
 
@@ -206,20 +212,19 @@ test('a packet that is none ends the WebSocket', async (t) => {
 test('a second poll ends the session and both', async (t) => {
     const server = await startEcho(t);
     const { sid } = await handshake(server, '/engine.io/');
-    const first = poll(server, sid, '/engine.io/');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const first = await pollAhead(server, sid, '/engine.io/');
     assert.equal((await poll(server, sid, '/engine.io/')).status, 400);
-    assert.equal((await first).text, '1');
+    assert.equal((await first.answer).text, '1');
     assert.deepEqual((await poll(server, sid, '/engine.io/')).json, unknown);
 });
 
 test('a poll that is cancelled ends the session', async (t) => {
     const server = await startEcho(t);
     const { sid } = await handshake(server, '/engine.io/');
+    const before = await server.metric('fanfare_connections');
     const given = http.get(`${server.url}/engine.io/${query(sid)}`);
     given.on('error', () => {});
-    await once(given, 'socket');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitFor(async () => await server.metric('fanfare_connections') > before, 'the poll to arrive');
     given.destroy();
     await waitFor(async () => (await poll(server, sid, '/engine.io/')).status === 400, 'the end of the session');
 });
@@ -389,8 +394,9 @@ test('attachments by polling', async (t) => {
     const server = await startEcho(t);
     const { sid } = await handshake(server);
     await post(server, sid, '40');
-    assert.match((await poll(server, sid)).text, /^40/);
-    assert.equal((await poll(server, sid)).text, '42["auth",{}]');
+    let seen = '';
+    while (!seen.endsWith('42["auth",{}]')) seen += (await poll(server, sid)).text;
+    assert.match(seen, /^40\{/);
     await post(server, sid, `452-7["message-with-ack",${two}]\x1ebAQID\x1ebBAUG`);
     assert.equal((await poll(server, sid)).text, `462-7[${two}]\x1ebAQID\x1ebBAUG`);
 });
