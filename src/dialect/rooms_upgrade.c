@@ -92,6 +92,7 @@ static struct move_part *take_part(struct client *c, struct worker *to)
     struct conn *conn = &c->ws.conn;
     struct room_session *s = room_session_of(c);
     struct move_part *part = memory_zero(sizeof *part);
+    room_live_remove(c);
     subscriber_sync(&c->subscriber);
     *part = (struct move_part){
         .session = s,
@@ -116,11 +117,24 @@ static struct client *publishing_one(struct client *c)
     return NULL;
 }
 
+/* Whether a socket waits for an answer to CONNECT, which comes in a moment. */
+static bool is_undecided(const struct client *c)
+{
+    for (const struct room_session *s = room_session_of(c); s; s = s->carried)
+        if (s->takeover)
+            return true;
+    return false;
+}
+
 static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
     struct move_part **end = &m->parts;
+    if (c && is_undecided(c)) {
+        worker_post(w, depart, m);
+        return;
+    }
     struct client *busy = c ? publishing_one(c) : NULL;
     if (busy && publication_await(busy, depart, m))
         return; /* its acknowledgements are still owed */
@@ -197,6 +211,8 @@ static bool settle_part(struct client *carrier, struct client *c, struct move_pa
     c->since_ms = part->since_ms;
     if (s->program)
         s->space->hooks->arrived(s->program, c);
+    else if (s->space)
+        room_live_add(c);
     return true;
 }
 
