@@ -29,13 +29,25 @@ struct move {
     struct principal *principal;  /* a reference */
     struct buf frames;            /* not sent yet */
     struct buf rooms;             /* session.rooms, which it gets anew */
-    uint64_t position, conn_id;
+    struct buf reached;           /* for each of them, the position it goes on from (uint64_t) */
+    uint64_t conn_id;
     int64_t since_ms;
 };
 
 /* ---- Away from its worker ---- */
 
 static void arrive(struct worker *w, void *arg);
+
+/* Rooms may be apart: one that was joined in the midst of others is read up from its start. */
+static void note_positions(const struct client *c, struct move *m)
+{
+    struct slice room;
+    uint64_t since;
+    for (size_t at = 0; room_next(&m->rooms, &at, &since, &room);) {
+        uint64_t reached = subscriber_reached(&c->subscriber, room);
+        buf_append(&m->reached, &reached, sizeof reached);
+    }
+}
 
 static void depart(struct worker *w, void *arg)
 {
@@ -46,9 +58,9 @@ static void depart(struct worker *w, void *arg)
         subscriber_sync(&c->subscriber);
         room_session_release(w, m->probe->sid);
         room_forget_polling(c);
-        m->position = subscriber_position(&c->subscriber);
         m->rooms = room_session_of(c)->rooms;
         room_session_of(c)->rooms = (struct buf){0};
+        note_positions(c, m);
         conn_take(conn, &m->frames);
         m->session = room_session_of(c);
         m->principal = login_principal(conn) ? principal_ref(login_principal(conn)) : NULL;
@@ -64,12 +76,13 @@ static void depart(struct worker *w, void *arg)
 
 static void join_again(struct client *c, const struct move *m)
 {
-    const struct start_point start = {START_CURSOR, m->position,
-                                      hub_epoch(client_delivery(c)->hub)};
+    struct start_point start = {START_CURSOR, 0, hub_epoch(client_delivery(c)->hub)};
     struct slice room;
     uint64_t since;
-    for (size_t at = 0; room_next(&m->rooms, &at, &since, &room);) {
+    const char *reached = m->reached.data;
+    for (size_t at = 0; room_next(&m->rooms, &at, &since, &room); reached += sizeof(uint64_t)) {
         struct join_result r;
+        memcpy(&start.offset, reached, sizeof start.offset);
         int error = room_join(c, room, &start, since, &r);
         if (error) {
             websocket_client_refuse_join(c, error);
@@ -105,7 +118,7 @@ static void settle(struct ws_conn *ws, struct move *m)
     m->session = NULL;
     c->since_ms = m->since_ms;
     conn_send_body(&ws->conn, buf_slice(&m->frames));
-    if (m->frames.failed || m->rooms.failed)
+    if (m->frames.failed || m->rooms.failed || m->reached.failed)
         conn_close(&ws->conn, "out of memory");
     else
         join_again(c, m);
@@ -139,6 +152,7 @@ static void arrive(struct worker *w, void *arg)
     principal_unref(m->principal);
     buf_fini(&m->frames);
     buf_fini(&m->rooms);
+    buf_fini(&m->reached);
     memory_free(m);
 }
 
