@@ -10,9 +10,9 @@
  *   their bytes · [count of places, then of each: 0 for the run's own topic; or the length of a
  *   topic's name and the name, offset, epoch (8 bytes, big-endian)]
  *
- * What stands in brackets is there when a flag says so. The offset of an event in its run's topic is
- * the row's first_offset and its position in the run. No I/O, any thread. Whatever is wrong with a
- * blob is found: the reader never serves a part of a broken run as if it were whole, since the
+ * What stands in brackets is there when a flag says so. The offset of an event in its run's topic
+ * is the row's first_offset and its position in the run. No I/O, any thread. Whatever is wrong with
+ * a blob is found: the reader never serves a part of a broken run as if it were whole, since the
  * checksum is checked before the first event is given out.
  */
 #ifndef ENGINE_RUN_CODEC_H

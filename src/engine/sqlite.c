@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -71,12 +72,23 @@ static void publish(struct engine *engine, struct publish_batch *batch)
         batch->done(batch);
 }
 
-/* The batches of the next commit; NULL: the end has come. */
-static struct publish_batch *take(struct store *s)
+/* Waits for something to write, or for the time for upkeep. */
+static void wait(struct store *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += UPKEEP_MS / 1000;
+    int code = 0;
+    while (!s->queue && !s->stop && code == 0)
+        code = pthread_cond_timedwait(&s->wanted, &s->lock, &until);
+}
+
+/* The batches of the next commit; NULL: nothing waits. *stop: nothing will. */
+static struct publish_batch *take(struct store *s, bool *stop)
 {
     pthread_mutex_lock(&s->lock);
-    while (!s->queue && !s->stop)
-        pthread_cond_wait(&s->wanted, &s->lock);
+    wait(s);
+    *stop = s->stop && !s->queue;
     struct publish_batch *first = s->queue, **end = &s->queue;
     uint64_t events = 0, bytes = 0;
     while (*end && (end == &s->queue || (events < COMMIT_EVENTS && bytes < COMMIT_BYTES))) {
@@ -111,6 +123,7 @@ static void commit(struct store *s, struct publish_batch *batches)
     struct hub *h = s->engine.hub;
     uint64_t last_seq = hub_place(h, batches);
     int code = store_write(s, batches, last_seq);
+    store_note_result(s, code);
     if (code != SQLITE_OK)
         hub_unplace(h, batches, FAN_E_IO, store_error_text(code));
     hub_deliver(h, batches);
@@ -121,8 +134,15 @@ static void *run(void *arg)
 {
     struct store *s = arg;
     struct publish_batch *batches;
-    while ((batches = take(s)))
-        commit(s, batches);
+    for (bool end = false; !end;) {
+        batches = take(s, &end);
+        if (batches)
+            commit(s, batches);
+        if (s->failure == SQLITE_OK)
+            store_note_result(s, store_upkeep(s));
+        store_recover(s);
+        store_checkpoint(s);
+    }
     store_write_end(s);
     return NULL;
 }
@@ -175,6 +195,8 @@ static int open_store(struct store *s, struct buf *why)
         error = store_db_open(&s->db, s->path, false, s->options.synchronous, why);
     if (!error)
         error = store_load(s, why);
+    if (!error)
+        error = store_checkpoint_start(s, why);
     return error;
 }
 
@@ -206,6 +228,7 @@ static void store_free(struct engine *engine)
 {
     struct store *s = (struct store *)engine;
     stop(engine);
+    store_checkpoint_free(s);
     store_db_close(&s->db);
     store_readers_free(s->readers);
     store_cache_free(s->cache);
@@ -217,6 +240,7 @@ static void store_free(struct engine *engine)
     memory_free(s->topics);
     memory_free(s->entries);
     memory_free(s->dirty);
+    memory_free(s->wanted_snapshots);
     memory_free(s->path);
     buf_fini(&s->blob);
     if (s->lock_fd >= 0)
@@ -232,6 +256,8 @@ static const struct engine_ops sqlite_ops = {
     .publish = publish,
     .read = store_read,
     .find = store_find,
+    .status = store_status,
+    .load_state = store_load_state,
     .stop = stop,
     .free = store_free,
 };
@@ -240,6 +266,7 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
 {
     struct store *s = memory_zero(sizeof *s);
     struct buf path = {0};
+    pthread_condattr_t monotonic;
     s->engine.ops = &sqlite_ops;
     s->options = *options;
     s->lock_fd = -1;
@@ -250,7 +277,10 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
     s->path = memory_copy_string(buf_slice(&path));
     buf_fini(&path);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wanted, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wanted, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     hub_set_engine(hub, &s->engine);
     int error = open_store(s, why);
     if (!error)

@@ -19,7 +19,8 @@ struct sqlite_options {
 
 /* Opens the database, alone on its directory, and gives the hub, which nobody uses yet and which
  * owns the engine afterwards, what it knew when it was closed. 0, FAN_E_IO, FAN_E_UNSUPPORTED,
- * FAN_E_EXISTS (another server has it), with the reason appended; the hub may only be freed then. */
+ * FAN_E_EXISTS (another server has it), with the reason appended; the hub may only be freed then.
+ */
 int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, struct buf *why);
 
 #endif

@@ -76,12 +76,12 @@ static int configure(struct store_db *d, bool read_only, enum store_synchronous 
     sqlite3_busy_timeout(d->db, BUSY_MS);
     /* The size of pages can be chosen only before there are any; the log's own checkpoints would
      * stand in the way of a commit. */
-    sqlite3_snprintf(sizeof sql, sql,
-                     "PRAGMA page_size = 8192; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
-                     "%sPRAGMA synchronous = %s; PRAGMA foreign_keys = OFF;",
-                     read_only ? CACHE_KIB / 4 : CACHE_KIB,
-                     read_only ? "" : "PRAGMA journal_mode = WAL; ",
-                     synchronous_names[synchronous]);
+    sqlite3_snprintf(
+        sizeof sql, sql,
+        "PRAGMA page_size = 8192; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
+        "%sPRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;",
+        read_only ? CACHE_KIB / 4 : CACHE_KIB, read_only ? "" : "PRAGMA journal_mode = WAL; ",
+        synchronous_names[synchronous]);
     return sqlite3_exec(d->db, sql, NULL, NULL, NULL);
 }
 

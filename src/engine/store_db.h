@@ -21,18 +21,19 @@ enum store_statement {
     STORE_BEGIN,
     STORE_COMMIT,
     STORE_ROLLBACK,
-    STORE_PUT_META,      /* name, value */
-    STORE_GET_META,      /* name -> value */
-    STORE_PUT_TOPIC,     /* id, name, epoch, offset, first, birth, last, trimmed, bytes; state stays */
-    STORE_PUT_STATE,     /* id, state_offset, state */
-    STORE_GET_STATE,     /* id -> state_offset, state */
-    STORE_DELETE_TOPIC,  /* id */
-    STORE_EACH_TOPIC,    /* -> id, name, epoch, offset, first, birth, last, trimmed, bytes, state_offset */
-    STORE_PUT_RUN,       /* id, count, first_seq, last_seq, accepted_ms, bytes, data */
-    STORE_DELETE_RUNS,   /* from id, to id, both inclusive */
-    STORE_RUNS_UP,       /* from id, to id -> id, count, first_seq, last_seq, accepted_ms, bytes */
-    STORE_RUNS_DOWN,     /* the same, highest id first */
-    STORE_RUN_DATA,      /* id -> data */
+    STORE_PUT_META,  /* name, value */
+    STORE_GET_META,  /* name -> value */
+    STORE_PUT_TOPIC, /* id, name, epoch, offset, first, birth, last, trimmed, bytes; state stays */
+    STORE_PUT_STATE, /* id, state_offset, state */
+    STORE_GET_STATE, /* id -> state_offset, state */
+    STORE_DELETE_TOPIC, /* id */
+    STORE_EACH_TOPIC,   /* -> id, name, epoch, offset, first, birth, last, trimmed, bytes,
+                           state_offset */
+    STORE_PUT_RUN,      /* id, count, first_seq, last_seq, accepted_ms, bytes, data */
+    STORE_DELETE_RUNS,  /* from id, to id, both inclusive */
+    STORE_RUNS_UP,      /* from id, to id -> id, count, first_seq, last_seq, accepted_ms, bytes */
+    STORE_RUNS_DOWN,    /* the same, highest id first */
+    STORE_RUN_DATA,     /* id -> data */
     STORE_STATEMENTS
 };
 

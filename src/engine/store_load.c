@@ -65,7 +65,7 @@ static int read_tail(struct store *s, struct topic_record *record, uint64_t *byt
 }
 
 static void note_topic(struct store *s, const struct topic_record *record, uint64_t row_offset,
-                       uint64_t bytes, struct topic *topic)
+                       uint64_t bytes, uint64_t state_offset, struct topic *topic)
 {
     struct stored_topic *t = store_topic(s, record->store_id, topic);
     t->has_row = true;
@@ -76,11 +76,12 @@ static void note_topic(struct store *s, const struct topic_record *record, uint6
     t->last_seq = record->last_seq;
     t->trimmed_seq = record->trimmed_seq;
     t->bytes = bytes;
+    t->state_offset = state_offset;
 }
 
 /* Topics of kinds that are not durable any more: what they have on disk would be a part of their
  * log only, once they are durable again. */
-static int drop_topic(struct store *s, uint64_t id)
+int store_delete_topic(struct store *s, uint64_t id)
 {
     sqlite3_stmt *q = store_db_get(&s->db, STORE_DELETE_RUNS);
     if (!q)
@@ -100,8 +101,8 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
     struct topic_name name;
     const char *wrong = "it is out of range";
     struct topic_record record = {
-        .name = slice_of((const char *)sqlite3_column_text(q, 1),
-                         (size_t)sqlite3_column_bytes(q, 1)),
+        .name =
+            slice_of((const char *)sqlite3_column_text(q, 1), (size_t)sqlite3_column_bytes(q, 1)),
         .store_id = column(q, 0),
         .epoch = column(q, 2),
         .offset = column(q, 3),
@@ -119,7 +120,7 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
         return FAN_E_IO;
     }
     if (!s->options.kinds[name.kind].durable)
-        return drop_topic(s, record.store_id) == SQLITE_OK ? 0 : FAN_E_IO;
+        return store_delete_topic(s, record.store_id) == SQLITE_OK ? 0 : FAN_E_IO;
     if (read_tail(s, &record, &bytes) != SQLITE_OK)
         return FAN_E_IO;
     int error = hub_restore_topic(s->engine.hub, &record, &topic);
@@ -128,7 +129,7 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
                    fan_error_text(error));
         return error;
     }
-    note_topic(s, &record, row_offset, bytes, topic);
+    note_topic(s, &record, row_offset, bytes, column(q, 9), topic);
     return 0;
 }
 
@@ -209,6 +210,20 @@ static int renew_epochs(struct store *s, struct node_record *node)
     return sqlite3_exec(s->db.db, "UPDATE topics SET epoch = random()", NULL, NULL, NULL);
 }
 
+int store_put_lost(struct store *s, const struct node_record *node)
+{
+    int code = SQLITE_OK;
+    for (int kind = 0; code == SQLITE_OK && kind < TOPIC_KINDS; kind++) {
+        char name[32];
+        snprintf(name, sizeof name, "lost_seq.%d", kind);
+        code = store_put_meta(&s->db, name, node->lost_seq[kind]);
+        snprintf(name, sizeof name, "lost_generation.%d", kind);
+        if (code == SQLITE_OK)
+            code = store_put_meta(&s->db, name, node->lost_generation[kind]);
+    }
+    return code;
+}
+
 static int write_node(struct store *s, const struct node_record *node)
 {
     const struct {
@@ -222,15 +237,7 @@ static int write_node(struct store *s, const struct node_record *node)
     int code = SQLITE_OK;
     for (unsigned i = 0; code == SQLITE_OK && i < sizeof fields / sizeof *fields; i++)
         code = store_put_meta(&s->db, fields[i].name, fields[i].value);
-    for (int kind = 0; code == SQLITE_OK && kind < TOPIC_KINDS; kind++) {
-        char name[32];
-        snprintf(name, sizeof name, "lost_seq.%d", kind);
-        code = store_put_meta(&s->db, name, node->lost_seq[kind]);
-        snprintf(name, sizeof name, "lost_generation.%d", kind);
-        if (code == SQLITE_OK)
-            code = store_put_meta(&s->db, name, node->lost_generation[kind]);
-    }
-    return code;
+    return code == SQLITE_OK ? store_put_lost(s, node) : code;
 }
 
 /* Logs of topics that are kept in memory ended with the last process. */
@@ -277,8 +284,7 @@ static int load_rows(struct store *s, struct buf *why)
         error = FAN_E_IO;
     if (error && why->len == 0) {
         code = sqlite3_extended_errcode(s->db.db);
-        buf_printf(why, "%s: %s (%s)", s->path, store_error_text(code),
-                   sqlite3_errmsg(s->db.db));
+        buf_printf(why, "%s: %s (%s)", s->path, store_error_text(code), sqlite3_errmsg(s->db.db));
         if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
             BUF_LITERAL(why, "; `fanfare store check` says what is left of it. Move it away to "
                              "begin with an empty one: clients are told that the log was lost");

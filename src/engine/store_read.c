@@ -142,8 +142,7 @@ static int decode(struct store *s, const struct run_row *row, struct topic *topi
     while (!error && (more = run_next(&reader, &record)) > 0) {
         if (run->count == row->count)
             return FAN_E_PARSE;
-        struct event *e =
-            store_make_event(s, &record, topic, row->first_offset + run->count);
+        struct event *e = store_make_event(s, &record, topic, row->first_offset + run->count);
         if (!e)
             return FAN_E_NO_MEMORY;
         run->events[run->count++] = e;
@@ -160,8 +159,7 @@ static int load_run(struct store *s, struct reader *r, const struct run_row *row
     *out = store_cache_get(s->cache, row->id);
     if (*out)
         return 0;
-    struct cached_run *run =
-        memory_try_alloc(sizeof *run + row->count * sizeof(struct event *));
+    struct cached_run *run = memory_try_alloc(sizeof *run + row->count * sizeof(struct event *));
     sqlite3_stmt *q = store_db_get(&r->db, STORE_RUN_DATA);
     if (!run || !q) {
         memory_free(run);
@@ -172,9 +170,9 @@ static int load_run(struct store *s, struct reader *r, const struct run_row *row
     sqlite3_bind_int64(q, 1, row->id);
     int error = outcome(sqlite3_step(q));
     if (!error)
-        error = decode(s, row, topic,
-                       slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)),
-                       run);
+        error =
+            decode(s, row, topic,
+                   slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)), run);
     sqlite3_reset(q);
     if (error) {
         while (run->count)
@@ -221,8 +219,8 @@ static int find(struct store *s, struct reader *r, struct topic *topic, uint64_t
             best = row;
             end = row.first_offset;
         } else {
-            from = row.first_offset + row.count > middle ? row.first_offset + row.count
-                                                         : middle + 1;
+            from =
+                row.first_offset + row.count > middle ? row.first_offset + row.count : middle + 1;
         }
     }
     *offset = end;
@@ -251,6 +249,40 @@ int store_find(struct engine *engine, struct topic *topic, uint64_t position, ui
     return error;
 }
 
+/* ---- States ---- */
+
+static int get_state(struct reader *r, uint64_t id, struct buf *snapshot, uint64_t *offset)
+{
+    sqlite3_stmt *q = store_db_get(&r->db, STORE_GET_STATE);
+    if (!q)
+        return FAN_E_IO;
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)id);
+    int error = outcome(sqlite3_step(q));
+    if (!error && sqlite3_column_type(q, 1) != SQLITE_NULL) {
+        *offset = (uint64_t)sqlite3_column_int64(q, 0);
+        buf_append(snapshot, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+    }
+    sqlite3_reset(q);
+    if (error == FAN_E_NOT_FOUND)
+        return 0;
+    return snapshot->failed ? FAN_E_NO_MEMORY : error;
+}
+
+int store_load_state(struct engine *engine, struct topic *topic, struct buf *snapshot,
+                     uint64_t *offset)
+{
+    struct store *s = (struct store *)engine;
+    struct reader *r = borrow(s);
+    *offset = 0;
+    if (!r)
+        return FAN_E_IO;
+    uint64_t id = atomic_load_explicit(&topic->store_id, memory_order_relaxed);
+    int error = get_state(r, id, snapshot, offset);
+    error = error == FAN_E_PARSE ? FAN_E_IO : error;
+    give_back(s, r, error);
+    return error;
+}
+
 /* ---- Reading ---- */
 
 /* Nothing is to be had of [from, to]. When the log's beginning has moved beyond it meanwhile, that
@@ -266,8 +298,8 @@ static void note_missing(struct store *s, struct stored_read *read, uint64_t fro
 static uint64_t next_run(struct reader *r, uint64_t topic, uint64_t from, uint64_t end)
 {
     struct run_row row;
-    int error = query_run(r, STORE_RUNS_UP, store_run_id(topic, from),
-                          store_run_id(topic, end - 1), &row);
+    int error =
+        query_run(r, STORE_RUNS_UP, store_run_id(topic, from), store_run_id(topic, end - 1), &row);
     return error ? end : row.first_offset;
 }
 
@@ -304,8 +336,7 @@ static int read_runs(struct store *s, struct reader *r, struct stored_read *read
         if (error == FAN_E_IO || error == FAN_E_NO_MEMORY)
             return read->count ? 0 : error;
         if (!found || error) {
-            uint64_t end = found ? row.first_offset + row.count
-                                 : next_run(r, id, next, read->end);
+            uint64_t end = found ? row.first_offset + row.count : next_run(r, id, next, read->end);
             if (read->count == 0)
                 note_missing(s, read, next, (end < read->end ? end : read->end) - 1);
             return 0;

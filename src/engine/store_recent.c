@@ -142,8 +142,7 @@ static int decode(struct recent *r, const struct candidate *c, struct slice blob
             offset++;
             continue;
         }
-        struct event *e =
-            more > 0 ? store_make_event(r->store, &record, topic, offset++) : NULL;
+        struct event *e = more > 0 ? store_make_event(r->store, &record, topic, offset++) : NULL;
         error = more < 0 ? more : e && add_event(r, e, whole ? topic : NULL) ? 0 : FAN_E_NO_MEMORY;
         if (error)
             event_unref(e);

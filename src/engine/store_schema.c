@@ -5,9 +5,9 @@
 
 static const char *const steps[] = {
     /* 1: the first. topics.offset is the newest event's as of when the row was written; runs may
-     * go on behind it; bytes is the sum of its runs up to there. state is what session_state_append_snapshot wrote, folded up to
-     * state_offset. trimmed_seq, first_offset: what the log has lost to retention, and where it
-     * begins. */
+     * go on behind it; bytes is the sum of its runs up to there. state is what
+     * session_state_append_snapshot wrote, folded up to state_offset. trimmed_seq, first_offset:
+     * what the log has lost to retention, and where it begins. */
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE topics("
     "  id INTEGER PRIMARY KEY,"

@@ -41,7 +41,8 @@ static inline uint64_t store_run_offset(int64_t id)
 }
 
 /* Brings a new or older database to this program's version, in one transaction. 0;
- * FAN_E_UNSUPPORTED (of a newer program, or not Fanfare's) or FAN_E_IO, with the reason appended. */
+ * FAN_E_UNSUPPORTED (of a newer program, or not Fanfare's) or FAN_E_IO, with the reason appended.
+ */
 int store_migrate(sqlite3 *db, struct buf *why);
 
 #endif

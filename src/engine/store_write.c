@@ -34,7 +34,8 @@ static bool add_entry(struct store *s, struct event *e, unsigned place)
     if (s->entry_count == s->entry_cap &&
         !grow((void **)&s->entries, &s->entry_cap, sizeof *s->entries))
         return false;
-    if (s->dirty_count == s->dirty_cap && !grow((void **)&s->dirty, &s->dirty_cap, sizeof *s->dirty))
+    if (s->dirty_count == s->dirty_cap &&
+        !grow((void **)&s->dirty, &s->dirty_cap, sizeof *s->dirty))
         return false;
     s->entries[s->entry_count++] = (struct store_entry){.event = e, .place = place};
     if (t->last_entry)
@@ -61,7 +62,7 @@ static bool collect(struct store *s, struct publish_batch *batches)
 
 /* ---- Rows ---- */
 
-static int put_topic(struct store *s, struct stored_topic *t)
+int store_put_topic(struct store *s, const struct stored_topic *t)
 {
     struct slice name = topic_name_slice(t->topic);
     sqlite3_stmt *q = store_db_get(&s->db, STORE_PUT_TOPIC);
@@ -157,25 +158,26 @@ static int write_topic(struct store *s, struct stored_topic *t, int64_t now_ms)
     uint32_t next = t->first_entry;
     struct run run;
     if (!t->has_row || t->offset >= t->row_offset + ROW_EVERY)
-        code = put_topic(s, t);
-    while (code == SQLITE_OK && next)
+        code = store_put_topic(s, t);
+    while (code == SQLITE_OK && next) {
         code = write_run(s, t->id, &next, &run, now_ms);
+        atomic_fetch_add(&s->stats.runs, 1);
+    }
     return code;
 }
 
 static int write_all(struct store *s, uint64_t last_seq)
 {
     int64_t now_ms = clock_wall_ms();
-    int code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
+    int code = store_begin(s);
     for (uint32_t i = 0; code == SQLITE_OK && i < s->dirty_count; i++)
         code = write_topic(s, s->topics[s->dirty[i]], now_ms);
+    for (uint32_t i = 0; code == SQLITE_OK && i < s->dirty_count; i++)
+        if (store_trim_is_due(s, s->topics[s->dirty[i]]))
+            code = store_trim(s, s->topics[s->dirty[i]], now_ms);
     if (code == SQLITE_OK && last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq)
         code = store_put_meta(&s->db, "seq", last_seq + STORE_SEQ_STEP);
-    if (code == SQLITE_OK)
-        code = store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT));
-    if (code != SQLITE_OK && !sqlite3_get_autocommit(s->db.db))
-        store_db_run(&s->db, store_db_get(&s->db, STORE_ROLLBACK));
-    return code;
+    return store_end(s, code);
 }
 
 /* ---- Afterwards ---- */
@@ -185,20 +187,27 @@ static void note_committed(struct store *s, struct stored_topic *t)
     if (!t->has_row || t->offset >= t->row_offset + ROW_EVERY)
         t->row_offset = t->offset;
     t->has_row = true;
+    store_finish_trim(s, t, true);
     for (uint32_t next = t->first_entry; next; next = s->entries[next - 1].next) {
         const struct store_entry *entry = &s->entries[next - 1];
         t->offset = entry->event->places[entry->place].offset;
         t->last_seq = entry->event->seq;
         t->bytes += entry->event->size;
+        t->state_bytes_since += entry->event->size;
     }
+    store_note_events(s, t);
 }
 
 static void finish(struct store *s, int code, uint64_t last_seq)
 {
+    if (code == SQLITE_OK)
+        atomic_fetch_add(&s->stats.events, s->entry_count);
     for (uint32_t i = 0; i < s->dirty_count; i++) {
         struct stored_topic *t = s->topics[s->dirty[i]];
         if (code == SQLITE_OK)
             note_committed(s, t);
+        else
+            store_finish_trim(s, t, false);
         t->first_entry = t->last_entry = 0;
     }
     if (code == SQLITE_OK && last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq)
@@ -210,29 +219,12 @@ int store_write(struct store *s, struct publish_batch *batches, uint64_t last_se
 {
     int code = collect(s, batches) ? SQLITE_OK : SQLITE_NOMEM;
     bool extend = last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq;
-    if (code == SQLITE_OK && (s->dirty_count || extend))
+    if (code == SQLITE_OK && (s->dirty_count || extend)) {
+        uint64_t begin = clock_ns();
         code = write_all(s, last_seq);
-    finish(s, code, last_seq);
-    return code;
-}
-
-int store_write_end(struct store *s)
-{
-    struct node_record node;
-    hub_get_node(s->engine.hub, &node);
-    int code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
-    for (uint64_t id = 1; code == SQLITE_OK && id < s->next_id; id++) {
-        struct stored_topic *t = s->topics[id];
-        if (t && t->has_row && t->row_offset != t->offset)
-            code = put_topic(s, t);
+        atomic_fetch_add(&s->stats.commits, code == SQLITE_OK);
+        atomic_fetch_add(&s->stats.commit_us, (clock_ns() - begin) / 1000);
     }
-    if (code == SQLITE_OK)
-        code = store_put_meta(&s->db, "seq", node.seq);
-    if (code == SQLITE_OK)
-        code = store_put_meta(&s->db, "clean", 1);
-    if (code == SQLITE_OK)
-        code = store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT));
-    if (code != SQLITE_OK && !sqlite3_get_autocommit(s->db.db))
-        store_db_run(&s->db, store_db_get(&s->db, STORE_ROLLBACK));
+    finish(s, code, last_seq);
     return code;
 }

@@ -81,6 +81,13 @@ const char *hub_engine_name(const struct hub *h)
     return h->engine->ops->name;
 }
 
+void hub_engine_status(struct hub *h, struct engine_status *out)
+{
+    *out = (struct engine_status){0};
+    if (h->engine->ops->status)
+        h->engine->ops->status(h->engine, out);
+}
+
 uint64_t hub_epoch(const struct hub *h)
 {
     return h->epoch;
@@ -115,7 +122,7 @@ static uint64_t epoch_of(const struct hub *h, struct slice name, enum topic_kind
     return x ^ (x >> 31);
 }
 
-static void drop_topic(struct hub *h, struct topic *t)
+void hub_drop_topic(struct hub *h, struct topic *t)
 {
     if (t->last_seq) {
         if (t->last_seq > h->lost_seq[t->kind])
@@ -140,7 +147,7 @@ static bool evict_empty_topic(struct hub *h)
         if (++looked_at > EVICT_LOOKS)
             return false;
         if (t->history.count == 0 && !t->store_id && atomic_load(&t->refs) == 1) {
-            drop_topic(h, t);
+            hub_drop_topic(h, t);
             return true;
         }
     }
@@ -231,9 +238,9 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
 static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
     uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-    while (age_ms && !t->stored && t->history.count &&
+    while (age_ms && t->history.count && topic_ring_first(t) == topic_first_offset(t) &&
            topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
-        hub_trim_oldest(h, t);
+        hub_drop_oldest(h, t);
         h->stats.trimmed_age++;
     }
 }
@@ -243,8 +250,8 @@ static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 static bool may_drop(const struct hub *h, const struct topic *t, uint64_t now_ms)
 {
     const struct topic_limits *limits = &h->config.kinds[t->kind];
-    return !t->store_id && t->pending == 0 && t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
-           (!limits->durable || t->history.count == 0);
+    return !t->store_id && t->pending == 0 && t->subscribers == 0 &&
+           now_ms - t->used_ms >= limits->idle_ms && (!limits->durable || t->history.count == 0);
 }
 
 static void sweep(struct hub *h)
@@ -262,7 +269,7 @@ static void sweep(struct hub *h)
             drops[drop_count++] = t;
     }
     while (drop_count)
-        drop_topic(h, drops[--drop_count]);
+        hub_drop_topic(h, drops[--drop_count]);
 }
 
 void hub_tick(struct hub *h)
@@ -306,6 +313,7 @@ void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_in
                     void *arg)
 {
     bool more = true;
+    hub_warm_some(h);
     pthread_mutex_lock(&h->lock);
     MAP_EACH (i, &h->topics) {
         struct topic_info info = describe(h, h->topics.slots[i].object);
@@ -325,31 +333,4 @@ int hub_topic_info(struct hub *h, struct slice name,
     }
     pthread_mutex_unlock(&h->lock);
     return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-int hub_state_json(struct hub *h, struct slice topic, unsigned worker, struct inbox_batch *batch,
-                   uint64_t *offset, struct buf *out)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    if (batch)
-        hub_detach_inbox(h, worker, batch);
-    if (t) {
-        struct topic_name name = {0};
-        const char *why;
-        topic_name_parse(topic, &name, &why);
-        *offset = t->offset;
-        session_state_append_json(t->state, name.id, t->subscribers, out);
-    }
-    pthread_mutex_unlock(&h->lock);
-    return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-bool hub_has_checkpoint(struct hub *h, struct slice topic, struct slice checkpoint_id)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    bool has = t && t->state && session_state_has_checkpoint(t->state, checkpoint_id);
-    pthread_mutex_unlock(&h->lock);
-    return has;
 }

@@ -165,7 +165,9 @@ static bool gather_stored(struct hub *h, struct merge *m, unsigned i, uint64_t e
         .from = read->sources[i].next_offset,
         .end = end,
         .behind = read->position,
-        .max = full ? 1 : room < m->share ? room : m->share,
+        .max = full              ? 1
+               : room < m->share ? room
+                                 : m->share,
         .max_bytes = read->max_bytes,
         .events = full ? &first : read->events + read->count,
     };
@@ -185,8 +187,8 @@ static bool gather_stored(struct hub *h, struct merge *m, unsigned i, uint64_t e
     }
     for (unsigned k = 0; k < stored.count; k++)
         m->owned[m->owned_count++] = read->events[read->count++];
-    bool whole = stored.count == 0 ||
-                 (read->events[read->count - 1]->seq >= end_seq && !stored.damaged_to);
+    bool whole =
+        stored.count == 0 || (read->events[read->count - 1]->seq >= end_seq && !stored.damaged_to);
     m->horizon = smaller(m->horizon, whole ? end_seq : read->events[read->count - 1]->seq);
     return true;
 }
@@ -355,7 +357,8 @@ int hub_read_latest(struct hub *h, struct topic *topic, uint64_t position, uint6
                     size_t max_bytes, struct latest_read *out)
 {
     pthread_mutex_lock(&h->lock);
-    if (!topic_ring_reaches(topic, position)) {
+    if (!topic_ring_reaches(topic, position) &&
+        topic_ring_first(topic) > topic_first_offset(topic)) {
         pthread_mutex_unlock(&h->lock);
         *out = (struct latest_read){0};
         return FAN_E_UNAVAILABLE;
@@ -416,8 +419,7 @@ static void page_memory(struct paging *p)
 {
     const struct topic *t = p->topic;
     for (; p->next <= t->offset && !is_full(p); p->next++) {
-        struct event *e =
-            topic_history_at(&t->history, (uint32_t)(p->next - topic_ring_first(t)));
+        struct event *e = topic_history_at(&t->history, (uint32_t)(p->next - topic_ring_first(t)));
         p->events[p->page->count++] = event_ref(e);
         p->bytes += e->data.len;
     }
@@ -462,13 +464,10 @@ static int fill_page(struct hub *h, struct paging *p)
     return error;
 }
 
-int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
-                   struct event **events, struct topic_page *page)
+int hub_page(struct hub *h, struct topic *t, uint64_t since, unsigned max, size_t max_bytes,
+             struct event **events, struct topic_page *page)
 {
     *page = (struct topic_page){0};
-    struct topic *t = hub_get_topic(h, name);
-    if (!t)
-        return FAN_E_NOT_FOUND;
     struct paging p = {
         .topic = t, .max = max, .max_bytes = max_bytes, .events = events, .page = page};
     pthread_mutex_lock(&h->lock);
@@ -478,9 +477,17 @@ int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned ma
     p.next = since < t->offset ? since + 1 : t->offset + 1;
     pthread_mutex_unlock(&h->lock);
     int error = fill_page(h, &p);
-    if (error)
-        while (page->count)
-            event_unref(events[--page->count]);
+    while (error && page->count)
+        event_unref(events[--page->count]);
+    return error;
+}
+
+int hub_topic_page(struct hub *h, struct slice name, uint64_t since, unsigned max, size_t max_bytes,
+                   struct event **events, struct topic_page *page)
+{
+    struct topic *t = hub_get_topic(h, name);
+    *page = (struct topic_page){0};
+    int error = t ? hub_page(h, t, since, max, max_bytes, events, page) : FAN_E_NOT_FOUND;
     topic_unref(t);
     return error;
 }

@@ -54,14 +54,17 @@ struct topic *hub_find_topic(struct hub *h, struct slice name);
 /* Finds or makes it. FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID (the name). */
 int hub_need_topic(struct hub *h, struct slice name, struct topic **out);
 
+/* Forgets it with its log, if it has one: its successor gets another epoch. */
+void hub_drop_topic(struct hub *h, struct topic *t);
+
 /* Called when a topic gains or loses its last reason to be awake. */
 void hub_touch_topic(struct hub *h, struct topic *t);
 
 /* Drops the topic's oldest event, from memory if it is stored. */
 void hub_trim_oldest(struct hub *h, struct topic *t);
 
-/* hub_stored.c: what a stored topic's newest event pushes out of its log, and out of memory. */
-void hub_bound_ring(struct hub *h, struct topic *t);
+/* Drops the oldest event of the topic's log, wherever that is kept. */
+void hub_drop_oldest(struct hub *h, struct topic *t);
 
 /* What the engine was asked about a topic whose events are not all in memory, so that a question
  * that comes up under the lock can be answered without it. */
@@ -108,11 +111,18 @@ bool hub_find_duplicate(struct hub *h, struct publish_item *item);
  * inboxes. Room must have been reserved. */
 void hub_show(struct hub *h, struct event *e, uint64_t now_ms);
 
-/* Takes the topic's next event into its folded state. */
+/* hub_state.c: takes the topic's next event into its folded state. */
 void hub_fold(struct hub *h, struct topic *t, const struct event *e);
 
 /* All steps behind hub_begin_item at once. */
 void hub_accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms);
+
+/* Brings states of sessions back into memory, for a listing. Without the lock. */
+void hub_warm_some(struct hub *h);
+
+/* hub_history.c: hub_topic_page for a topic that is known. */
+int hub_page(struct hub *h, struct topic *t, uint64_t since, unsigned max, size_t max_bytes,
+             struct event **events, struct topic_page *page);
 
 /* hub_pattern.c */
 void hub_patterns_init(struct hub *h);

@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "fanfare/error.h"
 #include "hub/hub_private.h"
-#include "hub/session_state.h"
 
 /* ---- Inboxes ---- */
 
@@ -84,31 +83,18 @@ static void keep_in(struct hub *h, struct topic *t, struct event *e)
     const struct topic_limits *limits = &h->config.kinds[t->kind];
     topic_history_append(&t->history, event_ref(e));
     t->bytes += e->size;
-    if (t->stored) {
-        hub_bound_ring(h, t);
-        return;
-    }
-    while (t->history.count > limits->count) {
-        hub_trim_oldest(h, t);
+    while (t->offset + 1 - topic_first_offset(t) > limits->count) {
+        hub_drop_oldest(h, t);
         h->stats.trimmed_count++;
     }
     while (limits->bytes && t->bytes > limits->bytes && t->history.count > 1) {
-        hub_trim_oldest(h, t);
+        if (topic_ring_first(t) > topic_first_offset(t)) {
+            hub_trim_oldest(h, t); /* the rest is the engine's to trim */
+            continue;
+        }
+        hub_drop_oldest(h, t);
         h->stats.trimmed_bytes++;
     }
-}
-
-void hub_fold(struct hub *h, struct topic *t, const struct event *e)
-{
-    if (t->kind != TOPIC_SESSION)
-        return;
-    uint64_t before = t->state ? session_state_bytes(t->state) : 0;
-    if (!t->state)
-        t->state = session_state_try_new();
-    if (!t->state)
-        return;
-    session_state_fold(t->state, e->type_info, e->data, e->time_ms);
-    hub_account_state(h, before, session_state_bytes(t->state));
 }
 
 static void bound_memory(struct hub *h)

@@ -10,21 +10,25 @@
 
 static void raise_floor(struct hub *h, struct topic *t, uint64_t floor)
 {
-    if (floor > t->floor)
-        t->floor = floor;
+    t->floor = floor > t->floor ? floor : t->floor;
     while (t->history.count && topic_ring_first(t) < t->floor)
         hub_trim_oldest(h, t);
 }
 
-void hub_bound_ring(struct hub *h, struct topic *t)
+void hub_drop_oldest(struct hub *h, struct topic *t)
 {
-    const struct topic_limits *limits = &h->config.kinds[t->kind];
-    if (t->offset - t->floor >= limits->count) {
-        h->stats.trimmed_count++;
-        raise_floor(h, t, t->offset + 1 - limits->count);
-    }
-    while (limits->bytes && t->bytes > limits->bytes && t->history.count > 1)
+    if (t->stored)
+        raise_floor(h, t, t->floor + 1);
+    else
         hub_trim_oldest(h, t);
+}
+
+uint64_t hub_log_floor(struct hub *h, const struct topic *t)
+{
+    pthread_mutex_lock(&h->lock);
+    uint64_t floor = topic_first_offset(t);
+    pthread_mutex_unlock(&h->lock);
+    return floor;
 }
 
 void hub_log_trimmed(struct hub *h, struct topic *t, uint64_t to, uint64_t seq,

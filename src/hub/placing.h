@@ -40,11 +40,34 @@ void hub_deliver(struct hub *h, struct publish_batch *batches);
 /* Whether any of the event's topics is kept by the engine. */
 bool hub_is_stored(const struct event *e);
 
+/* Where the topic's log begins by its limits. */
+uint64_t hub_log_floor(struct hub *h, const struct topic *t);
+
 /* The engine has dropped a topic's events up to this offset, whose event has this number in the
  * node's order. What exceeds a topic's count is nobody's to be read before that. */
 enum trim_reason { TRIM_AGE, TRIM_BYTES };
 void hub_log_trimmed(struct hub *h, struct topic *t, uint64_t to, uint64_t seq,
                      enum trim_reason reason);
+
+/* ---- Folded states, which need not be in memory; see hub_state.c. On any thread ---- */
+
+/* Builds the topic's state if it is not in memory. FAN_E_NO_MEMORY, FAN_E_IO. */
+int hub_warm(struct hub *h, struct topic *t);
+
+/* Appends the state for storage, as of *offset. FAN_E_NOT_FOUND: it is not in memory. */
+int hub_snapshot(struct hub *h, struct topic *t, struct buf *out, uint64_t *offset);
+
+/* Stored topics that nobody has used for their kind's idle time, referenced. */
+unsigned hub_idle_topics(struct hub *h, struct topic **out, unsigned max);
+
+/* Takes such a topic's events and state out of memory; the state only if a snapshot of it as of
+ * this offset is stored. False: it is in use again, or has another state. */
+bool hub_cool(struct hub *h, struct topic *t, uint64_t offset);
+
+/* Whether the log is empty and nobody has used the topic for its kind's idle time; and dropping it
+ * then, once the engine has forgotten it: false, it is in use again. */
+bool hub_is_forgettable(struct hub *h, const struct topic *t);
+bool hub_forget(struct hub *h, struct topic *t);
 
 /* ---- At the start, before anybody uses the hub ---- */
 

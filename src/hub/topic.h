@@ -52,6 +52,7 @@ struct topic {
     struct topic_history history;
     struct trim_log *trim_log;   /* NULL: nothing was trimmed yet */
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
+    bool state_cold;             /* stored: it is to be built first (hub_state.c) */
     bool stored;                 /* the engine keeps its log; `history` is only the end of it */
     uint64_t floor;              /* stored: the first offset that is kept */
     uint64_t ring_seq;           /* stored: behind this position `history` has everything */

@@ -100,7 +100,7 @@ test('health names engine, flush path and sources', async () => {
     const answer = await server.get('/health');
     assert.equal(answer.status, 200);
     assert.equal(answer.json.status, 'healthy');
-    assert.match(answer.text, /"engine":[^}]*"memory"/);
+    assert.match(answer.text, /"engine":[^}]*"sqlite"/);
     assert.match(answer.text, /"flush":[^}]*"(io_uring|uring|send)"/);
     assert.match(answer.text, /"sources":/);
 });

@@ -24,13 +24,16 @@
  * behind that. */
 static inline struct fan_server *make_server(const struct fan_server_option *extra, size_t count)
 {
-    struct fan_server_option options[16] = {
-        {"listen", "127.0.0.1:0"}, {"log.level", "off"}, {"drain", "0s"}, {"workers", "2"}};
+    struct fan_server_option options[16] = {{"listen", "127.0.0.1:0"},
+                                            {"log.level", "off"},
+                                            {"drain", "0s"},
+                                            {"workers", "2"},
+                                            {"engine", "memory"}};
     struct fan_server_error error;
     struct fan_server *server;
     if (count)
-        memcpy(options + 4, extra, count * sizeof *extra);
-    if (fan_server_new(&(struct fan_server_options){options, 4 + count}, &server, &error) != 0)
+        memcpy(options + 5, extra, count * sizeof *extra);
+    if (fan_server_new(&(struct fan_server_options){options, 5 + count}, &server, &error) != 0)
         fail_msg("%s", error.message);
     return server;
 }

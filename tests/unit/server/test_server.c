@@ -138,9 +138,10 @@ static void test_free_stops(void **state)
 
 static int start_on(const char *listen, struct fan_server_error *error)
 {
-    const struct fan_server_option options[] = {{"listen", listen}, {"log.level", "off"}};
+    const struct fan_server_option options[] = {
+        {"listen", listen}, {"log.level", "off"}, {"engine", "memory"}};
     struct fan_server *server;
-    assert_int_equal(fan_server_new(&(struct fan_server_options){options, 2}, &server, NULL), 0);
+    assert_int_equal(fan_server_new(&(struct fan_server_options){options, 3}, &server, NULL), 0);
     int code = fan_server_start(server, error);
     assert_null(fan_server_url(server, 0));
     assert_int_equal(fan_server_publish(server, "session:a", "x", "{}", 2, NULL), FAN_E_CLOSED);
