@@ -102,6 +102,8 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
         return error;
     if (!since)
         since = result->position;
+    else if (result->reason == RESUME_OK)
+        subscriber_had(&c->subscriber, room, since);
     buf_append(&s->rooms, &since, sizeof since);
     buf_append_slice(&s->rooms, room);
     buf_append_char(&s->rooms, '\0');
