@@ -31,13 +31,18 @@
 struct subscriber;
 struct subscription;
 
-/* How an event looks on a wire, frame included. Constant objects; a group is made per encoding. */
+/* How an event looks on a wire, frame included. Constant objects, which outlive their groups; a
+ * group is made per encoding. */
 struct encoding {
     const char *name;
     unsigned dialect; /* index below HUB_MAX_DIALECTS, for counting connections */
     /* Appends the frame; place says under which of its topics the event is shown. Failure shows
      * in out->failed. context: fanout.encode_context. */
     void (*append)(void *context, struct buf *out, const struct event *e, unsigned place);
+    /* In place of append, for encodings that are made while the program runs and stand in something
+     * larger: is given the encoding itself. NULL: append is called. */
+    void (*append_as)(const struct encoding *self, void *context, struct buf *out,
+                      const struct event *e, unsigned place);
     /* The same for the subscriber that is the event's source (subscriber_speak_as). Returns false,
      * and appends nothing, where it looks as for everybody. NULL: it always does. */
     bool (*append_own)(void *context, struct buf *out, const struct event *e, unsigned place);
@@ -199,6 +204,14 @@ void subscriber_fini(struct subscriber *s);
  * FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_INVALID. */
 int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
                     const struct start_point *start, struct join_result *result);
+
+/* For a subscriber that takes another one's place and has just resumed the topic: what stands
+ * between `since` (node order) and where it resumed was handed over before. So it does not come
+ * again when another topic that has some of those events is joined. */
+void subscriber_had(struct subscriber *s, struct slice topic, uint64_t since);
+
+/* The position behind the last event of the topic that it was handed. */
+uint64_t subscriber_reached(const struct subscriber *s, struct slice topic);
 
 /* Stops following; FAN_E_NOT_FOUND. */
 int subscriber_leave(struct subscriber *s, struct slice topic);
