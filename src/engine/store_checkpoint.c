@@ -92,7 +92,7 @@ int store_checkpoint_start(struct store *s, struct buf *why)
 void store_checkpoint(struct store *s)
 {
     struct store_checkpointer *c = s->checkpointer;
-    if (s->log_pages < COPY_PAGES)
+    if (s->log_pages < COPY_PAGES || !s->db.db)
         return;
     pthread_mutex_lock(&c->lock);
     bool copying = c->copying;
