@@ -2,6 +2,7 @@
 PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 FUZZ_SECONDS ?= 60
+KILLS ?= 1000
 
 # The compiler cache, where it is installed; read by CMake when a build directory is first made.
 ifneq ($(shell command -v ccache),)
@@ -25,10 +26,18 @@ run: packages-build all ## Start a server that watches a demo project (LISTEN=12
 test: packages-test build/release/build.ninja ## Build and run every test
 	@scripts/test release
 
+.PHONY: test-long
+test-long: packages-test all ## What takes minutes: a clean build of our own, watched while the server dies
+	@node --test --test-reporter=spec tests/long/*.test.mjs
+
 .PHONY: asan tsan
 asan tsan: packages-test ## Every test under AddressSanitizer + UBSan, or ThreadSanitizer
 	@$(MAKE) --no-print-directory build/$@/build.ninja
 	@scripts/test $@
+
+.PHONY: soak
+soak: packages-test all ## Kill the server KILLS=1000 times under load; nothing may be lost
+	@FANFARE_CRASH_KILLS=$(KILLS) node --test --test-reporter=spec tests/integration/crash.test.mjs
 
 .PHONY: fuzz
 fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
@@ -75,5 +84,5 @@ clean: ## Remove everything that was built
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z][a-z ]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 	    awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'

@@ -28,7 +28,8 @@ extern "C" {
     X(UNAVAILABLE, -14, "temporarily unavailable; try again later") \
     X(ADDRESS, -15, "the address cannot be used")                   \
     X(TRUNCATED, -16, "the input ends too early")                   \
-    X(AGAIN, -17, "not possible right now without waiting")
+    X(AGAIN, -17, "not possible right now without waiting")         \
+    X(BUSY, -18, "too much is waiting already; try again later")
 
 enum fan_error {
     FAN_OK = 0,

@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include "hub/hub.h"
 
+/* When to try again after a 503, seconds: nobody knows better. */
+#define PUBLISH_RETRY_AFTER_S 1
+
 /* Why an event was refused. */
 struct publish_failure {
     int status;       /* 400, 401, 403, 413, 422, 503 */
@@ -21,7 +24,7 @@ struct publish_failure {
 
 struct parsed_event {
     struct event *event; /* the caller's reference */
-    bool many;           /* it came with "topics": answered with "results" */
+    bool many;           /* it did not come with one topic: answered with "results" */
     size_t names_at;     /* the topics' names in `names`, each followed by a NUL */
     const char *warning; /* a field with an unusual value, to be counted; NULL: none */
 };
@@ -31,13 +34,18 @@ struct parsed_event {
 int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
                         struct parsed_event *out, struct publish_failure *failure);
 
-/* Fills *failure for what the hub said of an item. */
-void publish_event_refused(int error, struct publish_failure *failure);
+/* Fills *failure for what the hub said of an item, and the batch's reason with it. */
+void publish_event_refused(int error, const char *reason, struct publish_failure *failure);
 
 /* {"error":{"code","message","field"}} without the last brace, so that more can be added. */
 void publish_failure_append(struct buf *out, const struct publish_failure *failure);
 
-/* {"topic","offset","epoch","time"}, or {"results":[…]} for one that came with `topics`. */
+/* {"topic","offset","epoch","time"}, or {"results":[…]} for one that did not come with one topic.
+ */
 void publish_result_append(struct buf *out, const struct publish_item *item, bool many);
+
+/* The same before the event has its places: {"topic","time","durability":"memory"}. */
+void publish_promise_append(struct buf *out, const struct slice *topics, unsigned count,
+                            int64_t time_ms, bool many);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/intake.h"
+#include "api/publish_options.h"
 #include "auth/permit.h"
 #include "base/memory.h"
 #include "fanfare/error.h"
@@ -17,45 +18,86 @@
 
 /* ---- One event ---- */
 
+/* On the stack while the engine answers at once. */
+struct single {
+    struct http_exchange *exchange;
+    struct intake intake;
+    struct buf out;
+};
+
 static void answer_single(void *arg, struct slice line)
 {
-    struct buf *out = arg;
-    buf_append_slice(out, line);
+    struct single *s = arg;
+    buf_append_slice(&s->out, line);
 }
 
-static const struct intake_ops single_ops = {answer_single};
-
-/* Who comes while others, or it itself, are far ahead of the limit is sent away. That costs nothing
- * of the quota: it would never be free again otherwise. */
-static bool may_publish(struct api *api, struct http_exchange *x)
+static void reply_single(struct single *s)
 {
-    char seconds[24];
-    uint64_t wait_ms = api_publish_quota(api, permit_identity(x), 0);
-    if (wait_ms <= 1000)
-        return true;
-    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms + 999) / 1000);
-    http_add_header(x, "Retry-After", seconds);
-    http_reply_error(x, 429, "rate_limited",
-                     "more events than limits.publish allows; try again later");
-    return false;
+    struct http_exchange *x = s->exchange;
+    int status = s->intake.status;
+    intake_fini(&s->intake);
+    buf_append_char(&s->out, '\n');
+    if (status == 503)
+        buf_printf(&x->headers, "Retry-After: %d\r\n", PUBLISH_RETRY_AFTER_S);
+    http_reply_json(x, status, &s->out);
+}
+
+/* The exchange is over with the answer, and the next one may begin in it. */
+static void single_settled(void *arg)
+{
+    struct single s = *(struct single *)arg;
+    memory_free(arg);
+    s.exchange->data = NULL;
+    s.exchange->abort = NULL;
+    reply_single(&s);
+}
+
+static const struct intake_ops single_ops = {answer_single, single_settled};
+
+static void abort_single(struct http_exchange *x)
+{
+    struct single *s = x->data;
+    x->data = NULL;
+    intake_fini(&s->intake);
+    buf_fini(&s->out);
+    memory_free(s);
+}
+
+static void await_single(const struct single *s)
+{
+    struct single *waiting = memory_alloc(sizeof *waiting);
+    struct http_exchange *x = s->exchange;
+    *waiting = *s;
+    intake_moved(&waiting->intake, waiting);
+    x->data = waiting;
+    x->owed = true;
+    x->abort = abort_single;
+    buf_fini(&x->body);
+}
+
+static void publish_one(struct http_exchange *x, bool early)
+{
+    struct api *api = x->conn->worker->app->context;
+    struct single s = {.exchange = x};
+    if (!api_may_publish(api, x, 1))
+        return;
+    intake_init(&s.intake, api, x->conn, permit_identity(x), ACK_EACH, &single_ops, &s);
+    s.intake.early = early;
+    intake_add(&s.intake, buf_slice(&x->body));
+    if (intake_flush(&s.intake))
+        reply_single(&s);
+    else
+        await_single(&s);
 }
 
 static void publish_single(struct http_exchange *x)
 {
-    struct api *api = x->conn->worker->app->context;
-    struct intake in;
-    struct buf out = {0};
-    if (!may_publish(api, x))
-        return;
-    api_publish_quota(api, permit_identity(x), 1);
-    intake_init(&in, api, permit_identity(x), ACK_EACH, &single_ops, &out);
-    intake_add(&in, buf_slice(&x->body));
-    int status = intake_flush(&in);
-    intake_fini(&in);
-    buf_append_char(&out, '\n');
-    if (status == 503)
-        http_add_header(x, "Retry-After", "1");
-    http_reply_json(x, status, &out);
+    publish_one(x, false);
+}
+
+static void publish_single_early(struct http_exchange *x)
+{
+    publish_one(x, true);
 }
 
 /* ---- A stream ---- */
@@ -65,6 +107,7 @@ struct stream {
     struct intake intake;
     struct buf line; /* the beginning of a line whose end has not come */
     bool skipping;   /* the line is too long: its rest is passed over */
+    bool ending;     /* all has come: the sum is owed */
     size_t max_line;
 };
 
@@ -77,8 +120,6 @@ static void answer_stream(void *arg, struct slice line)
     http_stream_write(s->exchange, buf_slice(&text));
     buf_fini(&text);
 }
-
-static const struct intake_ops stream_ops = {answer_stream};
 
 static bool is_blank(struct slice line)
 {
@@ -173,11 +214,10 @@ static void free_stream(struct http_exchange *x)
     x->data = NULL;
 }
 
-static void end_stream(struct http_exchange *x)
+static void give_sum(struct http_exchange *x)
 {
     struct stream *s = x->data;
     struct buf sum = {0};
-    intake_flush(&s->intake);
     intake_append_sum(&s->intake, &sum);
     buf_append_char(&sum, '\n');
     http_stream_write(x, buf_slice(&sum));
@@ -186,6 +226,24 @@ static void end_stream(struct http_exchange *x)
     x->abort = NULL;
     http_stream_end(x);
 }
+
+static void end_stream(struct http_exchange *x)
+{
+    struct stream *s = x->data;
+    if (intake_flush(&s->intake))
+        give_sum(x);
+    else
+        s->ending = x->owed = true;
+}
+
+static void stream_settled(void *arg)
+{
+    struct stream *s = arg;
+    if (s->ending && intake_is_idle(&s->intake))
+        give_sum(s->exchange);
+}
+
+static const struct intake_ops stream_ops = {answer_stream, stream_settled};
 
 /* Nobody can bring a fresh token in the middle of a request. */
 static void end_with_token(struct http_exchange *x)
@@ -221,12 +279,13 @@ static void on_done(struct http_exchange *x)
     end_stream(x);
 }
 
-static void begin_stream(struct api_request *r, enum ack_mode ack)
+static void begin_stream(struct api_request *r, const struct publish_options *options)
 {
     struct http_exchange *x = r->exchange;
     struct stream *s = memory_zero(sizeof *s);
     s->exchange = x;
-    intake_init(&s->intake, r->api, permit_identity(x), ack, &stream_ops, s);
+    intake_init(&s->intake, r->api, x->conn, permit_identity(x), options->ack, &stream_ops, s);
+    s->intake.early = options->early;
     s->intake.lines = true;
     s->intake.sum_topics = true;
     s->max_line = s->intake.max_data + ENVELOPE_MAX;
@@ -239,46 +298,19 @@ static void begin_stream(struct api_request *r, enum ack_mode ack)
 
 /* ---- The route ---- */
 
-static bool check_durability(struct http_exchange *x)
-{
-    struct buf value = {0};
-    int error = http_query_get(x->request->query, "durability", &value);
-    bool ok = error == FAN_E_NOT_FOUND || slice_is(buf_slice(&value), "memory") ||
-              slice_is(buf_slice(&value), "disk");
-    buf_fini(&value);
-    if (!ok)
-        http_reply_error(x, 422, "invalid_parameter", "durability must be \"memory\" or \"disk\"");
-    return ok;
-}
-
-static bool read_ack(struct http_exchange *x, enum ack_mode *ack)
-{
-    struct buf value = {0};
-    int error = http_query_get(x->request->query, "ack", &value);
-    bool ok = error == FAN_E_NOT_FOUND || ack_mode_parse(buf_slice(&value), ack);
-    buf_fini(&value);
-    if (!ok)
-        http_reply_error(x, 400, "invalid_parameter",
-                         "ack must be \"each\", \"batch\" or \"none\"");
-    return ok;
-}
-
 void api_publish(struct api_request *r)
 {
     struct http_exchange *x = r->exchange;
     struct slice type = http_header_get(x->request, "Content-Type"), media;
-    enum ack_mode ack = ACK_BATCH;
-    if (!permit_publish_somewhere(x) || !check_durability(x) || !read_ack(x, &ack))
+    struct publish_options options = {.ack = ACK_BATCH};
+    if (!permit_publish_somewhere(x) || !publish_options_read(x, &options))
         return;
     if (slice_split(&type, ';', &media) &&
         slice_is_nocase(slice_trim(media), "application/x-ndjson")) {
-        if (may_publish(r->api, x))
-            begin_stream(r, ack);
+        if (api_may_publish(r->api, x, 0))
+            begin_stream(r, &options);
         return;
     }
     x->body_limit = api_message_size(r->api) + ENVELOPE_MAX;
-    if (!x->request->has_body)
-        publish_single(x);
-    else
-        x->done = publish_single;
+    x->done = options.early ? publish_single_early : publish_single;
 }

@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "api/intake.h"
+#include "api/publish_options.h"
 #include "auth/authenticator.h"
 #include "auth/permit.h"
 #include "base/memory.h"
@@ -20,6 +21,7 @@ struct publisher {
     struct intake intake;
     uint64_t before;        /* events when the last read had been handled */
     uint64_t held_until_ms; /* worker's clock: limits.publish lets it go on then */
+    bool going;             /* the server goes: closed when all is answered */
 };
 
 static void answer(void *arg, struct slice line)
@@ -28,8 +30,6 @@ static void answer(void *arg, struct slice line)
     ws_send_answer(p->ws, line);
 }
 
-static const struct intake_ops publisher_intake = {answer};
-
 static struct publisher *publisher_of(struct ws_conn *ws)
 {
     return ws->conn.protocol;
@@ -37,21 +37,21 @@ static struct publisher *publisher_of(struct ws_conn *ws)
 
 /* ---- Tokens ---- */
 
-static void answer_failure(struct publisher *p, const char *code, const char *message)
+static void append_failure(struct buf *out, const char *code, const char *message)
 {
     struct publish_failure failure = {.status = 401, .code = code};
-    struct buf out = {0};
     snprintf(failure.message, sizeof failure.message, "%s", message);
-    publish_failure_append(&out, &failure);
-    buf_append_char(&out, '}');
-    answer(p, buf_slice(&out));
-    buf_fini(&out);
+    publish_failure_append(out, &failure);
+    buf_append_char(out, '}');
 }
 
 static bool on_expired(struct conn *c)
 {
-    answer_failure(publisher_of(ws_from_conn(c)), token_problem_code(TOKEN_EXPIRED),
+    struct buf out = {0};
+    append_failure(&out, token_problem_code(TOKEN_EXPIRED),
                    "the token has expired: send {\"type\":\"refresh_token\",\"token\":…}");
+    answer(publisher_of(ws_from_conn(c)), buf_slice(&out));
+    buf_fini(&out);
     return true;
 }
 
@@ -62,6 +62,14 @@ static void on_end(struct conn *c)
 
 static const struct login_ops publisher_login = {.expired = on_expired, .end = on_end};
 
+static void answer_refused(struct publisher *p, const struct token_refusal *refusal)
+{
+    struct buf out = {0};
+    append_failure(&out, token_problem_code(refusal->problem), refusal->detail);
+    intake_add_line(&p->intake, buf_slice(&out));
+    buf_fini(&out);
+}
+
 static void answer_renewed(struct publisher *p, const struct identity *who)
 {
     struct buf out = {0};
@@ -69,7 +77,7 @@ static void answer_renewed(struct publisher *p, const struct identity *who)
     json_put_text(&out, "type", "token_refreshed");
     json_put_time(&out, "expires", who->expires_ms);
     json_end(&out, '}');
-    answer(p, buf_slice(&out));
+    intake_add_line(&p->intake, buf_slice(&out));
     buf_fini(&out);
 }
 
@@ -79,7 +87,7 @@ static void renew(struct publisher *p, struct slice token)
     struct conn *c = &p->ws->conn;
     struct identity *who = authenticator_renew(p->intake.who, token, &refusal);
     if (!who) {
-        answer_failure(p, token_problem_code(refusal.problem), refusal.detail);
+        answer_refused(p, &refusal);
         return;
     }
     if (login_renew(c, &who->principal, &publisher_login) == 0) {
@@ -104,7 +112,6 @@ static bool take_token(struct publisher *p, struct slice text)
         return false;
     if (json_find(message, SLICE("token"), &token))
         json_string_plain(token, &content);
-    intake_flush(&p->intake); /* what came before is answered before */
     renew(p, content);
     return true;
 }
@@ -122,12 +129,17 @@ static void on_message(struct ws_conn *ws, struct slice text, bool binary)
 /* Publishers that do not read their answers are not read either. */
 #define ANSWERS_HIGH (1u << 20)
 
+static void look_at_answers(struct publisher *p)
+{
+    if (conn_waiting(&p->ws->conn) > ANSWERS_HIGH)
+        conn_pause(&p->ws->conn);
+}
+
 static void hold_back(struct publisher *p, uint64_t before)
 {
     struct ws_conn *ws = p->ws;
     uint64_t wait_ms = api_publish_quota(p->intake.api, p->intake.who, p->intake.line - before);
-    if (conn_waiting(&ws->conn) > ANSWERS_HIGH)
-        conn_pause(&ws->conn);
+    look_at_answers(p);
     if (wait_ms) {
         p->held_until_ms = ws->conn.worker->now_ms + wait_ms;
         conn_pause(&ws->conn);
@@ -135,25 +147,58 @@ static void hold_back(struct publisher *p, uint64_t before)
     }
 }
 
+/* What has been answered since the last one. */
+static void give_sum(struct publisher *p)
+{
+    struct buf sum = {0};
+    if (p->intake.ack != ACK_BATCH || p->intake.published + p->intake.failed == 0)
+        return;
+    intake_append_sum(&p->intake, &sum);
+    answer(p, buf_slice(&sum));
+    buf_fini(&sum);
+}
+
 static void on_batch_end(struct ws_conn *ws)
 {
     struct publisher *p = publisher_of(ws);
     uint64_t before = p->before;
-    intake_flush(&p->intake);
-    if (p->intake.ack == ACK_BATCH && p->intake.line != before) {
-        struct buf sum = {0};
-        intake_append_sum(&p->intake, &sum);
-        answer(p, buf_slice(&sum));
-        buf_fini(&sum);
-    }
+    if (intake_flush(&p->intake))
+        give_sum(p);
     p->before = p->intake.line;
     hold_back(p, before);
+}
+
+static void go(struct publisher *p)
+{
+    if (intake_is_idle(&p->intake))
+        ws_close(p->ws, WS_CLOSE_GOING_AWAY, "server stops");
+}
+
+static void on_settled(void *arg)
+{
+    struct publisher *p = arg;
+    give_sum(p);
+    look_at_answers(p);
+    if (p->going)
+        go(p);
+}
+
+static const struct intake_ops publisher_intake = {answer, on_settled};
+
+/* What it is owed is answered first. */
+static void on_shutdown(struct ws_conn *ws)
+{
+    struct publisher *p = publisher_of(ws);
+    p->going = true;
+    conn_pause(&ws->conn);
+    go(p);
 }
 
 static void on_drained(struct ws_conn *ws)
 {
     /* That answers were read does not end a wait for the quota; its timer does. */
-    if (ws->conn.paused && ws->conn.worker->now_ms >= publisher_of(ws)->held_until_ms)
+    const struct publisher *p = publisher_of(ws);
+    if (ws->conn.paused && !p->going && ws->conn.worker->now_ms >= p->held_until_ms)
         conn_resume(&ws->conn);
 }
 
@@ -179,6 +224,7 @@ static const struct ws_ops publisher_ops = {
     .batch_end = on_batch_end,
     .rate_limited = on_rate_limited,
     .drained = on_drained,
+    .shutdown = on_shutdown,
     .closed = on_closed,
 };
 
@@ -186,27 +232,19 @@ void api_publish_socket(struct api_request *r)
 {
     struct http_exchange *x = r->exchange;
     struct ws_conn *ws = ws_from_conn(x->conn);
-    struct buf value = {0};
-    enum ack_mode ack = ACK_EACH;
-    if (!permit_publish_somewhere(x))
+    struct publish_options wanted = {.ack = ACK_EACH};
+    if (!permit_publish_somewhere(x) || !publish_options_read(x, &wanted))
         return;
-    int error = http_query_get(x->request->query, "ack", &value);
-    bool known = error == FAN_E_NOT_FOUND || ack_mode_parse(buf_slice(&value), &ack);
-    buf_fini(&value);
-    if (!known) {
-        http_reply_error(x, 400, "invalid_parameter",
-                         "ack must be \"each\", \"batch\" or \"none\"");
-        return;
-    }
     struct publisher *p = memory_try_alloc(sizeof *p);
     if (!p) {
         http_reply_error(x, 503, "out_of_memory", "not enough memory");
         return;
     }
     *p = (struct publisher){.ws = ws};
-    intake_init(&p->intake, r->api, permit_identity(x), ack, &publisher_intake, p);
+    intake_init(&p->intake, r->api, x->conn, permit_identity(x), wanted.ack, &publisher_intake, p);
+    p->intake.early = wanted.early;
     p->intake.lines = true;
-    p->intake.sum_topics = ack == ACK_BATCH;
+    p->intake.sum_topics = wanted.ack == ACK_BATCH;
     const struct ws_accept_options options = {
         .ops = &publisher_ops,
         .state = p,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static void find_program(struct feature *f, const char *name, const char *progra
 
 void features_find(struct feature features[FEATURE_COUNT])
 {
-    char zlib[64], libuv[64];
+    char zlib[64], libuv[64], sqlite[64];
     snprintf(zlib, sizeof zlib, "zlib %s", zlibVersion());
     snprintf(libuv, sizeof libuv, "libuv %s", uv_version_string());
     set(&features[0], "loop", true, libuv, "");
@@ -69,11 +70,8 @@ void features_find(struct feature features[FEATURE_COUNT])
     set(&features[2], "tls", true, OpenSSL_version(OPENSSL_VERSION), "");
     set(&features[3], "deflate", true, zlib, "");
     set(&features[4], "engine memory", true, "history in memory, lost at a restart", "");
-#ifdef FANFARE_HAVE_SQLITE
-    set(&features[5], "engine sqlite", true, "history on disk", "");
-#else
-    set(&features[5], "engine sqlite", false, "not in this build", "");
-#endif
+    snprintf(sqlite, sizeof sqlite, "history on disk, SQLite %s", sqlite3_libversion());
+    set(&features[5], "engine sqlite", true, sqlite, "");
 #ifdef FANFARE_HAVE_REDIS
     set(&features[6], "engine redis", true, "several servers as one", "");
 #else

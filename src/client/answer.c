@@ -27,7 +27,8 @@ static bool append_text(struct buf *out, struct json_value object, struct slice 
 static bool is_passing(struct json_value object, int status)
 {
     static const char *const codes[] = {
-        "out_of_memory", "too_many_topics", "rate_limited", "overloaded", "unavailable",
+        "out_of_memory", "too_many_topics",     "rate_limited",
+        "overloaded",    "storage_unavailable", "unavailable",
     };
     struct json_value code;
     if (status)

@@ -19,6 +19,7 @@ struct config_list {
     size_t count;
 };
 
+enum config_synchronous { CONFIG_SYNC_FULL, CONFIG_SYNC_NORMAL, CONFIG_SYNC_OFF };
 enum config_engine { CONFIG_ENGINE_MEMORY, CONFIG_ENGINE_SQLITE, CONFIG_ENGINE_REDIS };
 enum config_access { CONFIG_ACCESS_REFERENCE, CONFIG_ACCESS_STRICT };
 enum config_flush { CONFIG_FLUSH_AUTO, CONFIG_FLUSH_URING, CONFIG_FLUSH_SEND };
@@ -57,8 +58,10 @@ struct config {
     enum config_flush flush;
     bool demo;
 
-    char *data; /* directory */
+    char *data;      /* directory */
+    bool data_given; /* by somebody, not by default */
     enum config_engine engine;
+    enum config_synchronous store_synchronous;
     char *redis_url;
     uint64_t memory_limit;
     struct config_topic topics[CONFIG_KINDS];
@@ -85,6 +88,7 @@ struct config {
         bool execute, ai;
     } access;
     bool metrics_public;
+    char *github_webhook_secret; /* "": no webhooks */
 
     struct {
         uint64_t messages;    /* of a client, per second and connection */

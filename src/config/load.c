@@ -316,6 +316,7 @@ void config_check_together(struct config *c, struct problems *problems)
 void config_resolve(struct config *c)
 {
     const struct option *engine = option_find(SLICE("engine"));
+    c->data_given = origin_of(c, option_find(SLICE("data")))->kind != ORIGIN_DEFAULT;
     if (c->workers == 0)
         c->workers =
             uv_available_parallelism() < MOST_WORKERS ? uv_available_parallelism() : MOST_WORKERS;
@@ -388,15 +389,7 @@ int config_supported(const struct config *c, struct buf *why)
 #ifndef FANFARE_HAVE_REDIS
     if (c->redis_url[0] || c->engine == CONFIG_ENGINE_REDIS) {
         origin_append(why, c, option_find(c->redis_url[0] ? SLICE("redis_url") : SLICE("engine")));
-        BUF_LITERAL(why, ": this build has no Redis engine; leave it out to use the memory engine");
-        return FAN_E_UNSUPPORTED;
-    }
-#endif
-#ifndef FANFARE_HAVE_SQLITE
-    if (c->engine == CONFIG_ENGINE_SQLITE) {
-        origin_append(why, c, option_find(SLICE("engine")));
-        BUF_LITERAL(why,
-                    ": this build has no SQLite engine; leave it out to use the memory engine");
+        BUF_LITERAL(why, ": this build has no Redis engine; leave it out to use engine sqlite");
         return FAN_E_UNSUPPORTED;
     }
 #endif

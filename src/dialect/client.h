@@ -22,8 +22,9 @@ struct client {
     struct subscriber subscriber;
     uint64_t sent_from; /* node order: everything it follows behind this it has been sent */
     int64_t since_ms;   /* wall clock of the connect */
-    uint32_t flags;     /* the dialect's own */
-    void *state;        /* the dialect's own, usually NULL */
+    struct client_publishing *publishing; /* NULL: nothing it published is under way */
+    uint32_t flags;                       /* the dialect's own */
+    void *state;                          /* the dialect's own, usually NULL */
 };
 
 /* Settings that may change while running. */
@@ -49,6 +50,11 @@ struct delivery_options {
     struct worker *workers; /* all of them, for what belongs to another one */
     unsigned worker_count;
 };
+
+/* Makes and frees what the dialects of a server share over its workers. init begins with {0}; fini
+ * is safe on that, and comes after the last delivery_free. */
+void delivery_options_init(struct delivery_options *o);
+void delivery_options_fini(struct delivery_options *o);
 
 struct delivery {
     struct hub *hub;

@@ -58,6 +58,8 @@ struct dialect {
 
     /* For dialects of JSON messages over WebSocket (websocket_client.h), else NULL. */
     const struct message_handler *handlers; /* ends with a type NULL */
+    /* Types of the messages that only publish (publication.h), ends with NULL; NULL: none. */
+    const char *const *publishes;
     /* Whether what surrounds every message is good; else refuses it (message_refuse). May be NULL.
      */
     bool (*check)(struct client *c, struct json_value message);

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "codec/deflate.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "fanfare/error.h"
 
@@ -34,9 +35,13 @@ static void send_packet(struct client *c, enum eio_type type, struct slice data)
     message_send(c, out, false);
 }
 
-/* The client closes; all its sockets say goodbye with it. */
+/* The client closes; all its sockets say goodbye with it, after what they still have to say. */
 static void on_goodbye(struct client *c)
 {
+    for (struct room_session *s = room_session_of(c), *next; s; s = next) {
+        next = s->carried;
+        publication_hurry(s->client);
+    }
     for (struct room_session *s = room_session_of(c); s; s = s->carried)
         room_user_left(s->client);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "codec/cursor.h"
+#include "dialect/envelope.h"
 #include "dialect/publication.h"
 #include "dialect/resume.h"
 #include "dialect/rooms_private.h"
@@ -36,13 +37,13 @@ static bool may_read(struct client *c, const struct room_call *call, struct slic
     return may;
 }
 
-/* since: 0 without epoch means the beginning. */
+/* By a cursor, or by since and epoch; since: 0 without epoch means the beginning. */
 static bool read_start(struct client *c, const struct room_call *call, struct start_point *start)
 {
     struct json_value since = message_member(call->payload, "since");
     struct json_value epoch = message_member(call->payload, "epoch");
     *start = (struct start_point){START_NOW, 0, 0};
-    if (since.kind == JSON_NULL)
+    if (since.kind == JSON_NULL && message_member(call->payload, "cursor").kind == JSON_NULL)
         return true;
     if (epoch.kind == JSON_NULL && since.kind == JSON_NUMBER && slice_is(since.text, "0")) {
         start->kind = START_BEGINNING;
@@ -51,13 +52,13 @@ static bool read_start(struct client *c, const struct room_call *call, struct st
     if (resume_from_message(call->payload, "since", start) == 0)
         return true;
     room_refuse(c, call, "INVALID_POSITION",
-                SLICE("resume with since, a whole number from 0, and epoch, as the answer to "
-                      "subscribe and the events have them"));
+                SLICE("resume with since (a whole number from 0) and epoch, or with cursor, as the "
+                      "answer to subscribe and the events have them"));
     return false;
 }
 
 static void answer_joined(struct client *c, const struct room_call *call, struct slice room,
-                          uint64_t offset, uint64_t epoch)
+                          uint64_t offset, uint64_t epoch, uint64_t seq)
 {
     char text[EPOCH_TEXT_SIZE];
     struct buf message = {0};
@@ -68,6 +69,7 @@ static void answer_joined(struct client *c, const struct room_call *call, struct
     json_put_slice(out, "message", buf_slice(&message));
     json_put_u64(out, "offset", offset);
     json_put_text(out, "epoch", text);
+    envelope_cursor(out, hub_epoch(client_delivery(c)->hub), seq);
     room_end_ack(c, out, call);
     buf_fini(&message);
 }
@@ -77,7 +79,7 @@ static void answer_again(struct client *c, const struct room_call *call, struct 
 {
     struct topic_page page = {0};
     hub_topic_page(client_delivery(c)->hub, room, UINT64_MAX - 1, 0, 0, NULL, &page);
-    answer_joined(c, call, room, page.offset, page.epoch);
+    answer_joined(c, call, room, page.offset, page.epoch, subscriber_position(&c->subscriber));
 }
 
 static void join(struct client *c, const struct room_call *call, struct slice room,
@@ -91,7 +93,7 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
         conn_close(&c->ws.conn, "out of memory");
     if (error)
         return;
-    answer_joined(c, call, room, r.offset, r.epoch);
+    answer_joined(c, call, room, r.offset, r.epoch, r.seq);
     if (r.reason != RESUME_OK) {
         bool from_beginning = start->kind == START_BEGINNING;
         uint64_t from = r.reason == RESUME_TRIMMED ? r.missed_from : 1;
@@ -177,10 +179,46 @@ static void on_refresh_token(struct client *c, const struct room_call *call)
                          named ? message_member(call->payload, "token") : nothing);
 }
 
+/* The tag of a publication without an acknowledgement. */
+#define NO_ACK UINT64_MAX
+
+static void refuse_publication(struct client *c, const struct room_call *call,
+                               const struct publication_outcome *outcome)
+{
+    static const struct {
+        int error;
+        const char *code;
+    } codes[] = {
+        {FAN_E_DENIED, "FORBIDDEN"},
+        {FAN_E_LIMIT, "LIMIT"},
+        {FAN_E_IO, "STORAGE_UNAVAILABLE"},
+        {FAN_E_BUSY, "OVERLOADED"},
+    };
+    const char *code = "INVALID_EVENT";
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].error == outcome->error)
+            code = codes[i].code;
+    room_refuse(c, call, code, slice_from(outcome->message));
+}
+
+/* It may have left its namespace meanwhile. */
+static void published(struct client *c, const struct publication_outcome *outcome)
+{
+    const struct room_call call = {.has_id = outcome->tag != NO_ACK, .id = outcome->tag};
+    if (!room_session_of(c) || !room_session_of(c)->space)
+        return;
+    if (outcome->error) {
+        refuse_publication(c, &call, outcome);
+        return;
+    }
+    struct buf *out = room_begin_ack(c, &call);
+    json_put_slice(out, "room", outcome->topic);
+    room_end_ack(c, out, &call);
+}
+
 static void on_publish(struct client *c, const struct room_call *call)
 {
     struct slice room = read_room(c, call);
-    struct event_check check = {0};
     if (!room.ptr)
         return;
     struct json_value data = message_member(call->payload, "data");
@@ -188,20 +226,10 @@ static void on_publish(struct client *c, const struct room_call *call)
         .type = message_text(call->payload, "event"),
         .data = data.kind == JSON_NULL ? SLICE("{}") : data.text,
     };
-    int error =
-        publication.type.ptr ? publication_send(c, room, &publication, 1, &check) : FAN_E_INVALID;
-    if (error) {
-        const char *code = error == FAN_E_DENIED  ? "FORBIDDEN"
-                           : error == FAN_E_LIMIT ? "LIMIT"
-                                                  : "INVALID_EVENT";
-        room_refuse(c, call, code,
-                    publication.type.ptr ? slice_from(check.message)
-                                         : SLICE("event must be a text, the event's type"));
-        return;
-    }
-    struct buf *out = room_begin_ack(c, call);
-    json_put_slice(out, "room", room);
-    room_end_ack(c, out, call);
+    if (publication.type.ptr)
+        publication_send(c, room, &publication, 1, published, call->has_id ? call->id : NO_ACK);
+    else
+        room_refuse(c, call, "INVALID_EVENT", SLICE("event must be a text, the event's type"));
 }
 
 static const struct {
@@ -211,6 +239,11 @@ static const struct {
     {"subscribe", on_subscribe},     {"unsubscribe", on_unsubscribe},     {"ping", on_ping},
     {"debug:rooms", on_debug_rooms}, {"refresh_token", on_refresh_token}, {"publish", on_publish},
 };
+
+bool room_event_publishes(struct json_value name)
+{
+    return json_string_is(name, "publish");
+}
 
 void room_take_event(struct client *c, struct json_value name, const struct room_call *call)
 {

@@ -207,6 +207,9 @@ void room_program_closed(struct client *c, const char *reason);
 /* name: the event's, as it stands in JSON. */
 void room_take_event(struct client *c, struct json_value name, const struct room_call *call);
 
+/* Whether an event of that name only publishes. */
+bool room_event_publishes(struct json_value name);
+
 /* ---- rooms_polling.c: sessions on HTTP ---- */
 
 /* A handshake; a poll, or packets that are posted, for a session. */

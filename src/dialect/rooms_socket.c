@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "codec/cursor.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "net/conn_log.h"
 
@@ -101,6 +102,8 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
         return error;
     if (!since)
         since = result->position;
+    else if (result->reason == RESUME_OK)
+        subscriber_had(&c->subscriber, room, since);
     buf_append(&s->rooms, &since, sizeof since);
     buf_append_slice(&s->rooms, room);
     buf_append_char(&s->rooms, '\0');
@@ -476,11 +479,55 @@ static void take(struct client *carrier, int result, const struct sio_whole *who
         room_fail(carrier, why ? why : "out of memory");
 }
 
+/* ---- Packets that wait for the client's publications ---- */
+
+static void take_again(struct client *c, struct slice message, bool binary)
+{
+    if (binary)
+        room_take_binary(room_carrier(c), message);
+    else
+        room_take_text(room_carrier(c), message);
+}
+
+/* The socket for whose publications what comes on the connection has to wait, in whatever
+ * namespace: all its packets keep their order. NULL: none. */
+static struct client *waits_for(struct client *carrier, bool publishes)
+{
+    for (struct room_session *s = room_session_of(carrier); s; s = s->carried)
+        if (publication_must_wait(s->client, publishes))
+            return s->client;
+    return NULL;
+}
+
+/* Its attachments are messages of their own, which wait with it. */
+static bool has_attachments(struct slice text)
+{
+    char type = text.len ? (char)(text.ptr[0] - '0') : SIO_EVENT;
+    return type == SIO_BINARY_EVENT || type == SIO_BINARY_ACK;
+}
+
+static bool publishes(const struct sio_packet *packet)
+{
+    struct json_iter it = json_elements(packet->data);
+    struct json_value name;
+    return packet->type == SIO_EVENT && json_next_element(&it, &name) && room_event_publishes(name);
+}
+
 void room_take_text(struct client *c, struct slice text)
 {
     struct sio_whole whole;
     const char *why = NULL;
-    take(c, sio_take_text(&room_session_of(c)->assembly, text, &whole, &why), &whole, why);
+    struct client *busy = waits_for(c, !has_attachments(text));
+    if (busy) {
+        publication_defer(busy, text, false, take_again);
+        return;
+    }
+    int result = sio_take_text(&room_session_of(c)->assembly, text, &whole, &why);
+    busy = result == 1 ? waits_for(c, publishes(&whole.packet)) : NULL;
+    if (busy)
+        publication_defer(busy, text, false, take_again);
+    else
+        take(c, result, &whole, why);
 }
 
 void room_take_binary(struct client *c, struct slice bytes)
@@ -488,5 +535,10 @@ void room_take_binary(struct client *c, struct slice bytes)
     struct sio_whole whole;
     const char *why = NULL;
     size_t most = client_delivery(c)->options->rooms.max_payload;
+    struct client *busy = waits_for(c, true);
+    if (busy) {
+        publication_defer(busy, bytes, true, take_again);
+        return;
+    }
     take(c, sio_take_binary(&room_session_of(c)->assembly, bytes, most, &whole, &why), &whole, why);
 }

@@ -545,7 +545,9 @@ static void step(struct subscriber *s)
     };
     hub_read(f->hub, f->worker, &read);
     STAT_ADD(f->stats.history_reads, 1);
-    if (read.gap)
+    if (read.failed)
+        f->sink->overflow_close(f->arg, s, c->position);
+    else if (read.gap)
         report_trimmed(s, &read);
     else
         use_read(s, &read);

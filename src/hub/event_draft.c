@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/buf.h"
 #include "fanfare/error.h"
+#include "hub/event_route.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *check, int error,
                                                         const char *format, ...)
@@ -17,22 +17,44 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *chec
     return error;
 }
 
-static int read_names(const struct event_draft *draft, struct event_spec *spec, uint32_t *channels,
+/* The one topic that was named; nothing when there is none. */
+static int read_topic(const struct event_draft *draft, unsigned *kinds, uint32_t *channels,
                       struct event_check *check)
 {
     struct topic_name name;
     const char *why;
     struct slice topic = draft->topic;
+    if (topic.len == 0 && draft->names)
+        return 0;
     if (topic_name_parse(topic, &name, &why) != 0)
         return refuse(check, FAN_E_INVALID, "topic \"%.*s\": %s",
-                      topic.len > 60 ? 60 : (int)topic.len, topic.ptr, why);
-    int error = event_type_resolve(draft->type, TOPIC_BIT(name.kind), &spec->type_info, check);
+                      topic.len > 60 ? 60 : (int)topic.len, topic.len ? topic.ptr : "", why);
+    if (draft->names) {
+        buf_append_slice(draft->names, topic);
+        buf_append_char(draft->names, '\0');
+    }
+    *kinds = TOPIC_BIT(name.kind);
+    *channels = event_channel_bit(name);
+    return 0;
+}
+
+static int read_names(const struct event_draft *draft, struct event_spec *spec, uint32_t *channels,
+                      struct event_check *check)
+{
+    unsigned kinds = 0;
+    int error = read_topic(draft, &kinds, channels, check);
+    if (!error)
+        error = event_type_resolve(draft->type, kinds, &spec->type_info, check);
+    if (!error && !kinds && !event_has_routes(spec->type_info))
+        error = refuse(check, FAN_E_INVALID,
+                       "topic is missing: events of type %.*s are published to a topic, "
+                       "session:build_123 for instance",
+                       SLICE_ARG(draft->type));
     if (error)
         return error;
     int index = catalogue_index(spec->type_info);
     spec->type = draft->type.len ? draft->type : SLICE("event");
     spec->type_index = index < 0 ? EVENT_TYPE_CUSTOM : (uint8_t)index;
-    *channels = event_channel_bit(name);
     return 0;
 }
 
@@ -77,6 +99,7 @@ int event_draft_make(const struct event_draft *draft, size_t max_data, struct ev
 {
     struct event_spec spec = {
         .source = draft->source,
+        .id = draft->id,
         .time_ms = draft->time_ms,
         .ephemeral = draft->ephemeral,
         .place_count = 1,
@@ -90,8 +113,10 @@ int event_draft_make(const struct event_draft *draft, size_t max_data, struct ev
         error = read_json(draft, max_data, &spec, check);
     if (!error)
         error = check_data(&spec, channels, &replacement, check);
+    if (!error && draft->topic.len == 0)
+        error = event_route(spec.type_info, spec.data, draft->names, &spec.place_count, check);
     if (!error) {
-        *event = event_try_new(&spec);
+        *event = draft->names && draft->names->failed ? NULL : event_try_new(&spec);
         if (!*event)
             error = refuse(check, FAN_E_NO_MEMORY, "%s", fan_error_text(FAN_E_NO_MEMORY));
     }

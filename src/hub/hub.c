@@ -53,8 +53,7 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
-    if (h->engine)
-        h->engine->ops->free(h->engine);
+    hub_stop(h);
     for (unsigned i = 0; i < h->config.workers; i++) {
         struct inbox_batch rest;
         hub_detach_inbox(h, i, &rest);
@@ -62,6 +61,8 @@ void hub_free(struct hub *h)
     }
     MAP_EACH (i, &h->topics)
         release_topic(h, h->topics.slots[i].object);
+    if (h->engine)
+        h->engine->ops->free(h->engine);
     map_fini(&h->topics);
     hub_ids_fini(h);
     hub_patterns_fini(h);
@@ -78,6 +79,13 @@ void hub_set_engine(struct hub *h, struct engine *engine)
 const char *hub_engine_name(const struct hub *h)
 {
     return h->engine->ops->name;
+}
+
+void hub_engine_status(struct hub *h, struct engine_status *out)
+{
+    *out = (struct engine_status){0};
+    if (h->engine->ops->status)
+        h->engine->ops->status(h->engine, out);
 }
 
 uint64_t hub_epoch(const struct hub *h)
@@ -102,26 +110,24 @@ struct topic *hub_find_topic(struct hub *h, struct slice name)
 
 /* Topics that never held an event are forgotten and made again at will: as long as no log was
  * lost in between, the new one continues the old one's numbering (from 0), so its epoch is the
- * same. It is derived from the node's epoch, the name and the count of lost logs. */
-static uint64_t epoch_of(const struct hub *h, struct slice name)
+ * same. It is derived from the node's epoch, the name and the count of lost logs of its kind. */
+static uint64_t epoch_of(const struct hub *h, struct slice name, enum topic_kind kind)
 {
     uint64_t x = 0xcbf29ce484222325u ^ h->epoch;
     for (size_t i = 0; i < name.len; i++)
         x = (x ^ (unsigned char)name.ptr[i]) * 0x100000001b3u;
-    x ^= (h->lost_generation + 1) * 0x9e3779b97f4a7c15u;
+    x ^= (h->lost_generation[kind] + 1) * 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
 }
 
-static void drop_topic(struct hub *h, struct topic *t)
+void hub_drop_topic(struct hub *h, struct topic *t)
 {
     if (t->last_seq) {
-        if (t->last_seq > h->lost_seq)
-            h->lost_seq = t->last_seq;
-        if (t->last_seq > h->lost_seq_of[t->kind])
-            h->lost_seq_of[t->kind] = t->last_seq;
-        h->lost_generation++;
+        if (t->last_seq > h->lost_seq[t->kind])
+            h->lost_seq[t->kind] = t->last_seq;
+        h->lost_generation[t->kind]++;
     }
     map_remove(&h->topics, topic_name_slice(t));
     h->stats.topics_dropped++;
@@ -140,8 +146,8 @@ static bool evict_empty_topic(struct hub *h)
         struct topic *t = CONTAINER(link, struct topic, idle_link);
         if (++looked_at > EVICT_LOOKS)
             return false;
-        if (t->history.count == 0 && atomic_load(&t->refs) == 1) {
-            drop_topic(h, t);
+        if (t->history.count == 0 && !t->store_id && atomic_load(&t->refs) == 1) {
+            hub_drop_topic(h, t);
             return true;
         }
     }
@@ -166,8 +172,9 @@ int hub_need_topic(struct hub *h, struct slice name, struct topic **out)
         topic_unref(t);
         return FAN_E_NO_MEMORY;
     }
-    t->epoch = epoch_of(h, name);
+    t->epoch = epoch_of(h, name, parsed.kind);
     t->birth_seq = h->seq;
+    t->stored = h->engine && h->engine->ops->durable && h->config.kinds[t->kind].durable;
     list_append(&h->by_kind[t->kind], &t->kind_link);
     hub_patterns_apply(h, t);
     hub_touch_topic(h, t);
@@ -203,16 +210,22 @@ enum slow_policy hub_slow_policy(const struct hub *h, const struct topic *topic)
 
 void hub_trim_oldest(struct hub *h, struct topic *t)
 {
-    uint64_t offset = topic_first_offset(t);
+    uint64_t offset = topic_ring_first(t);
     struct event *e = topic_history_shift(&t->history);
-    topic_note_trimmed(t, e->seq, offset);
     t->bytes -= e->size;
-    t->trimmed_seq = e->seq;
+    t->ring_seq = e->seq;
+    if (!t->stored) {
+        topic_note_trimmed(t, e->seq, offset);
+        t->trimmed_seq = e->seq;
+        t->trimmed_to = offset;
+    }
     if (--e->held == 0) {
         list_remove(&e->by_age);
         h->stats.events_kept--;
         h->stats.bytes_kept -= e->size;
     }
+    if (t->history.count == 0 && t->placed == 0)
+        topic_history_release(&t->history);
     event_unref(e);
 }
 
@@ -225,9 +238,9 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
 static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 {
     uint64_t age_ms = h->config.kinds[t->kind].age_ms;
-    while (age_ms && t->history.count &&
+    while (age_ms && t->history.count && topic_ring_first(t) == topic_first_offset(t) &&
            topic_history_at(&t->history, 0)->accepted_ms + age_ms < now_ms) {
-        hub_trim_oldest(h, t);
+        hub_drop_oldest(h, t);
         h->stats.trimmed_age++;
     }
 }
@@ -237,8 +250,8 @@ static void trim_aged(struct hub *h, struct topic *t, uint64_t now_ms)
 static bool may_drop(const struct hub *h, const struct topic *t, uint64_t now_ms)
 {
     const struct topic_limits *limits = &h->config.kinds[t->kind];
-    return t->subscribers == 0 && now_ms - t->used_ms >= limits->idle_ms &&
-           (!limits->durable || t->history.count == 0);
+    return !t->store_id && t->pending == 0 && t->subscribers == 0 &&
+           now_ms - t->used_ms >= limits->idle_ms && (!limits->durable || t->history.count == 0);
 }
 
 static void sweep(struct hub *h)
@@ -256,7 +269,7 @@ static void sweep(struct hub *h)
             drops[drop_count++] = t;
     }
     while (drop_count)
-        drop_topic(h, drops[--drop_count]);
+        hub_drop_topic(h, drops[--drop_count]);
 }
 
 void hub_tick(struct hub *h)
@@ -300,6 +313,7 @@ void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_in
                     void *arg)
 {
     bool more = true;
+    hub_warm_some(h);
     pthread_mutex_lock(&h->lock);
     MAP_EACH (i, &h->topics) {
         struct topic_info info = describe(h, h->topics.slots[i].object);
@@ -319,31 +333,4 @@ int hub_topic_info(struct hub *h, struct slice name,
     }
     pthread_mutex_unlock(&h->lock);
     return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-int hub_state_json(struct hub *h, struct slice topic, unsigned worker, struct inbox_batch *batch,
-                   uint64_t *offset, struct buf *out)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    if (batch)
-        hub_detach_inbox(h, worker, batch);
-    if (t) {
-        struct topic_name name = {0};
-        const char *why;
-        topic_name_parse(topic, &name, &why);
-        *offset = t->offset;
-        session_state_append_json(t->state, name.id, t->subscribers, out);
-    }
-    pthread_mutex_unlock(&h->lock);
-    return t ? 0 : FAN_E_NOT_FOUND;
-}
-
-bool hub_has_checkpoint(struct hub *h, struct slice topic, struct slice checkpoint_id)
-{
-    pthread_mutex_lock(&h->lock);
-    struct topic *t = hub_find_topic(h, topic);
-    bool has = t && t->state && session_state_has_checkpoint(t->state, checkpoint_id);
-    pthread_mutex_unlock(&h->lock);
-    return has;
 }

@@ -64,6 +64,27 @@ struct engine {
 
 struct publish_batch;
 
+#define PUBLISH_REASON_SIZE 128
+
+/* Reading from the log of a topic that the engine keeps, below what memory has. */
+struct stored_read {
+    struct topic *topic;
+    uint64_t from, end;    /* in: offsets [from, end); all of them are kept */
+    uint64_t behind;       /* in: only events behind this position; they may begin above `from` */
+    unsigned max;          /* in: so many events */
+    size_t max_bytes;      /* in: stop behind about so many bytes of data */
+    struct event **events; /* out: referenced, as many as `count` says, without a hole */
+    unsigned count;
+    /* Out: the next ones, up to this offset, are damaged; 0: they are not. */
+    uint64_t damaged_to;
+};
+
+/* How an engine does; counters since its start. */
+struct engine_status {
+    char reason[PUBLISH_REASON_SIZE]; /* why durable events are refused; "": they are not */
+    uint64_t commits, commit_us, events, runs, failures, reads, damaged, queued_bytes;
+};
+
 /* What orders, keeps and carries events. */
 struct engine_ops {
     const char *name;
@@ -71,6 +92,18 @@ struct engine_ops {
     /* Any thread, must not block on the network. Takes the batch over and gives it back by calling
      * batch->done exactly once: before it returns (memory) or later from another thread. */
     void (*publish)(struct engine *engine, struct publish_batch *batch);
+    /* For durable engines. On any thread without the hub's lock, and may read from the disk:
+     * pieces are small. 0, FAN_E_NO_MEMORY, FAN_E_IO (it cannot be read now). find: the offset of
+     * the topic's first event behind the position, in [from, end]. */
+    int (*read)(struct engine *engine, struct stored_read *read);
+    int (*load_state)(struct engine *engine, struct topic *topic, struct buf *snapshot,
+                      uint64_t *offset); /* appends the last snapshot; none: nothing, 0 */
+    int (*find)(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
+                uint64_t end, uint64_t *offset);
+    void (*status)(struct engine *engine, struct engine_status *out); /* out is zero */
+    /* Once, when nobody publishes any more: gives back all batches and ends its threads. NULL: it
+     * has none. */
+    void (*stop)(struct engine *engine);
     void (*free)(struct engine *engine);
 };
 
@@ -79,15 +112,22 @@ struct publish_item {
     struct event *event;        /* the item's own reference */
     const struct slice *topics; /* names, as many as the event has places; valid until done */
     bool duplicate;             /* answered with the first one's place */
-    int error; /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics) */
+    bool queued, placed;        /* how far it has come in a durable engine (hub/placing.h) */
+    /* 0, FAN_E_NO_MEMORY, FAN_E_LIMIT, FAN_E_EXISTS (id on other topics), FAN_E_INVALID (a topic
+     * twice), FAN_E_IO (it could not be stored), FAN_E_BUSY (too much waits to be stored). */
+    int error;
 };
 
-/* Events accepted under one hold of the lock. */
+/* Events that are handed over together. */
 struct publish_batch {
     struct publish_item **items;
     unsigned count;
+    /* Set by the engine where an item gets FAN_E_IO: what is wrong with the store, a phrase such as
+     * "the disk is full". Else empty. */
+    char reason[PUBLISH_REASON_SIZE];
     void (*done)(struct publish_batch *batch);
     void *arg;
+    struct publish_batch *next; /* the engine's */
 };
 
 struct hub *hub_new(const struct hub_config *config);
@@ -97,11 +137,18 @@ void hub_free(struct hub *h);
 void hub_set_engine(struct hub *h, struct engine *engine);
 const char *hub_engine_name(const struct hub *h);
 
+/* Any thread. */
+void hub_engine_status(struct hub *h, struct engine_status *out);
+
 /* wake(arg) is called, from any thread and possibly with the lock held, when worker's inbox
  * becomes non-empty; it must only signal. */
 void hub_set_wake(struct hub *h, unsigned worker, void (*wake)(void *arg), void *arg);
 
-/* Hands the batch to the engine. Any thread. */
+/* Ends what the engine does in the background: all batches are done afterwards. */
+void hub_stop(struct hub *h);
+
+/* Hands the batch to the engine; submission.h is for those who cannot wait for `done`. Any thread.
+ */
 void hub_publish(struct hub *h, struct publish_batch *batch);
 
 /* For engines: gives the events their place, folds state, fills the inboxes. */
@@ -208,6 +255,7 @@ struct history_read {
     bool gap;
     unsigned gap_index;
     uint64_t gap_to;
+    bool failed; /* out: history cannot be read now; nothing was read */
 };
 
 /* worker: whose inbox is detached at the end. */
@@ -230,7 +278,7 @@ uint64_t hub_first_offset(struct hub *h, struct topic *topic);
  * and key, and all without a key, in order, up to about max_bytes of data; the number of superseded
  * events up to there and their range of offsets. It stops before an event that stands in several
  * topics, which counts in each of them. Events are referenced; the array is freed with memory_free.
- * FAN_E_NO_MEMORY. */
+ * FAN_E_NO_MEMORY; FAN_E_UNAVAILABLE: memory does not reach back so far, the log does. */
 struct latest_read {
     struct event **events;
     unsigned count;

@@ -46,6 +46,12 @@ struct idempotency_entry *hub_id_find(struct hub *h, struct slice topic, struct 
 
 void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e, uint64_t offset)
 {
+    hub_id_restore(h, t, e, offset, 0);
+}
+
+void hub_id_restore(struct hub *h, const struct topic *t, const struct event *e, uint64_t offset,
+                    uint64_t age_ms)
+{
     struct slice key = make_key(h, topic_name_slice(t), e->id);
     struct idempotency_entry *old = map_get(&h->ids, key), *entry;
     if (old)
@@ -58,7 +64,7 @@ void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e
         return; /* a repetition would be published twice: better than refusing this one */
     }
     *entry = (struct idempotency_entry){
-        .expires_ms = h->config.monotonic_ms() + h->config.idempotency_ms,
+        .expires_ms = h->config.monotonic_ms() + h->config.idempotency_ms - age_ms,
         .offset = offset,
         .epoch = t->epoch,
         .time_ms = e->time_ms,
@@ -70,6 +76,13 @@ void hub_id_remember(struct hub *h, const struct topic *t, const struct event *e
         return;
     }
     list_append(&h->ids_by_age, &entry->by_age);
+}
+
+void hub_id_forget(struct hub *h, struct slice topic, struct slice id)
+{
+    struct idempotency_entry *entry = map_get(&h->ids, make_key(h, topic, id));
+    if (entry)
+        forget(h, entry);
 }
 
 /* At most so many are forgotten under one hold of the lock. */

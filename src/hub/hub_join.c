@@ -24,64 +24,93 @@ static void lost(const struct topic *t, struct join_result *out, uint64_t from)
     out->missed_to = first - 1;
 }
 
-static void locate_offset(const struct topic *t, const struct start_point *start,
-                          struct join_result *out)
+/* The log is damaged where it would go on: there is no telling what comes behind that. */
+static void unreadable(const struct topic *t, struct join_result *out, uint64_t from)
+{
+    out->reason = RESUME_TRIMMED;
+    out->missed_from = from;
+    out->missed_to = t->offset;
+}
+
+/* These return false when the engine has to be asked first. */
+static bool locate_offset(const struct topic *t, const struct start_point *start,
+                          struct stored_hint *hint, struct join_result *out)
 {
     uint64_t position;
     if (start->epoch != t->epoch) {
         out->reason = RESUME_EPOCH_CHANGED;
         out->missed_from = start->offset + 1;
-        return;
-    }
-    if (start->offset > t->offset) {
+    } else if (start->offset > t->offset) {
         out->reason = RESUME_INVALID;
-        return;
-    }
-    if (topic_position_of(t, start->offset, &position))
-        start_at(out, position < out->seq ? position : out->seq);
-    else
+    } else if (start->offset + 1 < topic_first_offset(t)) {
         lost(t, out, start->offset + 1);
+    } else if (!hub_position_before(t, start->offset + 1, hint, &position)) {
+        return false;
+    } else if (hint->failed) {
+        unreadable(t, out, start->offset + 1);
+    } else {
+        start_at(out, position < out->seq ? position : out->seq);
+    }
+    return true;
+}
+
+/* Which events stand right behind a trimmed part is known without asking, unless the log begins
+ * later than it ends: then some of what is behind the cursor may be gone, too. */
+static bool locate_kept(const struct topic *t, uint64_t position, struct stored_hint *hint,
+                        struct join_result *out)
+{
+    uint64_t offset = t->trimmed_to + 1;
+    if (topic_first_offset(t) > offset && !hub_offset_behind(t, position, hint, &offset))
+        return false;
+    if (offset < topic_first_offset(t))
+        lost(t, out, offset);
+    else
+        start_at(out, position);
+    return true;
 }
 
 /* A topic that is younger than the cursor is replayed from its start, unless a log that may have
  * been its predecessor's was lost since: then nobody can say that nothing is missing. */
-static void locate_cursor(const struct hub *h, const struct topic *t,
-                          const struct start_point *start, struct join_result *out)
+static bool locate_cursor(const struct hub *h, const struct topic *t,
+                          const struct start_point *start, struct stored_hint *hint,
+                          struct join_result *out)
 {
     if (start->epoch != h->epoch) {
         out->reason = RESUME_EPOCH_CHANGED;
-        return;
+        return true;
     }
     if (start->offset > h->seq) {
         out->reason = RESUME_INVALID;
-        return;
+        return true;
     }
-    bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq > start->offset;
+    bool predecessor_lost = t->birth_seq > start->offset && h->lost_seq[t->kind] > start->offset;
     if (predecessor_lost)
         out->reason = RESUME_EPOCH_CHANGED;
     else if (t->trimmed_seq > start->offset)
         lost(t, out, topic_trimmed_after(t, start->offset));
     else
-        start_at(out, start->offset);
-}
-
-static void locate_beginning(const struct topic *t, struct join_result *out)
-{
-    uint64_t position;
-    if (topic_position_of(t, 0, &position))
-        start_at(out, t->history.count ? topic_history_at(&t->history, 0)->seq - 1 : out->seq);
-    else
-        lost(t, out, 1);
+        return locate_kept(t, start->offset, hint, out);
+    return true;
 }
 
 /* After a loss, reading may still begin at what is left. */
-static uint64_t first_kept_position(const struct topic *t, uint64_t seq)
+static bool locate_beginning(const struct topic *t, struct stored_hint *hint,
+                             struct join_result *out)
 {
-    return t->history.count ? topic_history_at(&t->history, 0)->seq - 1 : seq;
+    uint64_t position = out->seq, first = topic_first_offset(t);
+    if (first <= t->offset && !hub_position_before(t, first, hint, &position))
+        return false;
+    if (first <= t->offset && hint->failed)
+        unreadable(t, out, first);
+    else
+        start_at(out, position);
+    if (first > 1 && out->reason == RESUME_OK)
+        lost(t, out, 1);
+    return true;
 }
 
-static void locate(struct hub *h, struct topic *t, const struct start_point *start,
-                   struct join_result *out)
+static bool locate(struct hub *h, struct topic *t, const struct start_point *start,
+                   struct stored_hint *hint, struct join_result *out)
 {
     out->offset = t->offset;
     out->epoch = t->epoch;
@@ -93,26 +122,37 @@ static void locate(struct hub *h, struct topic *t, const struct start_point *sta
     case START_NOW:
         break;
     case START_OFFSET:
-        locate_offset(t, start, out);
-        break;
+        return locate_offset(t, start, hint, out);
     case START_CURSOR:
-        locate_cursor(h, t, start, out);
-        break;
+        return locate_cursor(h, t, start, hint, out);
     case START_BEGINNING:
-        locate_beginning(t, out);
-        if (out->reason == RESUME_TRIMMED)
-            out->position = first_kept_position(t, out->seq);
-        break;
+        return locate_beginning(t, hint, out);
     }
+    return true;
+}
+
+/* Asks the engine, with the lock released meanwhile; the topic stays. */
+static void ask(struct hub *h, struct topic *t, struct stored_hint *hint)
+{
+    hint->topic = topic_ref(t);
+    pthread_mutex_unlock(&h->lock);
+    hub_ask(h, hint);
+    topic_unref(hint->topic);
+    pthread_mutex_lock(&h->lock);
 }
 
 int hub_join(struct hub *h, unsigned worker, unsigned dialect, struct slice name,
              const struct start_point *start, struct join_result *out)
 {
     struct topic *t;
+    struct stored_hint hint = {0};
     *out = (struct join_result){0};
     pthread_mutex_lock(&h->lock);
     int error = hub_need_topic(h, name, &t);
+    while (!error && !locate(h, t, start, &hint, out)) {
+        ask(h, t, &hint);
+        error = hub_need_topic(h, name, &t); /* an idle one may have gone meanwhile */
+    }
     if (!error) {
         out->topic = topic_ref(t);
         t->interested |= 1ull << worker;
@@ -120,7 +160,6 @@ int hub_join(struct hub *h, unsigned worker, unsigned dialect, struct slice name
         t->subscribers_of[dialect]++;
         h->stats.subscriptions++;
         hub_touch_topic(h, t);
-        locate(h, t, start, out);
         hub_detach_inbox(h, worker, &out->inbox);
     }
     pthread_mutex_unlock(&h->lock);
@@ -130,9 +169,11 @@ int hub_join(struct hub *h, unsigned worker, unsigned dialect, struct slice name
 void hub_locate(struct hub *h, struct topic *topic, const struct start_point *start,
                 struct join_result *out)
 {
+    struct stored_hint hint = {0};
     *out = (struct join_result){.topic = topic};
     pthread_mutex_lock(&h->lock);
-    locate(h, topic, start, out);
+    while (!locate(h, topic, start, &hint, out))
+        ask(h, topic, &hint);
     pthread_mutex_unlock(&h->lock);
 }
 

@@ -94,7 +94,7 @@ static struct hub_pattern *need_pattern(struct hub *h, struct slice prefix)
 static void locate(const struct hub *h, struct slice prefix, const struct start_point *start,
                    struct pattern_result *out)
 {
-    uint64_t lost = h->lost_seq_of[kind_of(prefix)];
+    uint64_t lost = h->lost_seq[kind_of(prefix)];
     out->reason = RESUME_OK;
     out->seq = out->position = h->seq;
     if (start->kind == START_BEGINNING) {

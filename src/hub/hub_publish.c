@@ -2,10 +2,11 @@
  * Accepting events: ids, offsets, history, the folded state, inboxes. Everything an event needs is
  * reserved before anything is changed, so that an event is accepted whole or not at all.
  */
+#include <assert.h>
+
 #include "base/memory.h"
 #include "fanfare/error.h"
 #include "hub/hub_private.h"
-#include "hub/session_state.h"
 
 /* ---- Inboxes ---- */
 
@@ -82,27 +83,18 @@ static void keep_in(struct hub *h, struct topic *t, struct event *e)
     const struct topic_limits *limits = &h->config.kinds[t->kind];
     topic_history_append(&t->history, event_ref(e));
     t->bytes += e->size;
-    while (t->history.count > limits->count) {
-        hub_trim_oldest(h, t);
+    while (t->offset + 1 - topic_first_offset(t) > limits->count) {
+        hub_drop_oldest(h, t);
         h->stats.trimmed_count++;
     }
     while (limits->bytes && t->bytes > limits->bytes && t->history.count > 1) {
-        hub_trim_oldest(h, t);
+        if (topic_ring_first(t) > topic_first_offset(t)) {
+            hub_trim_oldest(h, t); /* the rest is the engine's to trim */
+            continue;
+        }
+        hub_drop_oldest(h, t);
         h->stats.trimmed_bytes++;
     }
-}
-
-static void fold(struct hub *h, struct topic *t, const struct event *e)
-{
-    if (t->kind != TOPIC_SESSION)
-        return;
-    uint64_t before = t->state ? session_state_bytes(t->state) : 0;
-    if (!t->state)
-        t->state = session_state_try_new();
-    if (!t->state)
-        return;
-    session_state_fold(t->state, e->type_info, e->data, e->time_ms);
-    hub_account_state(h, before, session_state_bytes(t->state));
 }
 
 static void bound_memory(struct hub *h)
@@ -110,32 +102,36 @@ static void bound_memory(struct hub *h)
     while (h->stats.bytes_kept + h->state_bytes > h->config.memory_limit &&
            !list_empty(&h->by_age)) {
         struct event *e = event_ref(CONTAINER(h->by_age.next, struct event, by_age));
+        bool lost = false;
         for (unsigned i = 0; i < e->place_count; i++) {
             struct topic *t = e->places[i].topic;
+            lost |= !t->stored;
             if (t->history.count && topic_history_at(&t->history, 0) == e)
                 hub_trim_oldest(h, t);
         }
         event_unref(e);
-        h->stats.trimmed_memory++;
+        h->stats.trimmed_memory += lost;
     }
 }
 
 static void take_place(struct hub *h, struct event *e, struct event_place *place)
 {
     struct topic *t = place->topic;
+    bool remembered = place->offset != 0; /* when it was placed */
     t->offset++;
     t->last_seq = e->seq;
+    assert(!remembered || place->offset == t->offset);
     place->offset = t->offset;
     place->epoch = t->epoch;
-    if (e->id.len)
+    if (e->id.len && !remembered)
         hub_id_remember(h, t, e, t->offset);
-    fold(h, t, e);
+    hub_fold(h, t, e);
     keep_in(h, t, e);
 }
 
 static void take_order(struct hub *h, struct event *e, uint64_t now_ms)
 {
-    e->seq = ++h->seq;
+    h->seq = e->seq;
     e->accepted_ms = now_ms;
     e->held = e->place_count;
     list_append(&h->by_age, &e->by_age);
@@ -147,8 +143,7 @@ static void take_order(struct hub *h, struct event *e, uint64_t now_ms)
     bound_memory(h);
 }
 
-/* Finds the topics and makes room in their histories; nothing else changes. */
-static int prepare(struct hub *h, struct publish_item *item)
+int hub_find_places(struct hub *h, struct publish_item *item)
 {
     struct event *e = item->event;
     for (unsigned i = 0; i < e->place_count; i++) {
@@ -161,14 +156,35 @@ static int prepare(struct hub *h, struct publish_item *item)
             if (e->places[k].topic == t)
                 return FAN_E_INVALID;
         e->places[i].topic = topic_ref(t);
-        if (!e->ephemeral && topic_history_reserve(&t->history) != 0)
+    }
+    return 0;
+}
+
+int hub_reserve_places(struct event *e)
+{
+    for (unsigned i = 0; !e->ephemeral && i < e->place_count; i++) {
+        struct topic *t = e->places[i].topic;
+        if (topic_history_reserve(&t->history, t->placed + 1) != 0)
             return FAN_E_NO_MEMORY;
     }
     return 0;
 }
 
-/* True when the id is known: the event's places are then those of the first one. */
-static bool find_duplicate(struct hub *h, struct publish_item *item)
+/* Whether all topics that a durable engine keeps know the id. What the others knew ended with the
+ * process before this one; the event has no offset there any more. */
+static bool knows_stored(struct hub *h, const struct event *e)
+{
+    unsigned stored = 0;
+    for (unsigned i = 0; i < e->place_count; i++) {
+        const struct topic *t = e->places[i].topic;
+        if (t->stored && !hub_id_find(h, topic_name_slice(t), e->id))
+            return false;
+        stored += t->stored;
+    }
+    return stored > 0;
+}
+
+bool hub_find_duplicate(struct hub *h, struct publish_item *item)
 {
     struct event *e = item->event;
     unsigned known = 0;
@@ -184,26 +200,14 @@ static bool find_duplicate(struct hub *h, struct publish_item *item)
         e->places[i].epoch = entry->epoch;
         e->time_ms = entry->time_ms;
     }
-    if (known && known < e->place_count)
+    if (known && known < e->place_count && !knows_stored(h, e))
         item->error = FAN_E_EXISTS;
     item->duplicate = known > 0;
     return item->duplicate;
 }
 
-static void accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms)
+void hub_show(struct hub *h, struct event *e, uint64_t now_ms)
 {
-    struct event *e = item->event;
-    list_init(&e->by_age);
-    item->duplicate = false;
-    item->error = prepare(h, item);
-    if (item->error) {
-        h->stats.refused++;
-        return;
-    }
-    if (find_duplicate(h, item)) {
-        h->stats.duplicates++;
-        return;
-    }
     if (e->ephemeral) {
         e->seq = h->seq;
         for (unsigned i = 0; i < e->place_count; i++)
@@ -219,13 +223,42 @@ static void accept_item(struct hub *h, struct publish_item *item, uint64_t now_m
     distribute(h, e);
 }
 
+void hub_begin_item(struct hub *h, struct publish_item *item)
+{
+    list_init(&item->event->by_age);
+    item->duplicate = item->queued = item->placed = false;
+    item->error = hub_find_places(h, item);
+}
+
+void hub_accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms)
+{
+    if (!item->error)
+        item->error = hub_reserve_places(item->event);
+    if (item->error) {
+        h->stats.refused++;
+    } else if (hub_find_duplicate(h, item)) {
+        h->stats.duplicates++;
+    } else {
+        item->event->seq = h->seq + 1;
+        hub_show(h, item->event, now_ms);
+    }
+}
+
 void hub_accept(struct hub *h, struct publish_batch *batch)
 {
     pthread_mutex_lock(&h->lock);
     uint64_t now_ms = h->config.monotonic_ms();
-    for (unsigned i = 0; i < batch->count; i++)
-        accept_item(h, batch->items[i], now_ms);
+    for (unsigned i = 0; i < batch->count; i++) {
+        hub_begin_item(h, batch->items[i]);
+        hub_accept_item(h, batch->items[i], now_ms);
+    }
     pthread_mutex_unlock(&h->lock);
+}
+
+void hub_stop(struct hub *h)
+{
+    if (h && h->engine && h->engine->ops->stop)
+        h->engine->ops->stop(h->engine);
 }
 
 void hub_publish(struct hub *h, struct publish_batch *batch)

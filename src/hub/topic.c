@@ -36,6 +36,7 @@ struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned wo
     memset(t->locals, 0, workers * sizeof *t->locals);
     atomic_init(&t->refs, 1);
     t->kind = kind;
+    t->floor = 1;
     list_init(&t->idle_link);
     list_init(&t->kind_link);
     t->name_len = (uint32_t)name.len;
@@ -43,12 +44,14 @@ struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned wo
     return t;
 }
 
-int topic_history_reserve(struct topic_history *h)
+int topic_history_reserve(struct topic_history *h, uint32_t more)
 {
-    if (h->ring && h->count <= h->mask)
+    if (h->ring && h->count + more <= h->mask + 1)
         return 0;
     assert(h->ring || h->count == 0);
     uint32_t size = h->ring ? (h->mask + 1) * 2 : 8;
+    while (size < h->count + more)
+        size *= 2;
     struct event **ring = memory_try_alloc(size * sizeof(struct event *));
     if (!ring)
         return FAN_E_NO_MEMORY;
@@ -70,11 +73,15 @@ struct event *topic_history_shift(struct topic_history *h)
         return NULL;
     struct event *e = h->ring[h->head];
     h->head = (h->head + 1) & h->mask;
-    if (--h->count == 0) {
-        memory_free(h->ring);
-        *h = (struct topic_history){0};
-    }
+    h->count--;
     return e;
+}
+
+void topic_history_release(struct topic_history *h)
+{
+    assert(h->count == 0);
+    memory_free(h->ring);
+    *h = (struct topic_history){0};
 }
 
 uint32_t topic_history_after(const struct topic_history *h, uint64_t seq)
@@ -88,19 +95,6 @@ uint32_t topic_history_after(const struct topic_history *h, uint64_t seq)
             low = middle + 1;
     }
     return low;
-}
-
-bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq)
-{
-    if (offset == t->offset) {
-        *seq = t->last_seq;
-        return true;
-    }
-    uint64_t first = topic_first_offset(t);
-    if (offset + 1 < first)
-        return false;
-    *seq = topic_history_at(&t->history, (uint32_t)(offset + 1 - first))->seq - 1;
-    return true;
 }
 
 static void thin_out(struct trim_log *log)

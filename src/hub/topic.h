@@ -47,10 +47,18 @@ struct topic {
     uint64_t birth_seq;   /* node order when it was made */
     uint64_t last_seq;    /* of its newest event */
     uint64_t trimmed_seq; /* of the newest event that history dropped; 0: none */
+    uint64_t trimmed_to;  /* its offset */
     uint64_t bytes;       /* of kept events */
     struct topic_history history;
     struct trim_log *trim_log;   /* NULL: nothing was trimmed yet */
     struct session_state *state; /* NULL: no fold, or nothing folded yet */
+    bool state_cold;             /* stored: it is to be built first (hub_state.c) */
+    bool stored;                 /* the engine keeps its log; `history` is only the end of it */
+    uint64_t floor;              /* stored: the first offset that is kept */
+    uint64_t ring_seq;           /* stored: behind this position `history` has everything */
+    _Atomic uint64_t store_id;   /* the engine's; 0: it has none yet */
+    uint32_t pending;            /* events that the engine has and that are not delivered yet */
+    uint32_t placed;             /* how many of them have their place */
     uint64_t used_ms;            /* monotonic: last publish or leave */
     uint64_t interested;         /* bit per worker that has subscribers */
     uint64_t pattern_workers;    /* bit per worker that has a pattern which it matches */
@@ -78,8 +86,11 @@ static inline struct slice topic_name_slice(const struct topic *t)
 /* One reference; NULL: no memory. workers: entries of locals. */
 struct topic *topic_try_new(struct slice name, enum topic_kind kind, unsigned workers);
 
-/* Appends; the reference goes to the history. FAN_E_NO_MEMORY changes nothing. */
-int topic_history_reserve(struct topic_history *h);
+/* Makes room for so many more; it stays until they are appended, as long as nothing is shifted out
+ * of an empty history. FAN_E_NO_MEMORY changes nothing. */
+int topic_history_reserve(struct topic_history *h, uint32_t more);
+
+/* The reference goes to the history; room must have been reserved. */
 void topic_history_append(struct topic_history *h, struct event *e);
 
 /* The event at index i from the oldest, 0 to count-1. */
@@ -91,18 +102,29 @@ static inline struct event *topic_history_at(const struct topic_history *h, uint
 /* Removes the oldest and hands over its reference; NULL when empty. */
 struct event *topic_history_shift(struct topic_history *h);
 
+/* Gives back the memory of an empty history. */
+void topic_history_release(struct topic_history *h);
+
 /* Index of the first kept event whose number in the node's order is above seq; count if none. */
 uint32_t topic_history_after(const struct topic_history *h, uint64_t seq);
 
-/* The offset of the oldest kept event; the next offset when none is kept. */
-static inline uint64_t topic_first_offset(const struct topic *t)
+/* The offset of the oldest event in memory; the next offset when there is none. */
+static inline uint64_t topic_ring_first(const struct topic *t)
 {
     return t->offset + 1 - t->history.count;
 }
 
-/* The node-order position behind the event with this offset, 0 ≤ offset ≤ t->offset. False when
- * history no longer holds the event behind it (trimmed). */
-bool topic_position_of(const struct topic *t, uint64_t offset, uint64_t *seq);
+/* The offset of the oldest kept event; the next offset when none is kept. */
+static inline uint64_t topic_first_offset(const struct topic *t)
+{
+    return t->stored ? t->floor : topic_ring_first(t);
+}
+
+/* Whether memory has all that is kept behind the position. */
+static inline bool topic_ring_reaches(const struct topic *t, uint64_t position)
+{
+    return !t->stored || position >= t->ring_seq;
+}
 
 /* Notes that history dropped the event with this offset. */
 void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset);

@@ -27,7 +27,7 @@
 
 static void update_interest(struct conn *c)
 {
-    unsigned interest = (c->paused ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
+    unsigned interest = (c->paused || c->held ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
     if (interest == c->interest || c->state == CONN_CLOSED || c->fd < 0)
         return;
     c->interest = (uint8_t)interest;
@@ -44,6 +44,18 @@ void conn_pause(struct conn *c)
 void conn_resume(struct conn *c)
 {
     c->paused = false;
+    update_interest(c);
+}
+
+void conn_hold(struct conn *c)
+{
+    c->held = true;
+    update_interest(c);
+}
+
+void conn_release(struct conn *c)
+{
+    c->held = false;
     update_interest(c);
 }
 
@@ -70,7 +82,7 @@ static int queue(struct conn *c, const struct out_segment *segment)
     if (c->state == CONN_CLOSED || c->state == CONN_LINGERING)
         return FAN_E_CLOSED;
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push(c->out, segment) != 0)
         return fail_no_memory(c);
     if (segment->kind == OUT_CONTROL)
@@ -182,8 +194,9 @@ void conn_take(struct conn *c, struct buf *out)
         const struct out_segment *s = out_queue_at(q, i);
         buf_append(out, s->bytes->data + s->offset, s->length);
     }
-    out_queue_free(q);
-    c->out = out_queue_new(); /* it always has one: nothing of it goes into a batch */
+    out_queue_free(&c->worker->out_queues, q);
+    c->out = out_queue_new(
+        &c->worker->out_queues); /* it always has one: nothing of it goes into a batch */
     if (!c->out)
         fail_no_memory(c);
     else if (c->state == CONN_OPEN && c->ops->drained)
@@ -271,7 +284,7 @@ static int queue_sealed(struct conn *c)
         return 0;
     }
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     bool failed =
         sealed->failed || !c->out || out_queue_push_sealed(c->out, buf_slice(sealed)) != 0;
     buf_clear(sealed);
@@ -316,7 +329,7 @@ static bool seal(struct conn *c)
 
 static void drained(struct conn *c)
 {
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     if (c->blocked) {
         c->blocked = false;
@@ -405,7 +418,7 @@ static bool batch_queue(struct conn *c)
     if (!joined)
         return false;
     uint32_t offset = q->count == 1 ? s->offset : 0;
-    out_queue_free(q);
+    out_queue_free(&c->worker->out_queues, q);
     c->out = NULL;
     add_to_batch(c, joined, offset, (uint32_t)length, kind);
     bytes_unref(joined);
@@ -464,7 +477,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
                                      .kind = c->in_batch,
                                      .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
         fail_no_memory(c);
         return;
@@ -501,6 +514,7 @@ void conn_finish(struct conn *c, const char *reason)
     c->state = CONN_FINISHING;
     if (!c->close_reason)
         c->close_reason = reason;
+    c->held = false;
     conn_resume(c);
     conn_timer(c, CONN_FINISH_MS);
     if (c->batch == c->worker->flush->batch)
@@ -514,7 +528,7 @@ void conn_finish(struct conn *c, const char *reason)
 void conn_fini(struct conn *c)
 {
     c->worker->flush->ops->detach(c->worker->flush, c);
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     tls_free(c->tls);
     c->tls = NULL;
@@ -574,14 +588,14 @@ static void on_end(struct conn *c)
         c->ops->end(c);
     if (c->state == CONN_FINISHING)
         conn_pause(c); /* its end would be reported again and again */
-    else
+    else if (!c->held)
         conn_close(c, "closed by peer");
 }
 
 static void on_readable(struct conn *c)
 {
     size_t taken = 0;
-    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused) {
+    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused && !c->held) {
         ssize_t n = receive(c);
         if (n == 0) {
             on_end(c);

@@ -31,7 +31,8 @@ struct conn_ops {
     const char *name;
     /* Bytes came. data may be changed. */
     void (*data)(struct conn *c, char *data, size_t len);
-    /* The peer sent its last byte. */
+    /* The peer sent its last byte: the connection is closed then, unless this holds it (conn_hold)
+     * because something is still owed. */
     void (*end)(struct conn *c);
     /* All that was queued has been given to the kernel. */
     void (*drained)(struct conn *c);
@@ -79,6 +80,7 @@ struct conn {
     bool blocked;     /* waits until the socket takes bytes again */
     bool dirty;       /* in worker->dirty */
     bool paused;      /* not reading */
+    bool held;        /* not reading either: conn_hold */
     bool ended;       /* the peer has sent its last byte */
     bool attached;    /* its descriptor is registered with the flush stage */
     uint8_t interest; /* registered with the poller */
@@ -154,6 +156,11 @@ void conn_timer_stop(struct conn *c);
 /* Stops and starts reading. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+
+/* The same for a reason of its own: enough of what the peer sent is still being worked off. It is
+ * read again when neither this nor a pause stands against it. */
+void conn_hold(struct conn *c);
+void conn_release(struct conn *c);
 
 /* ---- For the worker ---- */
 

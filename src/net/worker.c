@@ -20,12 +20,6 @@
 #include "net/out_queue.h"
 #include "net/tls.h"
 
-struct worker_task {
-    struct worker_task *next;
-    void (*fn)(struct worker *w, void *arg);
-    void *arg;
-};
-
 static _Thread_local struct worker *current;
 
 bool worker_is_current(const struct worker *w)
@@ -88,9 +82,9 @@ int worker_add_unbound(struct worker *w, const struct conn_ops *ops, const char 
     if (error)
         return error;
     struct conn *c = slab_try_take(&w->slab);
-    struct out_queue *out = out_queue_new();
+    struct out_queue *out = out_queue_new(&w->out_queues);
     if (!c || !out) {
-        out_queue_free(out);
+        out_queue_free(&w->out_queues, out);
         if (c)
             slab_give(&w->slab, c);
         peer_release(w->shared->peers, peer);
@@ -199,8 +193,10 @@ static void run_tasks(struct worker *w)
     pthread_mutex_unlock(&w->tasks_lock);
     while (task) {
         struct worker_task *next = task->next;
+        bool owned = task->owned;
         task->fn(w, task->arg);
-        memory_free(task);
+        if (owned)
+            memory_free(task);
         task = next;
     }
 }
@@ -327,15 +323,32 @@ void worker_wake(struct worker *w)
     uv_async_send(&w->async);
 }
 
-void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg)
+/* Woken under the lock: the task may be the last thing that the worker waits for. */
+void worker_submit(struct worker *w, struct worker_task *task)
 {
-    struct worker_task *task = memory_alloc(sizeof *task);
-    *task = (struct worker_task){NULL, fn, arg};
+    task->next = NULL;
     pthread_mutex_lock(&w->tasks_lock);
     *w->tasks_end = task;
     w->tasks_end = &task->next;
-    pthread_mutex_unlock(&w->tasks_lock);
     worker_wake(w);
+    pthread_mutex_unlock(&w->tasks_lock);
+}
+
+void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg)
+{
+    struct worker_task *task = memory_alloc(sizeof *task);
+    *task = (struct worker_task){.fn = fn, .arg = arg, .owned = true};
+    worker_submit(w, task);
+}
+
+void worker_expect(struct worker *w)
+{
+    w->expected++;
+}
+
+void worker_expected(struct worker *w)
+{
+    w->expected--;
 }
 
 /* ---- Life ---- */
@@ -401,6 +414,15 @@ static void close_all(struct worker *w)
     reap(w);
 }
 
+/* Other threads still have work of this worker's connections, and will bring it back. */
+static void await_expected(struct worker *w)
+{
+    listeners_close(w);
+    close_all(w);
+    while (w->expected)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
 /* The first handshake should not pay for what OpenSSL loads when it is first used. */
 static void warm_up(void)
 {
@@ -426,6 +448,8 @@ static void *run(void *arg)
     uv_sem_post(&order->started); /* the order is gone from here on */
     if (started)
         uv_run(&w->loop, UV_RUN_DEFAULT);
+    if (w->expected)
+        await_expected(w);
     uv_walk(&w->loop, close_handle, NULL);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     if (started) {
@@ -460,6 +484,10 @@ static void stop_loop(struct worker *w, void *arg)
 void worker_stop(struct worker *w)
 {
     worker_post(w, stop_loop, NULL);
+}
+
+void worker_join(struct worker *w)
+{
     pthread_join(w->thread, NULL);
 }
 
@@ -473,7 +501,8 @@ void worker_fini(struct worker *w)
     while (w->tasks) {
         struct worker_task *task = w->tasks;
         w->tasks = task->next;
-        memory_free(task);
+        if (task->owned)
+            memory_free(task);
     }
     for (unsigned i = 0; i < sizeof w->compressors / sizeof *w->compressors; i++)
         ws_deflate_free(w->compressors[i]);
@@ -481,6 +510,7 @@ void worker_fini(struct worker *w)
     memory_free(w->conns);
     memory_free(w->dirty);
     memory_free(w->closing);
+    out_queue_pool_fini(&w->out_queues);
     buf_fini(&w->sealed);
     memory_free(w->read_buffer);
     pthread_mutex_destroy(&w->tasks_lock);

@@ -21,11 +21,22 @@
 #include "base/wheel.h"
 #include "net/conn.h"
 #include "net/flush.h"
+#include "net/out_queue.h"
 #include "net/peer.h"
 #include "net/poller.h"
 
 #define WORKER_READ_SIZE (256 * 1024)
 #define WORKER_TICK_MS   100
+
+struct worker;
+
+/* Something to be done on the worker's thread. */
+struct worker_task {
+    struct worker_task *next;
+    void (*fn)(struct worker *w, void *arg);
+    void *arg;
+    bool owned; /* worker_post made it */
+};
 
 struct http_app;
 struct tls_context;
@@ -114,6 +125,7 @@ struct worker {
     uint32_t now_s;      /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     struct buf sealed;                  /* TLS records that are about to be queued */
+    struct out_queue_pool out_queues;   /* spare ones */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;
@@ -137,6 +149,7 @@ struct worker {
     uint64_t next_second_ms;
     pthread_mutex_t tasks_lock;
     struct worker_task *tasks, **tasks_end;
+    unsigned expected; /* worker_expect */
     pthread_t thread;
     bool stopping;
 };
@@ -163,12 +176,24 @@ int worker_init(struct worker *w, const struct worker_config *config);
  * FAN_E_UNSUPPORTED when the wanted flush stage is not available. */
 int worker_start(struct worker *w, enum flush_choice flush, unsigned files);
 
-/* Ends the loop (from any thread) and waits for the thread. Open connections are closed. */
+/* Ends the loop, from any thread: open connections are closed. Once. */
 void worker_stop(struct worker *w);
+
+/* Waits for the thread of one that was stopped. */
+void worker_join(struct worker *w);
 void worker_fini(struct worker *w);
 
 /* Runs fn(worker, arg) on the worker's thread, soon. Any thread. Order is kept. */
 void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* The same with a task of the caller's, of whom fn and arg are set; nothing is allocated. It is the
+ * caller's again when fn is called. */
+void worker_submit(struct worker *w, struct worker_task *task);
+
+/* From the worker's own thread: another thread is going to submit a task, and the worker must not
+ * end before it came. To be called once for each. */
+void worker_expect(struct worker *w);
+void worker_expected(struct worker *w); /* it came */
 
 /* Wakes the loop so that a turn takes place. Any thread. */
 void worker_wake(struct worker *w);

@@ -254,9 +254,19 @@ void ws_close_text(struct ws_conn *ws, uint16_t code, const char *log_reason, st
     if (!ws->conn.close_reason)
         ws->conn.close_reason = log_reason;
     send_close(ws, code, text);
+    if (ws->conn.held)
+        conn_release(&ws->conn);
     if (ws->conn.paused)
         conn_resume(&ws->conn);
     conn_timer(&ws->conn, CLOSE_WAIT_MS);
+}
+
+void ws_shutdown(struct ws_conn *ws)
+{
+    if (ws->ops->shutdown)
+        ws->ops->shutdown(ws);
+    else
+        ws_close(ws, WS_CLOSE_GOING_AWAY, "server stops");
 }
 
 /* For errors after which nothing the client sends matters (RFC 6455, 7.1.7). */
@@ -455,6 +465,8 @@ static void on_timer(struct conn *c)
         conn_finish(c, "no answer to close");
         return;
     }
+    if (c->held)
+        ws->pinged = false; /* it is we who do not listen */
     if (c->paused) {
         refill(ws);
         if (ws->ops->limited && ws->tokens < 0) {

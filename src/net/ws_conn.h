@@ -25,6 +25,9 @@ struct ws_ops {
     /* As in conn_ops; may be NULL. */
     void (*drained)(struct ws_conn *ws);
     void (*closed)(struct ws_conn *ws);
+    /* The server goes, and may say so several times: closes now or, when something is owed to the
+     * client, soon. NULL: it is closed with 1001. */
+    void (*shutdown)(struct ws_conn *ws);
     /* The client's close frame came (code 1005: without a code); `closed` follows. May be NULL. */
     void (*close_frame)(struct ws_conn *ws, uint16_t code, struct slice reason);
     /* Sends a ping of the protocol's own and returns for how many milliseconds anything may be
@@ -90,6 +93,9 @@ void ws_close(struct ws_conn *ws, uint16_t code, const char *reason);
 
 /* The same with a text for the client that differs from the constant one for the log. */
 void ws_close_text(struct ws_conn *ws, uint16_t code, const char *log_reason, struct slice text);
+
+/* The server goes. */
+void ws_shutdown(struct ws_conn *ws);
 
 /* One more message that made no sense: 20 within 10 s close with 1008. */
 void ws_bad_message(struct ws_conn *ws);

@@ -20,7 +20,7 @@ struct drain_step {
 
 static bool still_owed(const struct client *c)
 {
-    return c->dialect && c->subscriber.catch_up;
+    return c->dialect && (c->subscriber.catch_up || c->publishing);
 }
 
 static void shut(struct client *c)
@@ -30,7 +30,7 @@ static void shut(struct client *c)
         subscriber_sync(&c->subscriber);
         client_shutdown(c);
     } else if (ws_is(conn)) {
-        ws_close(&c->ws, WS_CLOSE_GOING_AWAY, "server stops");
+        ws_shutdown(&c->ws);
     } else {
         http_server_shutdown(conn);
     }

@@ -43,13 +43,27 @@ static int fail(struct fan_server_error *error, int code, struct buf *why)
 
 /* ---- Making and freeing ---- */
 
+/* A library does not begin to write files unasked. */
+static const struct config_pair default_engine = {"engine", "memory"};
+
+static bool chooses_engine(const char *name)
+{
+    return strcmp(name, "engine") == 0 || strcmp(name, "data") == 0 ||
+           strcmp(name, "redis_url") == 0;
+}
+
 static int make_config(const struct fan_server_options *options, struct config **config,
                        struct buf *why)
 {
     size_t count = options ? options->count : 0;
     struct config_pair *pairs = memory_zero((count + 1) * sizeof *pairs);
-    for (size_t i = 0; i < count; i++)
+    bool chosen = false;
+    for (size_t i = 0; i < count; i++) {
         pairs[i] = (struct config_pair){options->items[i].name, options->items[i].value};
+        chosen = chosen || (pairs[i].name && chooses_engine(pairs[i].name));
+    }
+    if (!chosen)
+        pairs[count++] = default_engine;
     int error = config_from_pairs(config, pairs, count, why);
     memory_free(pairs);
     if (!error)
@@ -354,7 +368,7 @@ int fan_namespace_call(struct fan_server *s, const char *name, const char *room,
     return answer ? emit(s, name, room, event, arguments, &model) : FAN_E_INVALID;
 }
 
-static int publish(struct fan_server *s, const struct server_event *event, struct buf *why)
+static int publish(struct fan_server *s, const struct api_event *event, struct buf *why)
 {
     pthread_rwlock_rdlock(&s->lock);
     int code = FAN_E_CLOSED;
@@ -370,7 +384,7 @@ int fan_server_publish(struct fan_server *s, const char *topic, const char *type
                        size_t size, struct fan_server_error *error)
 {
     struct buf why = {0};
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = slice_from(topic ? topic : ""),
         .type = slice_from(type ? type : ""),
         .data = data ? slice_of(data, size) : SLICE("{}"),

@@ -8,17 +8,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "server/private.h"
 
 /* Everything that is counted, of all workers together. */
 struct totals {
     struct hub_stats hub;
+    struct engine_status engine;
 #define X(name) uint64_t name;
     NET_COUNTERS(X)
     FANOUT_COUNTERS(X)
 #undef X
-    uint64_t compressed, connections, unusual, uptime_s;
+    uint64_t compressed, connections, unusual, lost, uptime_s;
 };
 
 #define LOAD(from, field) atomic_load_explicit(&(from)->field, memory_order_relaxed)
@@ -38,6 +39,7 @@ static void collect(struct server *s, struct totals *t)
 {
     *t = (struct totals){0};
     hub_stats(s->hub, &t->hub);
+    hub_engine_status(s->hub, &t->engine);
     for (unsigned i = 0; i < s->worker_count; i++) {
         const struct delivery *d = s->workers[i].context;
         add_worker(t, &s->workers[i].stats, &d->fanout.stats);
@@ -45,6 +47,7 @@ static void collect(struct server *s, struct totals *t)
     }
     t->connections = LOAD(&s->shared, connections);
     t->unusual = LOAD(&s->api, unusual);
+    t->lost = LOAD(&s->api, lost);
     t->uptime_s = (clock_ms() - s->api.started_ms) / 1000;
 }
 
@@ -97,6 +100,8 @@ static const struct metric {
      "Publishes answered from an earlier one of the same id.", AT(hub.duplicates)},
     {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
      AT(hub.refused)},
+    {"fanfare_publish_lost_total", COUNTER, "",
+     "Events that were accepted before they were stored, and then could not be.", AT(lost)},
     {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
      AT(unusual)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},
@@ -131,6 +136,18 @@ static const struct metric {
     {"fanfare_trimmed_events_total", COUNTER, "{reason=\"bytes\"}", "", AT(hub.trimmed_bytes)},
     {"fanfare_trimmed_events_total", COUNTER, "{reason=\"memory\"}", "", AT(hub.trimmed_memory)},
     {"fanfare_idempotency_ids", GAUGE, "", "Event ids remembered.", AT(hub.idempotency_entries)},
+    {"fanfare_store_events_total", COUNTER, "",
+     "Events written to the disk, once for each of their durable topics.", AT(engine.events)},
+    {"fanfare_store_runs_total", COUNTER, "",
+     "Rows that they were written in: consecutive events of a topic.", AT(engine.runs)},
+    {"fanfare_store_failures_total", COUNTER, "", "Writes to the disk that failed.",
+     AT(engine.failures)},
+    {"fanfare_store_damaged_total", COUNTER, "",
+     "Times that events on the disk were found damaged, and were not served.", AT(engine.damaged)},
+    {"fanfare_store_reads_total", COUNTER, "",
+     "Runs of events read from the disk for history that memory does not reach.", AT(engine.reads)},
+    {"fanfare_store_queued_bytes", GAUGE, "", "Bytes of events that wait to be written.",
+     AT(engine.queued_bytes)},
 };
 
 static uint64_t clients_of(const struct delivery *d, unsigned dialect)
@@ -141,6 +158,20 @@ static uint64_t clients_of(const struct delivery *d, unsigned dialect)
 static uint64_t encoded_by(const struct delivery *d, unsigned dialect)
 {
     return LOAD(d, fanout.stats.encoded[dialect]);
+}
+
+uint64_t server_clients(void *arg, struct buf *out)
+{
+    struct server *s = arg;
+    uint64_t all = 0;
+    for (unsigned k = 0; k < dialect_count(); k++) {
+        uint64_t n = 0;
+        for (unsigned i = 0; i < s->worker_count; i++)
+            n += clients_of(s->workers[i].context, dialect_at(k)->index);
+        json_put_u64(out, dialect_at(k)->name, n);
+        all += n;
+    }
+    return all;
 }
 
 /* One row for each dialect. */
@@ -156,6 +187,18 @@ static void append_by_dialect(struct server *s, struct buf *out, const char *nam
         buf_printf(out, "%s{dialect=\"%s\"} %llu\n", name, dialect_at(k)->name,
                    (unsigned long long)n);
     }
+}
+
+static void append_commits(const struct engine_status *engine, struct buf *out)
+{
+    buf_printf(out,
+               "# HELP fanfare_store_commit_seconds Time that commits to the disk took.\n"
+               "# TYPE fanfare_store_commit_seconds summary\n"
+               "fanfare_store_commit_seconds_sum %llu.%06llu\n"
+               "fanfare_store_commit_seconds_count %llu\n",
+               (unsigned long long)(engine->commit_us / 1000000),
+               (unsigned long long)(engine->commit_us % 1000000),
+               (unsigned long long)engine->commits);
 }
 
 /* Resident memory in bytes; 0 where the system does not tell. */
@@ -206,15 +249,29 @@ void server_metrics(void *arg, struct buf *out)
                       clients_of);
     append_by_dialect(s, out, "fanfare_encoded_frames_total", COUNTER,
                       "Frames built, once per event and encoding, by dialect.", encoded_by);
+    append_commits(&totals.engine, out);
     append_process(out);
+}
+
+static void append_engine(struct server *s, struct buf *out)
+{
+    struct engine_status status;
+    hub_engine_status(s->hub, &status);
+    buf_printf(out, ",\"engine\":{\"name\":\"%s\",\"status\":\"%s\"", hub_engine_name(s->hub),
+               status.reason[0] ? "degraded" : "ok");
+    if (status.reason[0]) {
+        BUF_LITERAL(out, ",\"reason\":");
+        json_append_string(out, slice_from(status.reason));
+    }
+    buf_append_char(out, '}');
 }
 
 void server_health(void *arg, struct buf *out)
 {
     struct server *s = arg;
-    buf_printf(out,
-               ",\"engine\":{\"name\":\"%s\",\"status\":\"ok\"},\"flush\":\"%s\",\"workers\":%u",
-               hub_engine_name(s->hub), s->workers[0].flush->ops->name, s->worker_count);
+    append_engine(s, out);
+    buf_printf(out, ",\"flush\":\"%s\",\"workers\":%u", s->workers[0].flush->ops->name,
+               s->worker_count);
     buf_printf(out, ",\"tls\":%s,\"sources\":[", server_settings_now(s)->tls ? "true" : "false");
     server_watch_health(s, out);
     buf_append_char(out, ']');

@@ -63,6 +63,8 @@ void server_presence(void *arg, struct worker *w, struct slice topic, void *toke
 void server_metrics(void *arg, struct buf *out);
 void server_health(void *arg, struct buf *out);
 
+uint64_t server_clients(void *arg, struct buf *out);
+
 /* listen.c: opens all addresses for all workers. 0, or FAN_E_ADDRESS with the reason. */
 int server_listen(struct server *s, struct buf *why);
 void server_unlink(struct server *s);
@@ -72,12 +74,9 @@ int server_watch_start(struct server *s, struct buf *why);
 void server_watch_stop(struct server *s);
 void server_watch_health(struct server *s, struct buf *out);
 
-/* publish.c: an event from inside the process; data is JSON text. 0, or an error as
- * fan_server_publish with the reason appended. Any thread. */
-struct server_event {
-    struct slice topic, type, data, source;
-};
-int server_publish(struct server *s, const struct server_event *event, struct buf *why);
+/* publish.c: an event from inside the process. 0, or an error as fan_server_publish with the reason
+ * appended. Any thread; waits for the engine, but on workers. */
+int server_publish(struct server *s, const struct api_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
 void server_apply_hub(const struct config *config, struct hub_config *out);

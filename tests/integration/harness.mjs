@@ -111,10 +111,10 @@ export async function runProgram(args, { env = {}, input = '', cwd } = {}) {
  * options: t (the test that owns it; without one it lives as long as the test file), args, env,
  * config (an object, written as fanfare.yaml), listen (an address or several), ca (whom to trust when the
  * server speaks TLS), prefix (a command in front, as ['prlimit', …]), directory (to start again on the same
- * data), bin.
+ * data), bin, spawned (is given the process before it is ready).
  */
 export async function startServer(options = {}) {
-    const { t, args = [], env = {}, config, prefix = [], bin = binary } = options;
+    const { t, args = [], env = {}, config, prefix = [], bin = binary, spawned } = options;
     const directory = options.directory ?? temporaryDirectory();
     const addresses = [options.listen ?? '127.0.0.1:0'].flat().flatMap((address) => ['--listen', address]);
     const command = [...prefix, bin, 'serve', ...addresses, '--data', path.join(directory, 'data'),
@@ -128,6 +128,7 @@ export async function startServer(options = {}) {
         { cwd: directory, env: environment(directory, env), stdio: ['ignore', 'pipe', 'pipe'] });
     const server = new Server(child, directory, options.ca);
     leftovers.add({ child });
+    spawned?.(child);
     (t ? t.after.bind(t) : after)(() => server.finish());
     await server.started();
     return server;

@@ -52,7 +52,7 @@ test('age: events go when they are old, by the server\'s clock', async (t) => {
 });
 
 test('memory.limit: all topics together, the oldest event of all first', async (t) => {
-    const server = await startServer({ t, config: { memory: { limit: '1500KiB' } } });
+    const server = await startServer({ t, args: ['--engine', 'memory'], config: { memory: { limit: '1500KiB' } } });
     for (const topic of ['session:a', 'session:b', 'session:c']) await flood(server, topic, 100, 10000);
     const kept = await Promise.all(['session:a', 'session:b', 'session:c'].map((topic) => history(server, topic)));
     const counts = kept.map(({ events }) => events.length);

@@ -126,6 +126,25 @@ test('subscribe resumes with since and epoch, also in a room that one is in', as
     assert.deepEqual(gap.data, { from: 1, to: 3, reason: 'epoch_changed' });
 });
 
+test('subscribe resumes with the cursor of an answer or of an event', async (t) => {
+    const socket = await connect(t);
+    const room = 'project:by-cursor';
+    await server.publish({ topic: room, type: 'step', data: { n: 1 } });
+    const { cursor } = await ask(socket, 'subscribe', { room });
+    for (const n of [2, 3]) await server.publish({ topic: room, type: 'step', data: { n } });
+    const behind = async (position) => {
+        const other = await connect(t);
+        assert.equal((await ask(other, 'subscribe', { room, cursor: position })).status, 'success');
+        await server.publish({ topic: room, type: 'marker', data: {} });
+        await hear(other, 'marker');
+        return named(other, 'step').map(({ args: [event] }) => event.data.n);
+    };
+    assert.deepEqual(await behind(cursor), [2, 3]);
+    const [{ args: [, eventCursor] }] = await hear(socket, 'step', 2);
+    assert.deepEqual(await behind(eventCursor), [3]);
+    assert.equal((await ask(socket, 'subscribe', { room, cursor: 'nonsense' })).code, 'INVALID_POSITION');
+});
+
 test('what makes no sense is refused by its acknowledgement, or as event error', async (t) => {
     const socket = await connect(t);
     const code = async (...args) => (await ask(socket, ...args)).code;

@@ -1,8 +1,6 @@
-"""A stock asynchronous Socket.IO client in Python: connects, subscribes, waits for an event, and
-says what it saw.
+"""A stock asynchronous Socket.IO client in Python, whose handlers take exactly one argument.
 
-rooms_async_client.py URL TRANSPORT[,TRANSPORT] ROOM: prints one JSON object a line. Its handlers
-take exactly one argument, as most programs' do.
+rooms_async_client.py URL TRANSPORT[,TRANSPORT] ROOM TOKEN: prints one JSON object a line.
 """
 
 import asyncio
@@ -11,33 +9,55 @@ import sys
 
 import socketio
 
-url, transports, room = sys.argv[1:4]
+url, transports, room, token = sys.argv[1:5]
+client = socketio.AsyncClient(reconnection=False)
 
 
-def say(**what):
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
+def say(what, **more):
+    print(json.dumps({"what": what, **more}), flush=True)
 
 
-async def run():
-    client = socketio.AsyncClient(reconnection=False)
+@client.on("connection_established", namespace="/ws")
+async def on_established(event):
+    say("established", event=event)
+
+
+@client.on("connect_error", namespace="/ws")
+async def on_refused(data):
+    say("refused", event=data)
+
+
+@client.on("pong", namespace="/ws")
+def on_pong(event):
+    say("pong", event=event)
+
+
+async def main():
     seen = asyncio.Event()
-
-    @client.on("connection_established", namespace="/ws")
-    async def on_established(event):
-        say(what="established", event=event)
+    marked = asyncio.Event()
 
     @client.on("made.up", namespace="/ws")
     async def on_made_up(event):
-        say(what="event", event=event)
+        say("event", event=event)
         seen.set()
 
-    await client.connect(url, transports=transports.split(","), namespaces=["/ws"], wait_timeout=5)
-    wish = {"room": room, "bytes": b"\x01\x02"}
-    say(what="answer", answer=await client.call("subscribe", wish, namespace="/ws"))
+    @client.on("marker", namespace="/ws")
+    def on_marker(event):
+        say("any", event=event)
+        marked.set()
+
+    try:
+        await client.connect(url, transports=transports.split(","), namespaces=["/ws"],
+                             auth={"token": token}, wait_timeout=5)
+    except socketio.exceptions.ConnectionError:
+        return 3
+    say("answer", answer=await client.call("subscribe", {"room": room}, namespace="/ws"))
     await asyncio.wait_for(seen.wait(), 10)
-    say(what="transport", name=client.transport())
+    await asyncio.wait_for(marked.wait(), 10)
+    await client.call("ping", {}, namespace="/ws")
+    say("transport", name=client.transport())
     await client.disconnect()
+    return 0
 
 
-asyncio.run(run())
+sys.exit(asyncio.run(main()))

@@ -275,7 +275,7 @@ test('what a cut swallowed of a user\'s own topic is replayed', async (t) => {
 
 // ---- Python, asynchronous ----
 
-const script = fileURLToPath(new URL('rooms_async_client.py', import.meta.url));
+const script = fileURLToPath(new URL('rooms_async_bytes.py', import.meta.url));
 
 for (const transports of ['polling', 'websocket', 'polling,websocket']) {
     test(`an asynchronous client in Python over ${transports}`, async (t) => {

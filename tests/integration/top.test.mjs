@@ -28,7 +28,7 @@ test('one snapshot as a table and as JSON', async (t) => {
     const table = await top(server);
     assert.deepEqual([table.code, table.stderr], [0, '']);
     const lines = table.stdout.split('\n');
-    assert.match(lines[0], /^fanfare \d.* at http:.*healthy, up .*engine memory, flush (io_uring|send), 1 worker$/);
+    assert.match(lines[0], /^fanfare \d.* at http:.*healthy, up .*engine sqlite, flush (io_uring|send), 1 worker$/);
     assert.match(lines[1], /events\/s .* deliveries\/s .* cpu \d+ %$/);
     assert.match(lines[2], /^\d connections, 1 subscriptions, 2 topics   memory [\d.]+ MiB, history /);
     assert.match(table.stdout, /^TOPIC +SUBSCRIBERS +EVENTS\/S +OFFSET$/m);

@@ -1,11 +1,7 @@
 /* Intake: what publishers hear in each ack mode, arrays, sums, and line numbers. */
-#include "../test.h"
+#include "api/intake_fixture.h"
 
 #include <stdio.h>
-
-#include "api/api.h"
-#include "api/intake.h"
-#include "base/memory.h"
 
 /* ---- A hub, and what the publisher hears ---- */
 
@@ -41,51 +37,6 @@ static const struct engine_ops engine_ops = {
     .free = engine_free,
 };
 
-static uint64_t still(void)
-{
-    return 50000000;
-}
-
-static void fake_random(void *out, size_t n)
-{
-    static unsigned char next;
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)out)[i] = ++next;
-}
-
-static struct hub *new_hub(void)
-{
-    struct hub_config config = {
-        .memory_limit = 1u << 26,
-        .workers = 1,
-        .idempotency_ms = 600000,
-        .monotonic_ms = still,
-        .random = fake_random,
-    };
-    for (int kind = 0; kind < TOPIC_KINDS; kind++)
-        config.kinds[kind] = (struct topic_limits){.count = 1000, .idle_ms = 600000};
-    struct hub *h = hub_new(&config);
-    struct engine *engine = memory_zero(sizeof *engine);
-    engine->ops = &engine_ops;
-    hub_set_engine(h, engine);
-    return h;
-}
-
-/* Epochs become `#` and times `@`. */
-static void mask(struct buf *out, struct slice text)
-{
-    while (text.len) {
-        bool epoch = slice_starts(text, "\"epoch\":\""), time = slice_starts(text, "\"time\":\"");
-        if (epoch || time) {
-            buf_append_text(out, epoch ? "\"epoch\":\"#" : "\"time\":\"@");
-            text = slice_skip(text, epoch ? 9 + 11 : 8 + 24);
-        } else {
-            buf_append_char(out, *text.ptr);
-            text = slice_skip(text, 1);
-        }
-    }
-}
-
 static void hear(void *arg, struct slice line)
 {
     struct fixture *f = arg;
@@ -94,19 +45,24 @@ static void hear(void *arg, struct slice line)
     f->answers++;
 }
 
-static const struct intake_ops hearing = {hear};
+static void settled(void *arg)
+{
+    (void)arg;
+}
+
+static const struct intake_ops hearing = {hear, settled};
 
 static struct fixture *begin(enum ack_mode ack)
 {
     struct fixture *f = memory_zero(sizeof *f);
     f->shared.limits.message_size = 1000;
     f->api.shared = &f->shared;
-    f->api.hub = new_hub();
+    struct engine *engine = memory_zero(sizeof *engine);
+    engine->ops = &engine_ops;
+    f->api.hub = new_hub(engine);
     counting = f;
-    struct access_policy *policy = access_policy_new(&(struct access_policy_options){.open = true});
-    f->who = identity_anonymous(policy);
-    access_policy_unref(policy);
-    intake_init(&f->intake, &f->api, f->who, ack, &hearing, f);
+    f->who = anybody();
+    intake_init(&f->intake, &f->api, NULL, f->who, ack, &hearing, f);
     return f;
 }
 
@@ -122,6 +78,13 @@ static void end(struct fixture *f)
 static void add(struct fixture *f, const char *text)
 {
     intake_add_message(&f->intake, slice_from(text));
+}
+
+/* The status of the last answer. */
+static int flush(struct fixture *f)
+{
+    assert_true(intake_flush(&f->intake));
+    return f->intake.status;
 }
 
 /* What was heard since the last call. */
@@ -140,12 +103,6 @@ static void assert_sum(struct fixture *f, const char *expected)
     buf_fini(&sum);
     buf_fini(&masked);
 }
-
-#define EVENT     "{\"topic\":\"session:a\",\"type\":\"x\"}"
-#define RESULT(n) "{\"topic\":\"session:a\",\"offset\":" #n ",\"epoch\":\"#\",\"time\":\"@\"}"
-#define NOT_AN_EVENT                                                                               \
-    "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"an event must be a JSON " \
-    "object\"}"
 
 /* ---- Ack modes ---- */
 
@@ -175,14 +132,14 @@ static void test_each_is_answered_in_order(void **state)
     add(f, "7");
     add(f, "{\"topics\":[\"session:a\",\"global\"],\"type\":\"x\"}");
     assert_int_equal(f->answers, 0); /* all go to the hub together */
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     assert_heard(f,
                  RESULT(1) "\n" NOT_AN_EVENT "}\n{\"results\":[" RESULT(
                      2) ","
                         "{\"topic\":\"global\",\"offset\":1,\"epoch\":\"#\",\"time\":\"@\"}]}\n");
     assert_int_equal(f->batches, 1);
     assert_int_equal(f->largest, 2);
-    assert_int_equal(intake_flush(&f->intake), 200); /* nothing is left */
+    assert_int_equal(flush(f), 200); /* nothing is left */
     assert_heard(f, "");
     end(f);
 }
@@ -208,14 +165,14 @@ static void test_status_of_the_last(void **state)
     struct fixture *f = begin(ACK_EACH);
     add(f, EVENT);
     add(f, "{");
-    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(flush(f), 400);
     assert_int_equal(f->batches, 1);
     add(f, "{}");
-    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_int_equal(flush(f), 422);
     assert_int_equal(f->batches, 1); /* the hub is not asked about nothing */
     add(f, "{");
     add(f, EVENT);
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     end(f);
 }
 
@@ -229,7 +186,7 @@ static void test_refusals_of_the_hub(void **state)
     add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
     add(f, "{\"topic\":\"session:a\",\"type\":\"x\",\"id\":\"i\"}");
     add(f, "{\"topics\":[\"session:a\",\"session:b\"],\"type\":\"x\",\"id\":\"i\"}");
-    assert_int_equal(intake_flush(&f->intake), 422);
+    assert_int_equal(flush(f), 422);
     assert_heard(
         f,
         "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"topics must not "
@@ -253,7 +210,7 @@ static void test_size_limit(void **state)
     data[sizeof data - 1] = '\0';
     buf_printf(&text, "{\"topic\":\"global\",\"type\":\"x\",\"data\":{\"a\":\"%s\"}}", data);
     add(f, buf_text(&text));
-    assert_int_equal(intake_flush(&f->intake), 413);
+    assert_int_equal(flush(f), 413);
     buf_fini(&text);
     end(f);
 }
@@ -280,7 +237,7 @@ static void test_unreadable_event(void **state)
     f->intake.lines = true;
     add(f, EVENT);
     intake_add_failure(&f->intake, &(struct publish_failure){413, "too_large", "", "too long"});
-    assert_int_equal(intake_flush(&f->intake), 413);
+    assert_int_equal(flush(f), 413);
     assert_heard(f, "{\"error\":{\"status\":413,\"code\":\"too_large\",\"message\":\"too long\"},"
                     "\"line\":2}\n");
     end(f);
@@ -297,8 +254,9 @@ static void test_out_of_memory_fails_one(void **state)
     memory_fail_nth(0);
     add(f, EVENT);
     intake_flush(&f->intake);
-    assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
-                              "\"not enough memory for this event\"}}\n" RESULT(2) "\n");
+    assert_heard(
+        f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
+                     "\"not enough memory for this event\",\"retry_after\":1}}\n" RESULT(2) "\n");
     end(f);
 }
 
@@ -352,7 +310,7 @@ static void test_broken_array(void **state)
     (void)state;
     struct fixture *f = begin(ACK_EACH);
     add(f, "[" EVENT ",");
-    assert_int_equal(intake_flush(&f->intake), 400);
+    assert_int_equal(flush(f), 400);
     assert_int_equal(f->answers, 1);
     assert_int_equal(f->batches, 0);
     assert_memory_equal(f->heard.data, "{\"error\":{\"status\":400,\"code\":\"invalid_json\"", 43);
@@ -417,7 +375,7 @@ static void test_batch_with_many_topics(void **state)
     f->intake.sum_topics = true;
     for (unsigned i = 0; i < INTAKE_MAX; i++)
         add(f, buf_text(&text));
-    assert_int_equal(intake_flush(&f->intake), 200);
+    assert_int_equal(flush(f), 200);
     assert_int_equal(f->batches, 1);
     assert_int_equal(f->intake.topics.count, HUB_MAX_EVENT_TOPICS);
     assert_heard(f, "");

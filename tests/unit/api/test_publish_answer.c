@@ -39,7 +39,7 @@ static void test_refusals_of_the_hub(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct publish_failure failure;
-        publish_event_refused(cases[i].error, &failure);
+        publish_event_refused(cases[i].error, "", &failure);
         assert_int_equal(failure.status, cases[i].status);
         assert_string_equal(failure.code, cases[i].code);
         assert_string_equal(failure.field, cases[i].field);

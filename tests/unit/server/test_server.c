@@ -138,9 +138,10 @@ static void test_free_stops(void **state)
 
 static int start_on(const char *listen, struct fan_server_error *error)
 {
-    const struct fan_server_option options[] = {{"listen", listen}, {"log.level", "off"}};
+    const struct fan_server_option options[] = {
+        {"listen", listen}, {"log.level", "off"}, {"engine", "memory"}};
     struct fan_server *server;
-    assert_int_equal(fan_server_new(&(struct fan_server_options){options, 2}, &server, NULL), 0);
+    assert_int_equal(fan_server_new(&(struct fan_server_options){options, 3}, &server, NULL), 0);
     int code = fan_server_start(server, error);
     assert_null(fan_server_url(server, 0));
     assert_int_equal(fan_server_publish(server, "session:a", "x", "{}", 2, NULL), FAN_E_CLOSED);
@@ -219,7 +220,7 @@ static void test_what_is_refused(void **state)
         int code;
         const char *message;
     } cases[] = {
-        {NULL, "x", "{}", FAN_E_INVALID, "topic \"\": "},
+        {NULL, "x", "{}", FAN_E_INVALID, "topic is missing: "},
         {"nowhere", "x", "{}", FAN_E_INVALID, "topic \"nowhere\": "},
         {"session:a b", "x", "{}", FAN_E_INVALID, "topic \"session:a b\": "},
         {"session:a", NULL, "{}", FAN_E_INVALID, "type"},
