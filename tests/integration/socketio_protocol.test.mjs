@@ -436,7 +436,7 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
             assert.deepEqual(await within(each.emitWithAck('message-with-ack', bytes[0]), 'the answer'), bytes[0]);
             assert.equal((await within(each.emitWithAck('message-with-ack', 'x'.repeat(900000)), 'a large answer')).length, 900000);
         }
-        assert.equal(socket.recovered, false);
+        assert.ok(!socket.recovered);
         if (transports.length > 1) assert.equal(socket.io.engine.transport.name, 'websocket');
     });
 }
