@@ -106,7 +106,6 @@ static struct move_part *take_part(struct client *c, struct worker *to)
     struct room_session *s = room_session_of(c);
     struct move_part *part = memory_zero(sizeof *part);
     room_live_remove(c);
-    subscriber_sync(&c->subscriber);
     *part = (struct move_part){
         .session = s,
         .principal = login_principal(conn) ? principal_ref(login_principal(conn)) : NULL,
@@ -139,11 +138,34 @@ static bool is_undecided(const struct client *c)
     return false;
 }
 
+/* Everything that was published so far is handed out first, to all alike: from there on positions
+ * and frames belong together. */
+static void pack(struct move *m, struct worker *w, struct client *c)
+{
+    struct room_session *first = room_session_of(c);
+    struct move_part **end = &m->parts;
+    delivery_turn(w);
+    room_release_poll(c);
+    room_forget_polling(c);
+    for (struct room_session *s = first->carried; s; s = s->carried)
+        room_carry(s->client, true);
+    for (struct room_session *s = first; s; s = s->carried) {
+        *end = take_part(s->client, m->origin);
+        end = &(*end)->next;
+    }
+    conn_take(&c->ws.conn, &m->frames);
+    for (struct move_part *part = m->parts; part; part = part->next) {
+        struct client *gone = part->session->client;
+        part->session->carried = part->session->carrier = NULL;
+        gone->state = NULL;
+        conn_close(&gone->ws.conn, "upgraded");
+    }
+}
+
 static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
-    struct move_part **end = &m->parts;
     if (c && is_undecided(c)) {
         worker_post(w, depart, m);
         return;
@@ -151,27 +173,8 @@ static void depart(struct worker *w, void *arg)
     struct client *busy = c ? publishing_one(c) : NULL;
     if (busy && publication_await(busy, depart, m))
         return; /* its acknowledgements are still owed */
-    if (c && !busy) {
-        struct room_session *first = room_session_of(c);
-        room_release_poll(c);
-        room_forget_polling(c);
-        for (struct room_session *s = first->carried; s; s = s->carried) {
-            subscriber_sync(&s->client->subscriber);
-            room_carry(s->client, true);
-        }
-        for (struct room_session *s = first, *next; s; s = next) {
-            next = s->carried;
-            *end = take_part(s->client, m->origin);
-            end = &(*end)->next;
-        }
-        conn_take(&c->ws.conn, &m->frames);
-        for (struct move_part *part = m->parts; part; part = part->next) {
-            struct client *gone = part->session->client;
-            part->session->carried = part->session->carrier = NULL;
-            gone->state = NULL;
-            conn_close(&gone->ws.conn, "upgraded");
-        }
-    }
+    if (c && !busy)
+        pack(m, w, c);
     worker_post(m->origin, arrive, m);
 }
 

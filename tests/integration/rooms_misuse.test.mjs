@@ -207,15 +207,16 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
                 n++;
             }
         })();
-        for (const round of range(6)) {
+        // On polling a cut may fall between two requests, and then nothing has to be recovered.
+        for (let round = 0; recovered.length < 5 && round < 60; round++) {
             const seen = numbers(socket, 'step').length;
-            await waitFor(() => numbers(socket, 'step').length > seen + 5, 'traffic');
+            await waitFor(() => numbers(socket, 'step').length > seen + 5, 'traffic', ms(15000));
             proxy.cut();
-            await waitFor(() => recovered.length > round, 'the client to come back', ms(15000));
         }
         publishing = false;
         await traffic;
         await waitFor(() => numbers(socket, 'step').length >= n && numbers(socket, 'note').length >= n, 'all events', ms(15000));
+        assert.ok(recovered.length >= 5, `came back ${recovered.length} times`);
         assert.deepEqual(recovered, recovered.map(() => true));
         assert.deepEqual(numbers(socket, 'step'), range(n));
         assert.deepEqual(numbers(socket, 'note'), range(n));

@@ -67,7 +67,8 @@ static void make_hub(void)
 
 static void make_options(void)
 {
-    struct authenticator_options none = {0};
+    const struct authenticator_options none = {
+        .keys = {"", "", "", "", ""}, .policy = {.open = true, .issuer = "", .audience = ""}};
     struct buf why = {0};
     struct room_space *space;
     struct delivery_options *o = &world.options;

@@ -45,7 +45,7 @@ static int on_connect(void *arg, struct fan_socket *socket, const char *auth, si
     assert_int_equal(strlen(fan_socket_id(socket)), 20);
     assert_string_equal(fan_socket_address(socket), "127.0.0.1");
     assert_string_equal(fan_socket_user(socket), "anonymous");
-    if (strstr(auth, "refuse") && size > 2) {
+    if (memmem(auth, size, "refuse", 6)) {
         snprintf(refusal->message, sizeof refusal->message, "not \"today\"");
         snprintf(refusal->data, sizeof refusal->data, "{\"code\":7}");
         return FAN_E_DENIED;
