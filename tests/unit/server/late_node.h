@@ -42,8 +42,12 @@ static inline void *node_run(void *arg)
 /* Its engine is done with nothing until it is allowed to. */
 static inline struct late_node *node_start(void)
 {
-    static const struct config_pair pairs[] = {
-        {"listen", "127.0.0.1:0"}, {"log.level", "off"}, {"drain", "0s"}, {"workers", "2"}};
+    /* Without an engine on disk nothing else is kept there either. */
+    static const struct config_pair pairs[] = {{"listen", "127.0.0.1:0"},
+                                               {"log.level", "off"},
+                                               {"drain", "0s"},
+                                               {"workers", "2"},
+                                               {"engine", "memory"}};
     struct late_node *n = memory_zero(sizeof *n);
     struct buf why = {0};
     n->engine = late_engine_new(true);
