@@ -2,6 +2,7 @@
 PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 FUZZ_SECONDS ?= 60
+KILLS ?= 1000
 
 # The compiler cache, where it is installed; read by CMake when a build directory is first made.
 ifneq ($(shell command -v ccache),)
@@ -33,6 +34,10 @@ test-long: packages-test all ## What takes minutes: a clean build of our own, wa
 asan tsan: packages-test ## Every test under AddressSanitizer + UBSan, or ThreadSanitizer
 	@$(MAKE) --no-print-directory build/$@/build.ninja
 	@scripts/test $@
+
+.PHONY: soak
+soak: packages-test all ## Kill the server KILLS=1000 times under load; nothing may be lost
+	@FANFARE_CRASH_KILLS=$(KILLS) node --test --test-reporter=spec tests/integration/crash.test.mjs
 
 .PHONY: fuzz
 fuzz: packages-lint ## Fuzz every parser in turn, FUZZ_SECONDS=60 each
@@ -67,6 +72,7 @@ examples: packages-build build/release/build.ninja ## Build the C examples: buil
 
 .PHONY: install
 install: all ## Install program, library, manual and completion under PREFIX=/usr/local
+	@cmake --build --preset release --target fanfare_shared fanfare_static
 	cmake --install build/release --prefix $(PREFIX)
 
 .PHONY: packages-build packages-test packages-lint

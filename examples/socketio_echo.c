@@ -7,35 +7,93 @@
  * Listens on 127.0.0.1, port 3000 (0: any free one), and prints its address. At /engine.io/ each
  * message comes back as it came. At /socket.io/, in the namespaces / and /custom, a client is first
  * sent the event `auth` with what it connected with; `message` comes back as `message-back`, and
- * `message-with-ack` in its acknowledgement. Pings are so frequent that a client which is silent for
- * half a second is gone. Ends on SIGINT or SIGTERM.
+ * `message-with-ack` in its acknowledgement. Pings are so frequent that a client which is silent
+ * for half a second is gone. Ends on SIGINT or SIGTERM.
  */
 #include <fanfare/socketio.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* ---- Socket.IO ---- */
+/* ---- Greetings ---- */
+
+/*
+ * The suites' client listens for a message only when it has seen the one before, and loses what
+ * comes with it in one piece. So `auth` follows its CONNECT at a distance, sent by the main thread,
+ * which has nothing else to do.
+ */
+struct greeting {
+    struct greeting *next;
+    struct fan_socket *socket; /* a reference */
+    size_t size;
+    char json[];
+};
+
+#define DISTANCE_MS 5
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct greeting *fresh; /* newest first: each belongs to another socket */
 
 static int on_connect(void *arg, struct fan_socket *socket, const char *auth, size_t size,
                       struct fan_refusal *refusal)
 {
     (void)arg;
-    char *json = malloc(size + 2);
-    int error = FAN_E_NO_MEMORY;
-    if (json) {
-        json[0] = '[';
-        memcpy(json + 1, auth, size);
-        json[size + 1] = ']';
-        const struct fan_arguments arguments = {.json = json, .size = size + 2};
-        error = fan_socket_emit(socket, "auth", &arguments);
-        free(json);
+    struct greeting *g = malloc(sizeof *g + size + 2);
+    if (!g) {
+        snprintf(refusal->message, sizeof refusal->message, "out of memory");
+        return FAN_E_NO_MEMORY;
     }
-    if (error)
-        snprintf(refusal->message, sizeof refusal->message, "%s", fan_error_text(error));
-    return error;
+    g->socket = fan_socket_ref(socket);
+    g->size = size + 2;
+    g->json[0] = '[';
+    memcpy(g->json + 1, auth, size);
+    g->json[size + 1] = ']';
+    pthread_mutex_lock(&lock);
+    g->next = fresh;
+    fresh = g;
+    pthread_mutex_unlock(&lock);
+    return 0;
 }
+
+static void send_greetings(struct greeting *g)
+{
+    while (g) {
+        struct greeting *next = g->next;
+        const struct fan_arguments arguments = {.json = g->json, .size = g->size};
+        fan_socket_emit(g->socket, "auth", &arguments); /* whoever is gone by now misses nothing */
+        fan_socket_unref(g->socket);
+        free(g);
+        g = next;
+    }
+}
+
+static struct greeting *take_fresh(void)
+{
+    pthread_mutex_lock(&lock);
+    struct greeting *taken = fresh;
+    fresh = NULL;
+    pthread_mutex_unlock(&lock);
+    return taken;
+}
+
+/* Until one of the signals comes; what is taken in one round is sent in the next. */
+static void greet_until(struct fan_server *server, const sigset_t *ends)
+{
+    const struct timespec distance = {.tv_nsec = DISTANCE_MS * 1000000L};
+    struct greeting *taken = NULL;
+    while (sigtimedwait(ends, NULL, &distance) < 0) {
+        send_greetings(taken);
+        taken = take_fresh();
+    }
+    send_greetings(taken);
+    fan_server_stop(server); /* no more come */
+    send_greetings(take_fresh());
+}
+
+/* ---- Socket.IO ---- */
 
 /* Whoever does not read what comes back is not sent more of it. */
 static void check(struct fan_socket *socket, int error)
@@ -97,7 +155,6 @@ static void block_ends(sigset_t *ends)
 static int serve(const char *port, const sigset_t *ends)
 {
     char listen[64];
-    int number;
     snprintf(listen, sizeof listen, "127.0.0.1:%s", port);
     const struct fan_server_option options[] = {
         {"listen", listen},
@@ -123,7 +180,7 @@ static int serve(const char *port, const sigset_t *ends)
     } else {
         printf("%s\n", fan_server_url(server, 0));
         fflush(stdout);
-        sigwait(ends, &number);
+        greet_until(server, ends);
     }
     fan_server_free(server);
     return code ? 1 : 0;

@@ -34,8 +34,8 @@
 extern "C" {
 #endif
 
-/* A client in a namespace, or a session of Engine.IO alone. Valid in its callbacks; whoever keeps it
- * longer holds a reference. */
+/* A client in a namespace, or a session of Engine.IO alone. Valid in its callbacks; whoever keeps
+ * it longer holds a reference. */
 struct fan_socket;
 
 struct fan_attachment {
@@ -44,8 +44,8 @@ struct fan_attachment {
 };
 
 /* The arguments of an event or of an acknowledgement: the text of a JSON array, not
- * NUL-terminated, in which {"_placeholder":true,"num":0} stands for the first attachment. At most 64
- * attachments. What a callback is given is valid during the call; what a function is given it
+ * NUL-terminated, in which {"_placeholder":true,"num":0} stands for the first attachment. At most
+ * 64 attachments. What a callback is given is valid during the call; what a function is given it
  * copies. */
 struct fan_arguments {
     const char *json;
@@ -105,16 +105,16 @@ int fan_server_namespace(struct fan_server *server, const char *name,
 
 /*
  * Sends an event. name: not one of Socket.IO's own (connect, disconnect, …); arguments NULL: none.
- * Calls of one thread keep their order. 0; FAN_E_CLOSED; FAN_E_AGAIN when limits.queue bytes or more
- * wait for this client already: nothing was queued, and `drained` is called when it can take more;
- * FAN_E_INVALID when the arguments are no JSON array, a placeholder has no attachment, or the name
- * is reserved; FAN_E_NO_MEMORY.
+ * Calls of one thread keep their order. 0; FAN_E_CLOSED; FAN_E_AGAIN when limits.queue bytes or
+ * more wait for this client already: nothing was queued, and `drained` is called when it can take
+ * more; FAN_E_INVALID when the arguments are no JSON array, a placeholder has no attachment, or the
+ * name is reserved; FAN_E_NO_MEMORY.
  */
 int fan_socket_emit(struct fan_socket *socket, const char *name,
                     const struct fan_arguments *arguments);
 
-/* How a call ended: error is 0 and there are arguments, or FAN_E_TIMEOUT, or FAN_E_CLOSED, and there
- * are none. A callback of the socket; with a namespace also see fan_namespace_call. */
+/* How a call ended: error is 0 and there are arguments, or FAN_E_TIMEOUT, or FAN_E_CLOSED, and
+ * there are none. A callback of the socket; with a namespace also see fan_namespace_call. */
 typedef void fan_answer_fn(void *arg, struct fan_socket *socket, int error,
                            const struct fan_arguments *arguments);
 
@@ -128,8 +128,9 @@ int fan_socket_call(struct fan_socket *socket, const char *name,
 int fan_socket_acknowledge(struct fan_socket *socket, int64_t ack,
                            const struct fan_arguments *arguments);
 
-/* Tells the client that it is no longer in the namespace, behind what was sent; its connection stays
- * for other namespaces. A session of Engine.IO alone is closed. 0, FAN_E_CLOSED, FAN_E_NO_MEMORY. */
+/* Tells the client that it is no longer in the namespace, behind what was sent; its connection
+ * stays for other namespaces. A session of Engine.IO alone is closed. 0, FAN_E_CLOSED,
+ * FAN_E_NO_MEMORY. */
 int fan_socket_disconnect(struct fan_socket *socket);
 
 /* ---- Rooms: names within a namespace, known to the server alone ---- */
@@ -141,14 +142,14 @@ int fan_socket_join(struct fan_socket *socket, const char *room);
 int fan_socket_leave(struct fan_socket *socket, const char *room); /* FAN_E_NOT_FOUND */
 
 /* Sends an event to all sockets in a room, or, with room NULL, in the namespace. A client for which
- * limits.queue bytes wait already reads too slowly: its connection is closed, so that it comes back.
- * 0, also when nobody is there; FAN_E_NOT_FOUND for a namespace that is not registered;
+ * limits.queue bytes wait already reads too slowly: its connection is closed, so that it comes
+ * back. 0, also when nobody is there; FAN_E_NOT_FOUND for a namespace that is not registered;
  * FAN_E_CLOSED when the server does not run; else as fan_socket_emit. */
 int fan_namespace_emit(struct fan_server *server, const char *name, const char *room,
                        const char *event, const struct fan_arguments *arguments);
 
-/* The same with acknowledgements: `answer` is called once for each socket, on its thread, several at
- * once, and at last, when all have ended, with socket NULL. */
+/* The same with acknowledgements: `answer` is called once for each socket, on its thread, several
+ * at once, and at last, when all have ended, with socket NULL. */
 int fan_namespace_call(struct fan_server *server, const char *name, const char *room,
                        const char *event, const struct fan_arguments *arguments,
                        unsigned timeout_ms, fan_answer_fn *answer, void *arg);

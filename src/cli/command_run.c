@@ -27,7 +27,10 @@ static int read_session(struct run *r)
     const char *session = arguments_get(&r->arguments, "session");
     if (session && !http_identifier_valid(slice_from(session)))
         return usage_error(&run_command,
-                           "--session: expected 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+                           "--session: expected 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, "
+                           "got \"%s\"%s",
+                           session,
+                           session == getenv("FANFARE_SESSION") ? " (FANFARE_SESSION)" : "");
     BUF_LITERAL(&r->topic, "session:");
     if (session)
         buf_append_text(&r->topic, session);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,9 +15,14 @@
 /* A descriptor is duplicated: opened anew by its name, as the system would, no socket can be. */
 static int open_path(const char *path)
 {
-    int number, end = 0;
-    if (sscanf(path, "/dev/fd/%9d%n", &number, &end) == 1 && !path[end])
-        return fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    static const char directory[] = "/dev/fd/";
+    size_t len = sizeof directory - 1;
+    if (strncmp(path, directory, len) == 0 && path[len] >= '0' && path[len] <= '9') {
+        char *end;
+        long number = strtol(path + len, &end, 10);
+        if (!*end && number <= INT_MAX)
+            return fcntl((int)number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 

@@ -130,6 +130,7 @@ void delivery_free(struct delivery *d)
         return;
     fanout_fini(&d->fanout);
     map_fini(&d->polling);
+    map_fini(&d->live);
     ws_deflate_free(d->compressor);
     buf_fini(&d->scratch);
     buf_fini(&d->plain);

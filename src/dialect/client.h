@@ -66,6 +66,7 @@ struct delivery {
     struct buf plain;              /* for encodings that compress */
     atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
     atomic_uint_least64_t compressed;
+    struct map live;      /* sockets of `rooms` that may come back, by pid */
     struct map polling;   /* sessions of `rooms` that the worker keeps for HTTP, by id */
     uint32_t drain_total; /* connections when the server began to go down */
 };

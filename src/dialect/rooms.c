@@ -435,6 +435,8 @@ static void closed(struct client *c)
     if (!s)
         return; /* it moved */
     room_remember(c);
+    room_live_remove(c);
+    room_takeover_forget(c);
     room_program_closed(c, reason);
     if (s->carrier)
         close_carried(c, s);

@@ -145,8 +145,8 @@ static void collect(struct conn *conn)
         return;
     p->poll = NULL;
     buf_clear(&r->body);
-    room_user_asked(c);
     conn_take(conn, &frames);
+    room_user_asked(c); /* what is in the answer the next poll confirms */
     if (frames.failed)
         conn_close(conn, "out of memory");
     bool closes = append_frames(&r->body, buf_slice(&frames));

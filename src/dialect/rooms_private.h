@@ -47,8 +47,10 @@ struct room_session {
     bool vouched;                 /* whose it is was said by the handshake */
     struct sio_assembly *assembly;
     bool entered;                   /* CONNECT was answered */
+    bool listed;                    /* in delivery.live */
     bool numbered;                  /* its events carry cursors */
     const struct room_space *space; /* NULL: not connected to a namespace */
+    struct room_takeover *takeover; /* CONNECT waits for it; NULL: for none */
     void *program;                  /* in a namespace of the program: its side of the socket */
     const struct room_call *call;   /* NULL: none is being answered */
     int64_t idle_ms;                /* wall clock: since when the session has no socket */
@@ -153,6 +155,22 @@ void room_leave_space(struct client *c);
 
 /* Tells the client that it is no longer connected to its namespace; it may come back. */
 void room_disconnect(struct client *c);
+
+/* The socket is let into a namespace of the server's: it recovers, or begins. */
+void room_enter(struct client *c, struct json_value auth);
+
+/* ---- rooms_takeover.c: those who come back before their end was noticed ---- */
+
+/* A socket that may come back, by its pid, as long as it lives. */
+void room_live_add(struct client *c);
+void room_live_remove(struct client *c);
+
+/* Ends the socket of that pid, wherever it is, then calls room_enter. False: no memory, or no such
+ * pid can be. */
+bool room_takeover_begin(struct client *c, struct slice pid, struct json_value auth);
+
+/* Nobody waits any more. */
+void room_takeover_forget(struct client *c);
 
 /* ---- rooms_user.c: what users missed ---- */
 

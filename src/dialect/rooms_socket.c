@@ -102,6 +102,8 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
         return error;
     if (!since)
         since = result->position;
+    else if (result->reason == RESUME_OK)
+        subscriber_had(&c->subscriber, room, since);
     buf_append(&s->rooms, &since, sizeof since);
     buf_append_slice(&s->rooms, room);
     buf_append_char(&s->rooms, '\0');
@@ -207,30 +209,30 @@ static bool join_again(struct client *c, const struct buf *rooms, struct cursor 
     return true;
 }
 
-/* Whether the client brings a position of ours and we remember its socket. */
-static bool find_socket(struct client *c, struct json_value data, struct room_socket *socket,
-                        struct cursor *position)
+/* Whether the client brings a position of ours, and the pid of a socket. */
+static bool brings_position(struct client *c, struct json_value data, struct slice *pid,
+                            struct cursor *position)
 {
-    const struct delivery *d = client_delivery(c);
-    struct slice user = slice_from(client_identity(c)->principal.name);
     if (data.kind != JSON_OBJECT)
         return false;
-    struct slice pid = message_text(data, "pid"), offset = message_text(data, "offset");
-    return pid.ptr && offset.ptr && cursor_parse(offset, position) == 0 &&
-           position->epoch == hub_epoch(d->hub) &&
-           room_recovery_take(d->options->rooms.recovery, pid, user, room_session_of(c)->space,
-                              socket);
+    struct slice offset = message_text(data, "offset");
+    *pid = message_text(data, "pid");
+    return pid->ptr && offset.ptr && cursor_parse(offset, position) == 0 &&
+           position->epoch == hub_epoch(client_delivery(c)->hub);
 }
 
-static bool recover(struct client *c, struct json_value data)
+static bool recover(struct client *c, struct slice pid, struct cursor position)
 {
+    struct room_recovery *recovery = client_delivery(c)->options->rooms.recovery;
     struct room_session *s = room_session_of(c);
+    struct slice user = slice_from(client_identity(c)->principal.name);
     struct room_socket socket;
-    struct cursor position;
-    if (!find_socket(c, data, &socket, &position))
+    if (!room_recovery_take(recovery, pid, user, s->space, &socket))
         return false;
     memcpy(s->pid, socket.pid, sizeof s->pid);
     memcpy(s->socket_id, socket.id, sizeof s->socket_id);
+    s->confirmed = s->asked = position.seq;
+    room_live_add(c);
     room_confirm(c);
     if (join_again(c, &socket.rooms, position))
         greet(c, NULL);
@@ -249,6 +251,7 @@ static void begin(struct client *c)
     if (s->numbered)
         random_text(s->pid, ROOM_ID_SIZE - 1);
     append_own_room(&own, c);
+    room_live_add(c);
     room_confirm(c);
     if (own.failed) {
         conn_close(&c->ws.conn, "out of memory");
@@ -258,6 +261,26 @@ static void begin(struct client *c)
         room_user_begin(c, buf_slice(&own), &first);
     }
     buf_fini(&own);
+}
+
+void room_enter(struct client *c, struct json_value auth)
+{
+    struct cursor position;
+    struct slice pid;
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position) ||
+        !recover(c, pid, position))
+        begin(c);
+}
+
+/* Whoever comes back may have been here all the time. */
+static void come_back(struct client *c, struct json_value auth)
+{
+    struct cursor position;
+    struct slice pid;
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position))
+        begin(c);
+    else if (!recover(c, pid, position) && !room_takeover_begin(c, pid, auth))
+        begin(c);
 }
 
 /* False: it was refused. */
@@ -276,8 +299,9 @@ static bool connect_to_server(struct client *c, const struct room_space *space,
     }
     s->space = space;
     s->numbered = wants && space->recovers;
-    if (!s->numbered || !recover(c, packet->data))
-        begin(c);
+    s->entered = false;
+    s->pid[0] = '\0';
+    come_back(c, packet->data);
     return true;
 }
 
@@ -340,9 +364,10 @@ void room_remember(struct client *c)
     struct room_session *s = room_session_of(c);
     const struct delivery *d = client_delivery(c);
     uint64_t window = d->options->rooms.recovery_window_ms;
-    if (!s->space || s->space->hooks || !client_identity(c))
+    if (!s->space || s->space->hooks || !s->entered || !client_identity(c))
         return;
     room_user_note(c);
+    room_live_remove(c);
     if (!s->pid[0] || !window)
         return;
     struct room_socket socket = {.space = s->space,
@@ -351,6 +376,7 @@ void room_remember(struct client *c)
     memcpy(socket.pid, s->pid, sizeof socket.pid);
     memcpy(socket.id, s->socket_id, sizeof socket.id);
     s->rooms = (struct buf){0};
+    s->pid[0] = '\0'; /* once */
     room_recovery_keep(d->options->rooms.recovery, &socket, clock_ms() + window);
     buf_fini(&socket.rooms);
 }
@@ -363,6 +389,8 @@ void room_leave_space(struct client *c)
     subscriber_fini(&c->subscriber);
     subscriber_init(&c->subscriber, &client_delivery(c)->fanout);
     buf_fini(&s->rooms);
+    room_live_remove(c);
+    room_takeover_forget(c);
     s->space = NULL;
     if (!room_has_socket(carrier))
         room_session_of(carrier)->idle_ms = clock_wall_ms();
@@ -387,7 +415,7 @@ static void on_disconnect(struct client *c)
 {
     if (room_session_of(c)->space->hooks) {
         room_program_closed(c, "disconnected by the client");
-    } else {
+    } else if (room_session_of(c)->entered) {
         room_user_left(c);
         room_user_note(c);
     }
@@ -420,7 +448,9 @@ static void take_packet(struct client *carrier, struct client *c, const struct s
         room_fail(carrier, "a client sent CONNECT_ERROR");
         break;
     default:
-        if (room_session_of(c)->space->hooks)
+        if (!room_session_of(c)->entered)
+            room_fail(carrier, "a packet before CONNECT was answered");
+        else if (room_session_of(c)->space->hooks)
             room_program_take(c, whole);
         else if (whole->packet.type == SIO_EVENT || whole->packet.type == SIO_BINARY_EVENT)
             on_event(c, &whole->packet);

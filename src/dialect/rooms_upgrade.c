@@ -32,7 +32,8 @@ struct move_part {
     struct client *client;        /* where it arrived */
     struct principal *principal;  /* a reference */
     struct buf rooms;             /* session.rooms, which it gets anew */
-    uint64_t position, conn_id;
+    struct buf reached;           /* for each of them, the position it goes on from (uint64_t) */
+    uint64_t conn_id;
     int64_t since_ms;
 };
 
@@ -54,6 +55,7 @@ static void move_free(struct move *m)
             room_session_free(part->session);
         principal_unref(part->principal);
         buf_fini(&part->rooms);
+        buf_fini(&part->reached);
         memory_free(part);
     }
     buf_fini(&m->frames);
@@ -86,22 +88,33 @@ static void ask(struct probe *p, struct worker *from, void (*run)(struct worker 
 
 static void arrive(struct worker *w, void *arg);
 
+/* Rooms may be apart: one that was joined in the midst of others is read up from its start. */
+static void note_positions(const struct client *c, struct move_part *part)
+{
+    struct slice room;
+    uint64_t since;
+    for (size_t at = 0; room_next(&part->rooms, &at, &since, &room);) {
+        uint64_t reached = subscriber_reached(&c->subscriber, room);
+        buf_append(&part->reached, &reached, sizeof reached);
+    }
+}
+
 /* Frees the client of its socket, and the connection that was there for it. */
 static struct move_part *take_part(struct client *c, struct worker *to)
 {
     struct conn *conn = &c->ws.conn;
     struct room_session *s = room_session_of(c);
     struct move_part *part = memory_zero(sizeof *part);
-    subscriber_sync(&c->subscriber);
+    room_live_remove(c);
     *part = (struct move_part){
         .session = s,
         .principal = login_principal(conn) ? principal_ref(login_principal(conn)) : NULL,
         .rooms = s->rooms,
-        .position = subscriber_position(&c->subscriber),
         .conn_id = conn->id,
         .since_ms = c->since_ms,
     };
     s->rooms = (struct buf){0};
+    note_positions(c, part);
     if (s->program)
         s->space->hooks->departed(s->program, to);
     return part;
@@ -116,35 +129,52 @@ static struct client *publishing_one(struct client *c)
     return NULL;
 }
 
+/* Whether a socket waits for an answer to CONNECT, which comes in a moment. */
+static bool is_undecided(const struct client *c)
+{
+    for (const struct room_session *s = room_session_of(c); s; s = s->carried)
+        if (s->takeover)
+            return true;
+    return false;
+}
+
+/* Everything that was published so far is handed out first, to all alike: from there on positions
+ * and frames belong together. */
+static void pack(struct move *m, struct worker *w, struct client *c)
+{
+    struct room_session *first = room_session_of(c);
+    struct move_part **end = &m->parts;
+    delivery_turn(w);
+    room_release_poll(c);
+    room_forget_polling(c);
+    for (struct room_session *s = first->carried; s; s = s->carried)
+        room_carry(s->client, true);
+    for (struct room_session *s = first; s; s = s->carried) {
+        *end = take_part(s->client, m->origin);
+        end = &(*end)->next;
+    }
+    conn_take(&c->ws.conn, &m->frames);
+    for (struct move_part *part = m->parts; part; part = part->next) {
+        struct client *gone = part->session->client;
+        part->session->carried = part->session->carrier = NULL;
+        gone->state = NULL;
+        conn_close(&gone->ws.conn, "upgraded");
+    }
+}
+
 static void depart(struct worker *w, void *arg)
 {
     struct move *m = arg;
     struct client *c = room_session_find(w, m->probe->sid);
-    struct move_part **end = &m->parts;
+    if (c && is_undecided(c)) {
+        worker_post(w, depart, m);
+        return;
+    }
     struct client *busy = c ? publishing_one(c) : NULL;
     if (busy && publication_await(busy, depart, m))
         return; /* its acknowledgements are still owed */
-    if (c && !busy) {
-        struct room_session *first = room_session_of(c);
-        room_release_poll(c);
-        room_forget_polling(c);
-        for (struct room_session *s = first->carried; s; s = s->carried) {
-            subscriber_sync(&s->client->subscriber);
-            room_carry(s->client, true);
-        }
-        for (struct room_session *s = first, *next; s; s = next) {
-            next = s->carried;
-            *end = take_part(s->client, m->origin);
-            end = &(*end)->next;
-        }
-        conn_take(&c->ws.conn, &m->frames);
-        for (struct move_part *part = m->parts; part; part = part->next) {
-            struct client *gone = part->session->client;
-            part->session->carried = part->session->carrier = NULL;
-            gone->state = NULL;
-            conn_close(&gone->ws.conn, "upgraded");
-        }
-    }
+    if (c && !busy)
+        pack(m, w, c);
     worker_post(m->origin, arrive, m);
 }
 
@@ -152,12 +182,13 @@ static void depart(struct worker *w, void *arg)
 
 static void join_again(struct client *c, const struct move_part *part)
 {
-    const struct start_point start = {START_CURSOR, part->position,
-                                      hub_epoch(client_delivery(c)->hub)};
+    struct start_point start = {START_CURSOR, 0, hub_epoch(client_delivery(c)->hub)};
     struct slice room;
     uint64_t since;
-    for (size_t at = 0; room_next(&part->rooms, &at, &since, &room);) {
+    const char *reached = part->reached.data;
+    for (size_t at = 0; room_next(&part->rooms, &at, &since, &room); reached += sizeof(uint64_t)) {
         struct join_result r;
+        memcpy(&start.offset, reached, sizeof start.offset);
         int error = room_join(c, room, &start, since, &r);
         if (error) {
             websocket_client_refuse_join(c, error);
@@ -197,6 +228,8 @@ static bool settle_part(struct client *carrier, struct client *c, struct move_pa
     c->since_ms = part->since_ms;
     if (s->program)
         s->space->hooks->arrived(s->program, c);
+    else if (s->space)
+        room_live_add(c);
     return true;
 }
 
@@ -211,7 +244,8 @@ static void settle(struct ws_conn *ws, struct move *m)
     bool whole = !m->frames.failed;
     conn_send_body(&ws->conn, buf_slice(&m->frames));
     for (struct move_part *part = m->parts; whole && part; part = part->next)
-        whole = settle_part(first, part == m->parts ? first : NULL, part) && !part->rooms.failed;
+        whole = settle_part(first, part == m->parts ? first : NULL, part) && !part->rooms.failed &&
+                !part->reached.failed;
     if (!whole) {
         conn_close(&ws->conn, "out of memory");
         end_parts(m);

@@ -17,7 +17,7 @@
 static bool is_kept(const struct room_session *s)
 {
     const struct identity *who = client_identity(s->client);
-    return s->space && !s->space->hooks && who && !who->anonymous;
+    return s->space && s->entered && !s->space->hooks && who && !who->anonymous;
 }
 
 /* Up to where everything that it follows has left its own queue. */

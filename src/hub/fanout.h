@@ -205,6 +205,14 @@ void subscriber_fini(struct subscriber *s);
 int subscriber_join(struct subscriber *s, struct slice topic, const struct encoding *encoding,
                     const struct start_point *start, struct join_result *result);
 
+/* For a subscriber that takes another one's place and has just resumed the topic: what stands
+ * between `since` (node order) and where it resumed was handed over before. So it does not come
+ * again when another topic that has some of those events is joined. */
+void subscriber_had(struct subscriber *s, struct slice topic, uint64_t since);
+
+/* The position behind the last event of the topic that it was handed. */
+uint64_t subscriber_reached(const struct subscriber *s, struct slice topic);
+
 /* Stops following; FAN_E_NOT_FOUND. */
 int subscriber_leave(struct subscriber *s, struct slice topic);
 

@@ -40,7 +40,10 @@ int hub_restore_topic(struct hub *h, const struct topic_record *record, struct t
         t->last_seq = record->last_seq;
         t->trimmed_seq = record->trimmed_seq;
         t->trimmed_to = record->first_offset - 1;
+        uint64_t count = h->config.kinds[t->kind].count;
         t->floor = record->first_offset;
+        if (t->offset + 1 - t->floor > count)
+            t->floor = t->offset + 1 - count;
         t->ring_seq = record->last_seq;
         t->state_cold = t->kind == TOPIC_SESSION && t->offset > 0;
     }
@@ -73,7 +76,7 @@ int hub_restore_event(struct hub *h, struct event *e, uint64_t in)
     int error = reserve(e, in);
     for (unsigned i = 0; !error && i < e->place_count; i++) {
         struct topic *t = e->places[i].topic;
-        if (!(in >> i & 1))
+        if (!(in >> i & 1) || e->places[i].offset < t->floor)
             continue;
         if (t->history.count == 0)
             t->ring_seq = e->seq - 1;

@@ -53,7 +53,8 @@ void session_state_append_json(const struct session_state *state, struct slice s
 
 /* Appends a short form of it, for lists: phase, status, build_progress, component_stats,
  * feature_stats, overall_progress, run, started and updated, as members of an object that the
- * caller began. Enough to tell what has failed from what goes on all the same. state may be NULL. */
+ * caller began. Enough to tell what has failed from what goes on all the same. state may be
+ * NULL. */
 void session_state_append_summary(const struct session_state *state, struct buf *out);
 
 /* Appends what session_state_try_load needs to continue from here: the object above with a member

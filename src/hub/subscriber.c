@@ -250,6 +250,27 @@ int subscriber_join(struct subscriber *s, struct slice topic, const struct encod
     return error;
 }
 
+void subscriber_had(struct subscriber *s, struct slice topic, uint64_t since)
+{
+    struct subscription *sub = subscriber_find(s, topic);
+    if (!sub || since >= sub->from)
+        return;
+    if (s->catch_up)
+        catch_up_got(s, topic, 0, sub->from);
+    sub->from = since;
+}
+
+uint64_t subscriber_reached(const struct subscriber *s, struct slice topic)
+{
+    unsigned index;
+    const struct catch_up *c = s->catch_up;
+    if (!c || !find(s, topic, &index))
+        return subscriber_position(s);
+    uint64_t position = catch_up_replays(c) ? c->live_position : c->position;
+    uint64_t got = c->topics[index].got_until;
+    return got > position ? got : position;
+}
+
 int subscriber_leave(struct subscriber *s, struct slice topic)
 {
     unsigned index;

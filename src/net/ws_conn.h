@@ -101,8 +101,8 @@ void ws_shutdown(struct ws_conn *ws);
 void ws_bad_message(struct ws_conn *ws);
 
 /* For a client that has no WebSocket of its own, and the limits of one: begins counting; counts
- * messages that came, and returns for how many milliseconds no more of them should be taken (at most
- * a second; ask again then with 0 messages), 0: none. */
+ * messages that came, and returns for how many milliseconds no more of them should be taken (at
+ * most a second; ask again then with 0 messages), 0: none. */
 void ws_limits_begin(struct ws_conn *ws);
 uint64_t ws_limits_count(struct ws_conn *ws, unsigned messages);
 

@@ -38,8 +38,8 @@ struct server {
     unsigned worker_count, running; /* made; with a thread */
     pthread_mutex_t watch_lock;     /* /health looks at them while they come and go */
     struct server_watch *watches;
-    struct buf unix_paths;      /* to be removed at the end, each with a NUL */
-    struct buf urls;            /* where it listens, each with a NUL */
+    struct buf unix_paths;        /* to be removed at the end, each with a NUL */
+    struct buf urls;              /* where it listens, each with a NUL */
     struct endpoint *endpoints;   /* owned; unchanged once it runs */
     struct program_space *spaces; /* of the embedding program; likewise */
     struct server_owner owner;

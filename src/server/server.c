@@ -66,7 +66,9 @@ static bool is_trusted_proxy(void *arg, const char *address)
 static unsigned tick_for(uint64_t shortest_ms)
 {
     uint64_t tick = shortest_ms / 20;
-    return tick < TICK_FINEST_MS ? TICK_FINEST_MS : tick > WORKER_TICK_MS ? WORKER_TICK_MS : (unsigned)tick;
+    return tick < TICK_FINEST_MS   ? TICK_FINEST_MS
+           : tick > WORKER_TICK_MS ? WORKER_TICK_MS
+                                   : (unsigned)tick;
 }
 
 static void prepare_net(struct server *s)
@@ -76,9 +78,10 @@ static void prepare_net(struct server *s)
     s->shared.trusted_arg = s;
     s->shared.deflate_threshold = s->config->deflate.threshold;
     s->shared.deflate_level = (int)s->config->deflate.level;
-    s->shared.tick_ms = tick_for(s->config->rooms.ping_interval_ms < s->config->rooms.ping_timeout_ms
-                                     ? s->config->rooms.ping_interval_ms
-                                     : s->config->rooms.ping_timeout_ms);
+    s->shared.tick_ms =
+        tick_for(s->config->rooms.ping_interval_ms < s->config->rooms.ping_timeout_ms
+                     ? s->config->rooms.ping_interval_ms
+                     : s->config->rooms.ping_timeout_ms);
 }
 
 static bool is_listed(const struct config_list *list, const char *name)

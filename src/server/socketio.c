@@ -238,9 +238,8 @@ int fan_engineio_send(struct fan_socket *s, enum fan_websocket_kind kind, const 
                       size_t size)
 {
     struct program_packet *packet;
-    int error = s->space->space->plain
-                    ? program_packet_message(kind, slice_of(data, size), &packet)
-                    : FAN_E_INVALID;
+    int error = s->space->space->plain ? program_packet_message(kind, slice_of(data, size), &packet)
+                                       : FAN_E_INVALID;
     return error ? error : ask(s, packet, NULL, NULL);
 }
 

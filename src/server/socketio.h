@@ -44,9 +44,9 @@ struct program_packet {
     enum sio_type type; /* of one without attachments */
     bool raw;           /* a message of Engine.IO alone: text is a frame */
     unsigned attachments;
-    const char *space;  /* the namespace's name */
-    struct buf text;    /* JSON, the name of an event at its front */
-    struct buf binary;  /* frames of the attachments */
+    const char *space; /* the namespace's name */
+    struct buf text;   /* JSON, the name of an event at its front */
+    struct buf binary; /* frames of the attachments */
 };
 
 /* Checks and copies. name NULL: an acknowledgement. 0, FAN_E_INVALID, FAN_E_NO_MEMORY. */

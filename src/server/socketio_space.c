@@ -137,18 +137,12 @@ static void append_refusal(struct buf *out, const struct fan_refusal *refusal)
         json_put_raw(out, "data", slice_from(refusal->data));
 }
 
-static bool open_socket(void *socket, struct json_value auth, struct buf *refusal)
+/* Asks the program; it may end the socket in its answer. */
+static bool let_in(struct fan_socket *s, struct json_value auth, struct buf *refusal)
 {
-    struct fan_socket *s = socket;
     const struct program_space *p = s->space;
     struct fan_refusal why = {0};
     struct slice text = auth.kind == JSON_OBJECT ? auth.text : SLICE("{}");
-    if (p->space->plain) {
-        enter(s);
-        if (p->engine.open)
-            p->engine.open(p->arg, s);
-        return true;
-    }
     if (p->handler.connect && p->handler.connect(p->arg, s, text.ptr, text.len, &why) != 0) {
         append_refusal(refusal, &why);
         return false;
@@ -156,6 +150,22 @@ static bool open_socket(void *socket, struct json_value auth, struct buf *refusa
     if (!s->closed)
         enter(s);
     return true;
+}
+
+static bool open_socket(void *socket, struct json_value auth, struct buf *refusal)
+{
+    struct fan_socket *s = fan_socket_ref(socket);
+    const struct program_space *p = s->space;
+    bool in = true;
+    if (!p->space->plain) {
+        in = let_in(s, auth, refusal);
+    } else {
+        enter(s);
+        if (p->engine.open)
+            p->engine.open(p->arg, s);
+    }
+    fan_socket_unref(s);
+    return in;
 }
 
 static void on_closed(void *socket, const char *reason)
@@ -235,8 +245,8 @@ static bool read_arguments(const struct room_message *m, struct slice rest, stru
     buf_append_slice(&a->json, slice_trim(rest));
     for (unsigned i = 0; i < m->attachment_count; i++)
         a->attachments[i] = (struct fan_attachment){m->attachments[i].ptr, m->attachments[i].len};
-    a->view = (struct fan_arguments){a->json.data, a->json.len, a->attachments,
-                                     m->attachment_count};
+    a->view =
+        (struct fan_arguments){a->json.data, a->json.len, a->attachments, m->attachment_count};
     return !a->json.failed;
 }
 

@@ -49,6 +49,7 @@ pageTest('rooms are listed by kind, searched, filtered and ordered', async ({ t,
     await link.waitFor();
     await page.locator(`[data-room="${room}"]`).getByText('AI Agent Framework').waitFor();
     await page.locator('[data-room$="000000000002"]').getByText('Claude').waitFor();
+    await page.getByText(/^5 connections, [\d.]+ events a second$/).waitFor();
     await page.getByRole('button', { name: /^Agents 2/ }).click();
     assert.equal((await rowNames(page)).length, 2);
     await page.getByRole('button', { name: /^All/ }).click();
@@ -61,6 +62,14 @@ pageTest('rooms are listed by kind, searched, filtered and ordered', async ({ t,
     await waitFor(async () => !/^0\b/.test(await page.locator('.room-row .room-rate').textContent()), 'the rate to be told');
     await page.keyboard.press('Enter');
     await page.locator('[data-type="deploy.step"]').first().waitFor();
+});
+
+pageTest('a project that is on record is called by its name, before anything happened in it', async ({ t, open }) => {
+    const server = await startServer({ t });
+    const { json } = await server.post('/api/v1/projects', { project_name: 'On record', status: 'active' });
+    await join(t, server, null, [`project:${json.project_id}`]);
+    const page = await open(`${server.url}/?rooms`);
+    await page.getByRole('link', { name: `On record, project:${json.project_id}, 1 connection, 0 events` }).waitFor();
 });
 
 pageTest('a room is live: events, who is there, what goes on', async ({ t, open }) => {

@@ -344,6 +344,7 @@ test('a refused token is a CONNECT_ERROR that says why', async (t) => {
     assert.equal(await reason({ token: mint({ sub: 'ada' }, { key: 'another secret of thirty-two bytes or so' }) }), 'bad signature');
     assert.equal(await reason({ token: token({ exp: now() - 3600 }) }), 'token expired');
     assert.equal(await reason({ token: token({ token_type: 'refresh' }) }), 'wrong token type');
+    assert.equal(await reason({ token: token({ nbf: now() + 3600 }) }), 'token not yet valid');
 });
 
 // ---- Several namespaces on one connection ----

@@ -126,7 +126,7 @@ test('127 when there is no such command, 126 when it cannot be started; both are
 
 test('wrong usage is 2, and what follows the command is the command\'s', async () => {
     for (const [args, reason] of [
-        [[], /expected a COMMAND/], [['--session', 'a b', '--', 'true'], /--session: expected/],
+        [[], /expected a COMMAND/], [['--session', 'a b', '--', 'true'], /--session: expected .*, got "a b"\n/],
         [['--pty', '--no-pty', 'true'], /exclude each other/], [['--wait', 'long', 'true'], /--wait: expected a time/],
         [['--sesion', 'x', 'true'], /did you mean --session/], [['--url', 'ftp://x', 'true'], /unknown scheme/],
     ]) {
@@ -135,6 +135,8 @@ test('wrong usage is 2, and what follows the command is the command\'s', async (
         assert.equal(stdout, '');
         assert.match(stderr, reason);
     }
+    const { stderr } = await runProgram(['run', 'true'], { env: { FANFARE_SESSION: 'my job' } });
+    assert.match(stderr, /got "my job" \(FANFARE_SESSION\)\n/);
     const args = ['run', '--quiet', '--url', nowhere, '--wait', '0', 'echo', '--help', '-x', '--', '--session'];
     assert.deepEqual(await runProgram(args), { code: 0, signal: null, stdout: '--help -x -- --session\n', stderr: '' });
 });

@@ -98,7 +98,8 @@ test('several projects of one repository hear of it', async () => {
 
 test('a redelivery is published once, after a restart, too', async (t) => {
     const directory = temporaryDirectory();
-    const first = await startServer({ t, directory, env });
+    const durable = { t, directory, env, args: ['--engine', 'sqlite'] };
+    const first = await startServer(durable);
     const id = await makeProject('https://github.com/ada/again', first);
     const delivery = { 'X-GitHub-Delivery': 'c1a9-1' };
     assert.equal((await deliver(first, 'pull_request', pullRequest('ada/again'), delivery)).json.status, 'published');
@@ -106,9 +107,9 @@ test('a redelivery is published once, after a restart, too', async (t) => {
     assert.deepEqual([again.status, again.json.status], [200, 'duplicate']);
     assert.equal((await history(id, first)).length, 1);
     await first.stop();
-    const second = await startServer({ t, directory, env });
+    const second = await startServer(durable);
     assert.equal((await deliver(second, 'pull_request', pullRequest('ada/again'), delivery)).json.status, 'duplicate');
-    assert.deepEqual(await history(id, second), []);
+    assert.equal((await history(id, second)).length, 1);
 });
 
 test('redeliveries at the same time are published once', async () => {

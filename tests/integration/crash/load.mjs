@@ -86,9 +86,10 @@ class Load {
             session('sse', 'a', [sse]),
             session('wanderer', 'a', [buildByOffset, sse, ideByCursor, buildByMessage, buildByCursor, ideByOffset]),
             new EventSourceReader(this, 'eventsource', ['session:b', 'global', 'agent:g']),
-            new RoomsReader(this, 'rooms', ['project:p', 'session:a'], { transports: ['websocket'] }),
-            new RoomsReader(this, 'rooms-polling', ['session:b', 'project:p'], { transports: ['polling'] }),
-            new RoomsReader(this, 'rooms-plain', ['session:b', 'project:p'], { recovery: false }),
+            new RoomsReader(this, 'rooms', ['session:a'], { transports: ['websocket'] }),
+            new RoomsReader(this, 'rooms-polling', ['session:b'], { transports: ['polling'] }),
+            new RoomsReader(this, 'rooms-plain', ['project:p'], { recovery: false }),
+            new RoomsReader(this, 'rooms-several', ['project:p', 'session:a'], { again: this.options.kills > 0 }),
             ...(this.options.users ? [new UserReader(this, 'rooms-user', ['user:ada'], { transports: ['websocket'], token })] : []),
             new ChannelReader(this, 'channels', 'c'),
         ];

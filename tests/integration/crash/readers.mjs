@@ -221,15 +221,15 @@ export const ways = {
 class ManyTopicsReader extends Reader {
     constructor(...rest) {
         super(...rest);
-        this.seen = new Set();
+        this.seen = new Map(); // id → where it was shown
     }
 
     take(topic, offset, id) {
         const at = this.at.get(topic);
         this.note(`${topic} #${offset}`);
-        if (this.seen.has(id)) return this.wrong(`${topic} #${offset} (${id}) came twice`);
+        if (this.seen.has(id)) return this.wrong(`${topic} #${offset} (${id}) came already, as ${this.seen.get(id)}`);
         if (offset <= at) this.wrong(`${topic} #${offset} (${id}) came behind #${at}`);
-        this.seen.add(id);
+        this.seen.set(id, `${topic} #${offset}`);
         this.at.set(topic, offset);
         this.received++;
         this.load.ledger.claim(topic, offset, id, this.name);
@@ -278,13 +278,14 @@ export class EventSourceReader extends ManyTopicsReader {
 
 /**
  * Rooms with the stock Socket.IO client. It reconnects by itself; where the server could not recover it,
- * it subscribes again behind the last event: by the cursor that came with it, or, where events come
- * without cursors (recovery: false), by each room's offset. Only the cursor knows that an event which was
- * shown in one room stands in another one, too.
+ * it subscribes again behind the last event: by the cursor that came with it, or, with several rooms or
+ * without cursors (recovery: false), by each room's offset. Offsets do not say that an event which was
+ * shown in one room stands in another one, too: with option `again` such events may come again then.
  */
 export class RoomsReader extends ManyTopicsReader {
-    constructor(load, name, topics, { token, recovery, ...options } = {}) {
+    constructor(load, name, topics, { token, recovery, again = false, ...options } = {}) {
         super(load, name, topics);
+        this.again = again;
         this.options = { auth: { token, recovery }, ...options };
         this.epochs = new Map();
         this.left = this.patience();
@@ -311,7 +312,7 @@ export class RoomsReader extends ManyTopicsReader {
         this.note(this.socket.recovered ? 'recovered' : 'connected');
         if (this.socket.recovered) return this.load.count('recovered');
         const { id } = this.socket;
-        // All at once: so the server reads on for all rooms together, in the order of the cursor.
+        this.left = this.patience(); // recovery takes over when all rooms are joined
         const answers = await Promise.all(this.topics.map((room) =>
             this.socket.timeout(20000).emitWithAck('subscribe', this.#position(room)).catch(() => undefined)));
         this.note('joined');
@@ -324,12 +325,15 @@ export class RoomsReader extends ManyTopicsReader {
 
     #position(room) {
         const epoch = this.epochs.get(room);
-        if (this.cursor) return { room, cursor: this.cursor };
+        if (this.cursor && this.topics.length === 1) return { room, cursor: this.cursor };
         return epoch ? { room, since: this.at.get(room), epoch } : { room, since: 0 };
     }
 
     hear({ room, offset, data }) {
-        this.take(room, offset, idOf(data));
+        const id = idOf(data);
+        const shared = this.load.ledger.events.get(id)?.topics.length > 1;
+        if (this.again && shared && this.seen.has(id)) this.load.count('shown again in another room');
+        else this.take(room, offset, id);
     }
 
     /**

@@ -370,6 +370,42 @@ static void test_sync_with_a_snapshot(void **state)
     assert_got(r, "1 2");
 }
 
+/* A connection that moves to another worker: there a new subscriber goes on for it. */
+static void test_who_goes_on_for_another_gets_nothing_again(void **state)
+{
+    (void)state;
+    join_at(r, "session:b", beginning());
+    publish_n(hub, 1, .topics = {"session:a", "session:b"});
+    publish_n(hub, 2, .topics = {"session:a"});
+    settle(&fanout, r);
+    assert_got(r, "1");
+    uint64_t reached = subscriber_reached(&r->s, SLICE("session:b"));
+    join_at(other, "session:b", (struct start_point){START_CURSOR, reached, hub_epoch(hub)});
+    subscriber_had(&other->s, SLICE("session:b"), 0);
+    publish_n(hub, 3, .topics = {"session:b"});
+    join_at(other, "session:a", beginning());
+    publish_n(hub, 4, .topics = {"session:a", "session:b"});
+    settle(&fanout, other);
+    assert_got(other, "3 2 4");
+}
+
+/* One topic is far ahead of another that it still reads from the beginning. */
+static void test_each_topic_has_its_own_position(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++)
+        publish_n(hub, i, .topics = {"session:a"});
+    join(r, "session:b");
+    publish_n(hub, 4, .topics = {"session:b"});
+    assert_got(r, "4");
+    uint64_t live = subscriber_reached(&r->s, SLICE("session:b"));
+    join_at(r, "session:a", beginning());
+    assert_int_equal(subscriber_reached(&r->s, SLICE("session:b")), live);
+    assert_true(subscriber_reached(&r->s, SLICE("session:a")) < live - 1);
+    settle(&fanout, r);
+    assert_int_equal(subscriber_reached(&r->s, SLICE("session:a")), live);
+}
+
 /* ---- Memory ---- */
 
 /* One story with everything in it. Returns false when the reader was given up. */
@@ -513,6 +549,8 @@ int main(void)
         TEST(test_leave_while_behind),
         TEST(test_sync_hands_over_what_was_published),
         TEST(test_sync_with_a_snapshot),
+        TEST(test_who_goes_on_for_another_gets_nothing_again),
+        TEST(test_each_topic_has_its_own_position),
         TEST(test_failing_allocations),
         TEST(test_failing_join_changes_nothing),
         TEST(test_frame_without_memory),

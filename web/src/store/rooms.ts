@@ -65,8 +65,8 @@ export const kindCounts = computed(() => {
     return counts;
 });
 
-/** Events per second over all rooms; an event of two rooms counts twice. */
-export const rateOfAll = computed(() => (rooms.value ?? []).reduce((sum, { rate }) => sum + rate, 0));
+/** Of the whole server. null: not known yet. */
+export const stats = signal<{ connections: number; events_per_second: number } | null>(null);
 
 let rates = new Map<string, readonly number[]>();
 
@@ -84,8 +84,12 @@ function remember(list: readonly TopicSummary[]): void {
 async function refresh(aborted: AbortSignal): Promise<number> {
     const begun = performance.now();
     try {
-        const { topics } = await ask<{ topics: TopicSummary[] }>('api/v1/topics', { signal: aborted });
+        const [{ topics }, counted] = await Promise.all([
+            ask<{ topics: TopicSummary[] }>('api/v1/topics', { signal: aborted }),
+            ask<NonNullable<typeof stats.value>>('api/v1/websocket/stats', { signal: aborted }),
+        ]);
         const list = topics.filter(isRoom);
+        stats.value = counted;
         remember(list);
         rooms.value = list;
         void learnNames(shownRooms.peek());

@@ -3,7 +3,6 @@ import { names } from '../store/names.ts';
 import {
     followRooms,
     kindCounts,
-    rateOfAll,
     ratesOf,
     roomFilter,
     roomKinds,
@@ -13,6 +12,7 @@ import {
     roomSearch,
     roomsTrouble,
     shownRooms,
+    stats,
     type TopicSummary,
 } from '../store/rooms.ts';
 import { addressOf, go } from '../store/route.ts';
@@ -109,7 +109,12 @@ export function RoomList() {
                     <h1>Rooms</h1>
                     {all && all.length > 0 && (
                         <>
-                            <p class="list-sum num faint">{rateText(rateOfAll.value)} events a second</p>
+                            {stats.value && (
+                                <p class="list-sum num faint">
+                                    {plural(stats.value.connections, 'connection')},{' '}
+                                    {rateText(stats.value.events_per_second)} events a second
+                                </p>
+                            )}
                             <SearchField
                                 label="Search rooms"
                                 value={roomSearch}

@@ -1,0 +1,205 @@
+// What a failing disk does: durable topics are refused with the reason, everything else goes on, and so
+// does the server when the disk does. The disk is tests/faults/faults.c, preloaded.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { binary, ms, openEvents, range, slowness, startServer, temporaryDirectory, test, uniqueName, waitFor } from './harness.mjs';
+
+const shim = path.join(path.dirname(binary), 'fanfare_faults.so');
+const missing = () => {
+    if (slowness > 1) return 'a sanitizer has to be loaded first';
+    return fs.existsSync(shim) ? false : `${shim} is missing: build the target fanfare_faults`;
+};
+const skip = missing();
+
+/** A server whose disk does what fault() says: '', 'full', 'read-only', 'error', 'sync-error', 'slow N'. */
+async function faultyServer(t, options = {}) {
+    const directory = temporaryDirectory();
+    const control = path.join(directory, 'fault');
+    fs.writeFileSync(control, '');
+    const server = await startServer({
+        t, directory, args: ['--engine', 'sqlite'],
+        env: { LD_PRELOAD: shim, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control },
+        ...options,
+    });
+    server.fault = (what) => {
+        fs.writeFileSync(`${control}.new`, what); // never half a word
+        fs.renameSync(`${control}.new`, control);
+    };
+    return server;
+}
+
+const publish = (server, event) => server.post('/api/v1/publish', { type: 'tick', ...event });
+const health = async (server) => (await server.get('/health')).json.engine;
+const count = (text, pattern) => text.match(new RegExp(pattern, 'g'))?.length ?? 0;
+
+const offsets = async (server, topic) =>
+    (await server.get(`/api/v1/topics/${topic}/history?since=0&limit=1000`)).json.events.map((event) => [event.offset, event.data.n]);
+
+for (const [fault, reason] of [
+    ['full', /disk is full/], ['read-only', /read-only/], ['error', /input\/output error/], ['sync-error', /input\/output error/],
+]) {
+    test(`disk ${fault}: durable topics are refused with the reason, the rest goes on, and all of it later`,
+        { skip, timeout: 60000 }, async (t) => {
+            const server = await faultyServer(t);
+            const topic = `session:${uniqueName()}`;
+            const durable = await openEvents(t, server, `topic=${topic}`);
+            const channel = await openEvents(t, server, 'topic=channel:files');
+            assert.equal((await publish(server, { topic, data: { n: 1 } })).json.offset, 1);
+            await durable.next();
+
+            server.fault(fault);
+            for (const n of range(3)) {
+                const refused = await publish(server, { topic, data: { n: `refused ${n}` }, id: 'the one' });
+                assert.equal(refused.status, 503, refused.text);
+                assert.match(refused.json.error.message, reason);
+                assert.ok(Number(refused.headers['retry-after']) >= 1, 'Retry-After');
+            }
+            const mixed = await publish(server, { topics: [topic, 'channel:files'], data: { n: 'both or none' } });
+            assert.equal(mixed.status, 503);
+            assert.equal((await publish(server, { topic: 'channel:files', data: { n: 'channel' } })).status, 200);
+            assert.equal((await publish(server, { topic, ephemeral: true, data: { n: 'ephemeral' } })).status, 200);
+            assert.equal((await channel.next()).json.data.n, 'channel');
+            assert.equal((await durable.next()).json.data.n, 'ephemeral', 'nobody saw what was refused');
+            const ill = await health(server);
+            assert.equal(ill.status, 'degraded');
+            assert.match(ill.reason, reason);
+            assert.equal(await server.metric('fanfare_store_failures_total') > 0, true);
+
+            server.fault('');
+            await waitFor(async () => (await health(server)).status === 'ok', 'the store to recover');
+            assert.equal((await publish(server, { topic, data: { n: 2 }, id: 'the one' })).json.offset, 2);
+            assert.equal((await durable.next()).json.data.n, 2);
+            assert.deepEqual(await offsets(server, topic), [[1, 1], [2, 2]]);
+            assert.equal(count(server.stderr(), 'cannot be written and are refused'), 1, server.stderr());
+            assert.equal(count(server.stderr(), 'are written again'), 1, server.stderr());
+        });
+}
+
+test('a publisher that repeats what was refused loses nothing and keeps its order', { skip, timeout: 60000 }, async (t) => {
+    const server = await faultyServer(t);
+    const topic = `session:${uniqueName()}`;
+    const reader = await openEvents(t, server, `topic=${topic}`);
+    const flicker = setInterval(() => server.fault(['', 'full', '', 'error', '', 'sync-error'][Math.floor(Date.now() / 40) % 6]), 20);
+    t.after(() => clearInterval(flicker));
+    let refusals = 0;
+    for (const n of range(150)) {
+        for (;;) {
+            const { status, json, text } = await publish(server, { topic, id: `event-${n}`, data: { n } });
+            if (status === 200) {
+                assert.equal(json.offset, n + 1);
+                break;
+            }
+            assert.equal(status, 503, text);
+            refusals++;
+        }
+    }
+    clearInterval(flicker);
+    server.fault('');
+    const blocks = await reader.take(150);
+    assert.deepEqual(blocks.map(({ json }) => [json.offset, json.data.n]), range(150).map((n) => [n + 1, n]));
+    t.diagnostic(`${refusals} refusals`);
+    assert.ok(refusals > 0, 'the disk never failed; the test is too gentle');
+});
+
+test('what a commit that failed at its sync left behind is not there after a kill', { skip, timeout: 60000 }, async (t) => {
+    const server = await faultyServer(t);
+    const topic = `session:${uniqueName()}`;
+    await publish(server, { topic, data: { n: 1 } });
+    server.fault('sync-error');
+    assert.equal((await publish(server, { topic, data: { n: 'refused' } })).status, 503);
+    server.mayEndBadly = true;
+    await server.stop('SIGKILL');
+    const again = await startServer({ t, directory: server.directory, args: ['--engine', 'sqlite'] });
+    assert.deepEqual(await offsets(again, topic), [[1, 1]]);
+    assert.equal((await publish(again, { topic, data: { n: 2 } })).json.offset, 2);
+});
+
+test('a slow disk slows durable topics only', { skip, timeout: 60000 }, async (t) => {
+    const server = await faultyServer(t);
+    const topic = `session:${uniqueName()}`;
+    const durable = await openEvents(t, server, `topic=${topic}`);
+    const channel = await openEvents(t, server, 'topic=channel:files');
+    await publish(server, { topic, data: { n: 0 } });
+    await durable.next();
+    server.fault('slow 1500');
+    let written = false;
+    const begun = performance.now();
+    const slow = publish(server, { topic, data: { n: 1 } }).then((answer) => {
+        written = true;
+        return answer;
+    });
+    for (const n of range(20)) {
+        assert.equal((await publish(server, { topic: 'channel:files', data: { n } })).status, 200);
+        assert.equal((await channel.next()).json.data.n, n);
+        assert.equal((await server.get('/health')).status, 200);
+    }
+    assert.equal(written, false, 'the channel waited for the disk');
+    assert.equal(durable.blocks.filter((block) => block.data).length, 0, 'shown before it was on the disk');
+    assert.equal((await slow).json.offset, 2);
+    assert.ok(performance.now() - begun >= 1400);
+    assert.equal((await durable.next()).json.data.n, 1);
+    server.fault('');
+});
+
+test('a disk that is full from the start is a clear refusal to start', { skip }, async (t) => {
+    const directory = temporaryDirectory();
+    const control = path.join(directory, 'fault');
+    fs.writeFileSync(control, 'full');
+    const env = { LD_PRELOAD: shim, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control };
+    await assert.rejects(startServer({ t: { after() {} }, directory, args: ['--engine', 'sqlite'], env }), /fanfare\.db.*full/s);
+});
+
+// ---- Pages that went bad ----
+
+/** Overwrites some bytes behind the first occurrence of a text in the database. */
+function damage(directory, text) {
+    const file = path.join(directory, 'data', 'fanfare.db');
+    const bytes = fs.readFileSync(file);
+    const at = bytes.indexOf(text);
+    assert.ok(at >= 0, `"${text}" is not in the database`);
+    const fd = fs.openSync(file, 'r+');
+    fs.writeSync(fd, Buffer.alloc(8, '#'), 0, 8, at);
+    fs.closeSync(fd);
+}
+
+/** A server that has stored one event in each of `count` commits, ended in order. */
+async function storedEvents(t, topic, events) {
+    const server = await startServer({ t, args: ['--engine', 'sqlite'] });
+    for (const n of range(events)) await server.publish({ topic, type: 'tick', data: { n: n + 1, mark: `mark-${n + 1}-of-${events}` } });
+    const { greeting } = await server.build(topic.slice('session:'.length));
+    await server.stop();
+    return { directory: server.directory, epoch: greeting.epoch };
+}
+
+test('events on a damaged page are never served: readers are told the range', { timeout: 60000 }, async (t) => {
+    const session = uniqueName();
+    const topic = `session:${session}`;
+    const { directory, epoch } = await storedEvents(t, topic, 9);
+    damage(directory, 'mark-5-of-9');
+    const server = await startServer({ t, directory, args: ['--engine', 'sqlite'] });
+    const client = await server.open(`/api/build/stream/${session}?epoch=${epoch}&since=2`);
+    await client.next('connection');
+    await server.publish({ topic, type: 'tick', data: { n: 10, mark: 'new' } });
+    const messages = await client.until((message) => message.n === 10, ms(10000));
+    const told = messages.find((message) => message.type === 'gap' || message.type === 'resume_failed');
+    assert.equal(told?.reason, 'trimmed', JSON.stringify(messages));
+    const seen = messages.filter((message) => message.type === 'tick').map((message) => message.n);
+    assert.ok(!seen.includes(5), 'the damaged event was served');
+    for (const { n, mark } of messages.filter((message) => message.type === 'tick' && message.n < 10)) {
+        assert.equal(mark, `mark-${n}-of-9`);
+    }
+    const { events } = (await server.get(`/api/v1/topics/${topic}/history?since=0`)).json;
+    assert.ok(events.every((event) => event.data.n !== 5));
+    assert.match(server.stderr(), /damaged/);
+    assert.match(server.stderr(), new RegExp(topic));
+    assert.ok(await server.metric('fanfare_store_damaged_total') > 0);
+});
+
+test('a file that is no database is a clear refusal to start', async (t) => {
+    const { directory } = await storedEvents(t, `session:${uniqueName()}`, 1);
+    const file = path.join(directory, 'data', 'fanfare.db');
+    fs.writeFileSync(file, Buffer.alloc(32768, 'x'));
+    for (const more of ['-wal', '-shm']) fs.rmSync(file + more, { force: true });
+    await assert.rejects(startServer({ t: { after() {} }, directory, args: ['--engine', 'sqlite'] }), /fanfare\.db.*damaged/s);
+});
