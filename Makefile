@@ -72,6 +72,7 @@ examples: packages-build build/release/build.ninja ## Build the C examples: buil
 
 .PHONY: install
 install: all ## Install program, library, manual and completion under PREFIX=/usr/local
+	@cmake --build --preset release --target fanfare_shared fanfare_static
 	cmake --install build/release --prefix $(PREFIX)
 
 .PHONY: packages-build packages-test packages-lint

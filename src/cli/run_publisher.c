@@ -14,7 +14,7 @@
 #include "fanfare/client.h"
 #include "source/output_queue.h"
 
-#define QUEUE_SIZE   ((size_t)4 * 1024 * 1024)
+#define QUEUE_SIZE   ((size_t)4 * 1024 * 1024) /* at least; see share_room */
 #define BACKLOG_SIZE ((size_t)14 * 1024 * 1024)
 #define ON_THE_WAY   ((size_t)2 * 1024 * 1024)
 #define BATCH_MS     25  /* output is published at most this long after it was written */
@@ -268,6 +268,15 @@ static bool publish_all(struct run_publisher *p)
     }
 }
 
+/* What the backlog has no need of the queue may use: on a busy machine it fills while this thread
+ * waits for its turn. */
+static void share_room(struct run_publisher *p)
+{
+    size_t used = p->backlog.cost < BACKLOG_SIZE ? p->backlog.cost : BACKLOG_SIZE;
+    size_t free_room = BACKLOG_SIZE - used;
+    output_queue_set_limit(&p->queue, free_room > QUEUE_SIZE ? free_room : QUEUE_SIZE);
+}
+
 static void take_in(struct run_publisher *p, struct list *pieces)
 {
     uint64_t now = clock_ms();
@@ -296,6 +305,7 @@ static void run_queue(struct run_publisher *p)
     while (output_queue_take(&p->queue, BATCH_MS, patience(p, room), &pieces)) {
         take_in(p, &pieces);
         room = publish_all(p);
+        share_room(p);
         if (!room && !atomic_load(&p->unreachable))
             fan_client_wait_room(p->client, p->waiting.data.len + 256, ROOM_MS);
         tell_when_back(p);
@@ -426,7 +436,7 @@ struct run_publisher *run_publisher_new(const struct run_publisher_options *opti
     p->options = *options;
     p->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&p->lock, NULL);
-    output_queue_init(&p->queue, QUEUE_SIZE);
+    output_queue_init(&p->queue, BACKLOG_SIZE);
     output_backlog_init(&p->backlog, BACKLOG_SIZE);
     const struct fan_client_options client = {
         .url = options->remote->url,

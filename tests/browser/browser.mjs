@@ -81,6 +81,7 @@ export function pageTest(name, fn) {
         const pages = [];
         const open = async (url, { mayComplain, ...rest } = {}) => {
             const page = await openPage(url, rest);
+            t.after(() => page.end().catch(() => {})); // also when the test was given up
             pages.push({ page, mayComplain });
             return page;
         };

@@ -74,18 +74,20 @@ test('a token is refreshed while connected', async (t) => {
 });
 
 test('a client in Python that was cut off resumes: nothing lost, nothing doubled', async (t) => {
-    const proxy = await Proxy.start(t, server.port);
+    // Its WebSockets say that they come from the address that they go to, which is the proxy's.
+    const behind = await startServer({ t, env: { JWT_SECRET_KEY: secret, CORS_ORIGINS: 'http://127.0.0.1:*' } });
+    const proxy = await Proxy.start(t, behind.port);
     const client = run(t, 'resume', proxy.url);
     await client.saw(/^subscribed$/);
-    await publish('step', { n: 1 });
+    await publish('step', { n: 1 }, behind);
     await client.saw(/^step 1$/);
     for (let n = 2; n <= 4; n++) {
         proxy.cut();
-        await publish('step', { n });
+        await publish('step', { n }, behind);
         await client.saw(/^subscribed$/, n);
         await client.saw(new RegExp(`^step ${n}$`));
     }
-    await publish('step', { n: 5 });
+    await publish('step', { n: 5 }, behind);
     await client.saw(/^step 5$/);
     assert.deepEqual(client.said.filter((line) => line.startsWith('step')), ['step 1', 'step 2', 'step 3', 'step 4', 'step 5']);
 });
