@@ -315,7 +315,10 @@ static bool connect_to_program(struct client *c, const struct room_space *space,
     s->pid[0] = '\0';
     random_text(s->socket_id, ROOM_ID_SIZE - 1);
     bool in = room_program_open(c, packet->data, &refusal);
-    if (!in) {
+    if (!in && s->entered) { /* it was let in by what it was sent */
+        room_send(c, room_begin(c, SIO_DISCONNECT, NULL));
+        s->space = NULL;
+    } else if (!in) {
         s->space = NULL;
         struct buf *out = begin_refusal(c, packet->space, NULL);
         buf_append_slice(out, buf_slice(&refusal));
