@@ -149,6 +149,8 @@ struct client *room_carried_new(struct client *carrier)
 
 void room_carried_detach(struct room_session *s)
 {
+    if (!s->carrier)
+        return;
     for (struct room_session **at = &s->carrier->carried; *at; at = &(*at)->carried)
         if (*at == s) {
             *at = s->carried;
