@@ -37,14 +37,14 @@ const offsets = async (server, topic) =>
     (await server.get(`/api/v1/topics/${topic}/history?since=0&limit=1000`)).json.events.map((event) => [event.offset, event.data.n]);
 
 for (const [fault, reason] of [
-    ['full', /disk is full/], ['read-only', /read-only/], ['error', /input\/output error/], ['sync-error', /input\/output error/],
+    ['full', /disk is full/], ['read-only', /read-only|input\/output error|cannot be opened/], ['error', /input\/output error/], ['sync-error', /input\/output error/],
 ]) {
     test(`disk ${fault}: durable topics are refused with the reason, the rest goes on, and all of it later`,
         { skip, timeout: 60000 }, async (t) => {
             const server = await faultyServer(t);
             const topic = `session:${uniqueName()}`;
             const durable = await openEvents(t, server, `topic=${topic}`);
-            const channel = await openEvents(t, server, 'topic=channel:files');
+            const channel = await openEvents(t, server, 'topic=channel:notes');
             assert.equal((await publish(server, { topic, data: { n: 1 } })).json.offset, 1);
             await durable.next();
 
@@ -55,9 +55,9 @@ for (const [fault, reason] of [
                 assert.match(refused.json.error.message, reason);
                 assert.ok(Number(refused.headers['retry-after']) >= 1, 'Retry-After');
             }
-            const mixed = await publish(server, { topics: [topic, 'channel:files'], data: { n: 'both or none' } });
+            const mixed = await publish(server, { topics: [topic, 'channel:notes'], data: { n: 'both or none' } });
             assert.equal(mixed.status, 503);
-            assert.equal((await publish(server, { topic: 'channel:files', data: { n: 'channel' } })).status, 200);
+            assert.equal((await publish(server, { topic: 'channel:notes', data: { n: 'channel' } })).status, 200);
             assert.equal((await publish(server, { topic, ephemeral: true, data: { n: 'ephemeral' } })).status, 200);
             assert.equal((await channel.next()).json.data.n, 'channel');
             assert.equal((await durable.next()).json.data.n, 'ephemeral', 'nobody saw what was refused');
@@ -119,7 +119,7 @@ test('a slow disk slows durable topics only', { skip, timeout: 60000 }, async (t
     const server = await faultyServer(t);
     const topic = `session:${uniqueName()}`;
     const durable = await openEvents(t, server, `topic=${topic}`);
-    const channel = await openEvents(t, server, 'topic=channel:files');
+    const channel = await openEvents(t, server, 'topic=channel:notes');
     await publish(server, { topic, data: { n: 0 } });
     await durable.next();
     server.fault('slow 1500');
@@ -130,7 +130,7 @@ test('a slow disk slows durable topics only', { skip, timeout: 60000 }, async (t
         return answer;
     });
     for (const n of range(20)) {
-        assert.equal((await publish(server, { topic: 'channel:files', data: { n } })).status, 200);
+        assert.equal((await publish(server, { topic: 'channel:notes', data: { n } })).status, 200);
         assert.equal((await channel.next()).json.data.n, n);
         assert.equal((await server.get('/health')).status, 200);
     }
