@@ -17,22 +17,34 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *chec
     return error;
 }
 
-static int read_names(const struct event_draft *draft, struct event_spec *spec, uint32_t *channels,
+/* Adds what the topic allows to the kinds and channels of those before it. */
+static int read_topic(struct slice topic, unsigned *kinds, uint32_t *channels,
                       struct event_check *check)
 {
     struct topic_name name;
     const char *why;
-    struct slice topic = draft->topic;
     if (topic_name_parse(topic, &name, &why) != 0)
         return refuse(check, FAN_E_INVALID, "topic \"%.*s\": %s",
                       topic.len > 60 ? 60 : (int)topic.len, topic.ptr, why);
-    int error = event_type_resolve(draft->type, TOPIC_BIT(name.kind), &spec->type_info, check);
+    *kinds |= TOPIC_BIT(name.kind);
+    *channels |= event_channel_bit(name);
+    return 0;
+}
+
+static int read_names(const struct event_draft *draft, struct event_spec *spec, uint32_t *channels,
+                      struct event_check *check)
+{
+    unsigned kinds = 0;
+    int error = read_topic(draft->topic, &kinds, channels, check);
+    for (unsigned i = 0; !error && i < draft->more_count; i++)
+        error = read_topic(draft->more[i], &kinds, channels, check);
+    if (!error)
+        error = event_type_resolve(draft->type, kinds, &spec->type_info, check);
     if (error)
         return error;
     int index = catalogue_index(spec->type_info);
     spec->type = draft->type.len ? draft->type : SLICE("event");
     spec->type_index = index < 0 ? EVENT_TYPE_CUSTOM : (uint8_t)index;
-    *channels = event_channel_bit(name);
     return 0;
 }
 
@@ -77,9 +89,11 @@ int event_draft_make(const struct event_draft *draft, size_t max_data, struct ev
 {
     struct event_spec spec = {
         .source = draft->source,
+        .id = draft->id,
+        .key = draft->key,
         .time_ms = draft->time_ms,
         .ephemeral = draft->ephemeral,
-        .place_count = 1,
+        .place_count = 1 + draft->more_count,
     };
     struct buf replacement = {0};
     uint32_t channels = 0;

@@ -10,14 +10,17 @@
 
 struct event_draft {
     struct slice topic, type, source;
-    struct slice data; /* JSON text, an object */
+    struct slice data;        /* JSON text, an object */
+    struct slice id, key;     /* may be empty; a type of the catalogue has its own key */
+    const struct slice *more; /* further topics, as many as more_count says */
+    unsigned more_count;
     int64_t time_ms;
     bool ephemeral;
 };
 
-/* Makes the event of one topic. Returns 0 and one reference; FAN_E_INVALID, FAN_E_PARSE,
- * FAN_E_TOO_LARGE (data above max_data bytes) with check->message, FAN_E_NO_MEMORY with it, too.
- * check->warning as event_validate. */
+/* Makes the event, with a place for each topic. Returns 0 and one reference; FAN_E_INVALID,
+ * FAN_E_PARSE, FAN_E_TOO_LARGE (data above max_data bytes) with check->message, FAN_E_NO_MEMORY
+ * with it, too. check->warning as event_validate. */
 int event_draft_make(const struct event_draft *draft, size_t max_data, struct event **event,
                      struct event_check *check);
 
