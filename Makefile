@@ -26,6 +26,10 @@ run: packages-build all ## Start a server that watches a demo project (LISTEN=12
 test: packages-test build/release/build.ninja ## Build and run every test
 	@scripts/test release
 
+.PHONY: test-long
+test-long: packages-test all ## What takes minutes: a clean build of our own, watched while the server dies
+	@node --test --test-reporter=spec tests/long/*.test.mjs
+
 .PHONY: asan tsan
 asan tsan: packages-test ## Every test under AddressSanitizer + UBSan, or ThreadSanitizer
 	@$(MAKE) --no-print-directory build/$@/build.ninja
@@ -68,6 +72,7 @@ examples: packages-build build/release/build.ninja ## Build the C examples: buil
 
 .PHONY: install
 install: all ## Install program, library, manual and completion under PREFIX=/usr/local
+	@cmake --build --preset release --target fanfare_shared fanfare_static
 	cmake --install build/release --prefix $(PREFIX)
 
 .PHONY: packages-build packages-test packages-lint
@@ -80,5 +85,5 @@ clean: ## Remove everything that was built
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z][a-z ]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 	    awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'

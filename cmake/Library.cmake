@@ -7,8 +7,8 @@ set(FANFARE_LIBRARY_LAYERS
     fanfare_server fanfare_api fanfare_dialect fanfare_source fanfare_engine fanfare_auth
     fanfare_config fanfare_client fanfare_hub fanfare_net fanfare_codec fanfare_base)
 set(FANFARE_LIBRARY_ARCHIVES ${FANFARE_LIBRARY_LAYERS})
-set(outer_libraries PkgConfig::UV PkgConfig::YAML PkgConfig::ZLIB PkgConfig::RHONABWY OpenSSL::SSL
-    PkgConfig::SQLITE OpenSSL::Crypto ${FANFARE_URING_TARGET} Threads::Threads m)
+set(outer_libraries PkgConfig::UV PkgConfig::YAML PkgConfig::ZLIB PkgConfig::RHONABWY
+    PkgConfig::SQLITE OpenSSL::SSL OpenSSL::Crypto ${FANFARE_URING_TARGET} Threads::Threads m)
 if(LLHTTP_FOUND)
     list(APPEND outer_libraries PkgConfig::LLHTTP)
 else()

@@ -19,6 +19,8 @@ set(web_pages
     /icon.svg=${web_output}/icon.svg
     /assets/page.js=${web_output}/assets/page.js
     /assets/session.js=${web_output}/assets/session.js
+    /assets/rooms.js=${web_output}/assets/rooms.js
+    /assets/common.js=${web_output}/assets/common.js
     /assets/page.css=${web_output}/assets/page.css
     /assets/emulator.js=${web_output}/assets/emulator.js
     /fanfare.js=${web_output}/fanfare.js)

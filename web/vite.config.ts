@@ -4,6 +4,8 @@ import { defineConfig } from 'vite';
  * The page. Names are fixed, without digests: the server embeds the files by name and lets
  * browsers ask by ETag. `npm run dev` forwards to a server that runs on its usual port.
  */
+const chunks: Record<string, string> = { SessionPage: 'session', RoomsPage: 'rooms', emulator: 'emulator' };
+
 export default defineConfig({
     base: './',
     esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
@@ -17,7 +19,7 @@ export default defineConfig({
         rollupOptions: {
             output: {
                 entryFileNames: 'assets/page.js',
-                chunkFileNames: ({ name }) => `assets/${name === 'SessionPage' ? 'session' : name}.js`,
+                chunkFileNames: ({ name }) => `assets/${chunks[name] ?? 'common'}.js`,
                 assetFileNames: 'assets/page[extname]',
                 // What parses terminal output is large: the page is there before it.
                 manualChunks: (id) => (id.includes('@xterm') ? 'emulator' : undefined),

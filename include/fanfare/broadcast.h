@@ -1,6 +1,6 @@
 /*
- * Typed broadcast functions: one for each event of build sessions, of web IDE sessions and of an
- * editor's channels.
+ * Typed broadcast functions: one for each event of build sessions, of web IDE sessions, of an
+ * editor's channels and of an agent platform.
  *
  * They write the event's data as JSON, check it against the event catalogue and hand it to a
  * publisher: an embedded server, a client of a remote server, or a function of your own.
@@ -29,7 +29,9 @@ extern "C" {
 /* Where events go. */
 struct fan_publisher {
     /* Publishes one event: topic "session:<id>", type "component_update", data a JSON object of
-     * size bytes, not NUL-terminated, valid during the call. Returns 0 or a negative fan_error. */
+     * size bytes, not NUL-terminated, valid during the call. topic is NULL for the events of an
+     * agent platform: it is left out at POST /api/v1/publish, and fan_server_publish and
+     * fan_client_publish take it so. Returns 0 or a negative fan_error. */
     int (*publish)(void *context, const char *topic, const char *type, const char *data,
                    size_t size);
     void *context;
@@ -83,10 +85,11 @@ int fan_broadcast_run_started(const struct fan_publisher *publisher, const char 
                               long long cols, long long rows);
 
 /* It has ended. exit_code: negative after a signal; signal: "SIGTERM", or NULL; duration: seconds;
- * pid is left out when negative. */
+ * pid is left out when negative. command and cwd as in run_started, for those who missed that; each
+ * may be NULL. */
 int fan_broadcast_run_finished(const struct fan_publisher *publisher, const char *session_id,
                                long long exit_code, const char *signal, double duration,
-                               long long pid);
+                               long long pid, const char *command, const char *cwd);
 
 /* ---- Web IDE sessions ---- */
 
@@ -171,6 +174,123 @@ int fan_broadcast_channel_validation(const struct fan_publisher *publisher, cons
  * NULL. */
 int fan_broadcast_channel_git(const struct fan_publisher *publisher, const char *type,
                               const char *message, const char *status);
+
+/*
+ * ---- An agent platform: projects, agents, workflows, pull requests, issues, AI ----
+ *
+ * Each goes where its type belongs (docs/events.md), as one event in all of its topics:
+ * `project:<project_id>` and `user:<updated_by>`, for instance. The ids of projects, agents,
+ * workflows, suggestions and targets are UUIDs. Texts and JSON may be NULL and are left out then,
+ * unless it is said otherwise.
+ */
+
+/* A project changed. changes: a JSON object, the fields that changed and their new values; NULL for
+ * an empty one. */
+int fan_broadcast_project_updated(const struct fan_publisher *publisher, const char *project_id,
+                                  const char *project_name, const char *repository_url,
+                                  const char *status, const char *updated_by, const char *changes);
+
+/* A project is gone. */
+int fan_broadcast_project_deleted(const struct fan_publisher *publisher, const char *project_id,
+                                  const char *deleted_by);
+
+/* An agent's state changed; it is there; it is gone. status: "online", "offline", "busy" (others
+ * pass as they are); availability: 0 to 100 per cent, negative to leave it out; metadata: a JSON
+ * object, NULL for an empty one. */
+int fan_broadcast_agent_status_changed(const struct fan_publisher *publisher, const char *agent_id,
+                                       const char *agent_name, const char *status,
+                                       double availability, const char *metadata);
+int fan_broadcast_agent_connected(const struct fan_publisher *publisher, const char *agent_id,
+                                  const char *agent_name, const char *status, double availability,
+                                  const char *metadata);
+int fan_broadcast_agent_disconnected(const struct fan_publisher *publisher, const char *agent_id,
+                                     const char *agent_name, const char *status,
+                                     double availability, const char *metadata);
+
+/* How far a workflow is. */
+struct fan_workflow {
+    const char *workflow_id; /* needed */
+    const char *project_id;  /* NULL: the event goes to everybody (`global`) */
+    const char *status;      /* "pending", "running", "completed", "failed" or "cancelled" */
+    double progress;         /* 0 to 100 per cent; negative to leave it out */
+    const char *current_step;
+    long long total_steps;           /* 0 to leave it out */
+    double estimated_time_remaining; /* seconds; 0 to leave it out */
+    const char *logs, *errors;       /* JSON arrays */
+};
+
+int fan_broadcast_workflow_started(const struct fan_publisher *publisher,
+                                   const struct fan_workflow *workflow);
+int fan_broadcast_workflow_progress(const struct fan_publisher *publisher,
+                                    const struct fan_workflow *workflow);
+int fan_broadcast_workflow_completed(const struct fan_publisher *publisher,
+                                     const struct fan_workflow *workflow);
+int fan_broadcast_workflow_failed(const struct fan_publisher *publisher,
+                                  const struct fan_workflow *workflow);
+
+/* A pull request. */
+struct fan_pull_request {
+    const char *pr_id;      /* needed */
+    const char *project_id; /* NULL: the event goes to everybody (`global`) */
+    const char *title, *description, *author;
+    const char *branch; /* which is to be merged */
+    const char *github_url;
+    const char *status;     /* "open", "closed", "merged" */
+    const char *created_at; /* RFC 3339 */
+};
+
+int fan_broadcast_pr_created(const struct fan_publisher *publisher,
+                             const struct fan_pull_request *pull_request);
+int fan_broadcast_pr_updated(const struct fan_publisher *publisher,
+                             const struct fan_pull_request *pull_request);
+int fan_broadcast_pr_closed(const struct fan_publisher *publisher,
+                            const struct fan_pull_request *pull_request);
+
+/* An issue. */
+struct fan_issue {
+    const char *issue_id;   /* needed */
+    const char *project_id; /* NULL, and no assigned_to: the event goes to everybody (`global`) */
+    const char *title, *description, *status, *priority;
+    const char *assigned_to; /* a user, who hears of it */
+    const char *updated_at;  /* RFC 3339 */
+};
+
+int fan_broadcast_issue_created(const struct fan_publisher *publisher,
+                                const struct fan_issue *issue);
+int fan_broadcast_issue_updated(const struct fan_publisher *publisher,
+                                const struct fan_issue *issue);
+int fan_broadcast_issue_closed(const struct fan_publisher *publisher,
+                               const struct fan_issue *issue);
+
+/* What a model suggests. */
+struct fan_suggestion {
+    const char *suggestion_id; /* needed */
+    const char *target_type;   /* "pr" */
+    const char *target_id;
+    const char *category; /* "optimization" */
+    const char *title, *description;
+    const char *severity; /* "info", "warning" or "critical" */
+    double confidence;    /* 0 to 1; negative to leave it out */
+    const char *suggested_action;
+    const char *project_id; /* NULL: the event goes to everybody (`global`) */
+    const char *metadata;   /* a JSON object, NULL for an empty one */
+};
+
+int fan_broadcast_ai_suggestion(const struct fan_publisher *publisher,
+                                const struct fan_suggestion *suggestion);
+
+/* What a model's analysis came to. */
+struct fan_analysis {
+    const char *analysis_id; /* needed */
+    const char *target_type, *target_id;
+    const char *summary;
+    const char *suggestions; /* a JSON array */
+    const char *project_id;  /* NULL: the event goes to everybody (`global`) */
+    const char *metadata;    /* a JSON object, NULL for an empty one */
+};
+
+int fan_broadcast_ai_analysis_complete(const struct fan_publisher *publisher,
+                                       const struct fan_analysis *analysis);
 
 /* Why the last call on this thread returned FAN_E_INVALID: "progress must be a number from 0 to
  * 100, got 140". Never NULL; valid until the thread's next call. */

@@ -78,7 +78,7 @@ struct fan_client_options {
 
 /* One event; see the publishing API for the fields. Only topic and type are needed. */
 struct fan_client_event {
-    const char *topic; /* "session:abc" */
+    const char *topic; /* "session:abc"; NULL: where events of this type go by themselves */
     const char *type;  /* "component_update" */
     const char *data;  /* a JSON object; NULL: {} */
     const char *id;    /* for idempotency; NULL: the client makes one */
@@ -113,7 +113,7 @@ int fan_client_new(const struct fan_client_options *options, struct fan_client *
  * resolution that hangs excepted). No other call may run or follow. NULL is allowed. */
 void fan_client_free(struct fan_client *client);
 
-/* Queues one event: FAN_E_INVALID for a missing topic or type or text that is not UTF-8,
+/* Queues one event: FAN_E_INVALID for an empty topic or type or text that is not UTF-8,
  * FAN_E_PARSE for data that is not a JSON object, FAN_E_LIMIT when the spool is full,
  * FAN_E_TOO_LARGE when it could never fit. */
 int fan_client_publish(struct fan_client *client, const char *topic, const char *type,

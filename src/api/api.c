@@ -1,6 +1,8 @@
 /* The API's routes and what their handlers share; see api.h. */
 #include "api/api.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "fanfare/error.h"
 
@@ -22,6 +24,19 @@ static const struct api_route routes[] = {
     {HTTP_DELETE, "/api/v1/execution/{execution_id}", api_no_sandbox},
     {HTTP_POST, "/api/v1/execution/{execution_id}/input", api_no_sandbox},
     {HTTP_POST, "/api/v1/sessions/{session_id}/ai/chat", api_no_model},
+    {HTTP_GET, "/api/v1/projects", api_projects},
+    {HTTP_POST, "/api/v1/projects", api_project_create},
+    {HTTP_GET, "/api/v1/projects/{project_id}", api_project},
+    {HTTP_PUT, "/api/v1/projects/{project_id}", api_project_update},
+    {HTTP_DELETE, "/api/v1/projects/{project_id}", api_project_delete},
+    {HTTP_GET, "/api/v1/agents/{agent_id}/status", api_agent_status},
+    {HTTP_PUT, "/api/v1/agents/{agent_id}/status", api_agent_status_set},
+    {HTTP_GET, "/api/v1/workflows/{workflow_id}/progress", api_workflow},
+    {HTTP_POST, "/api/v1/workflows/{workflow_id}/progress", api_workflow_set},
+    {HTTP_GET, "/api/v1/ai/suggestions", api_suggestions},
+    {HTTP_POST, "/api/v1/ai/suggestions", api_suggestion_add},
+    {HTTP_POST, "/webhooks/github", api_github},
+    {HTTP_GET, "/api/v1/websocket/stats", api_websocket_stats},
     {HTTP_GET, "/health", api_health},
     {HTTP_GET, "/metrics", api_metrics},
     {HTTP_GET, "/openapi.json", api_openapi},
@@ -58,6 +73,22 @@ uint64_t api_publish_quota(struct api *api, struct identity *who, uint64_t n)
     }
     uint64_t allowed = now + SECOND_NS; /* a burst of one second */
     return next > allowed ? (next - allowed) / 1000000 + 1 : 0;
+}
+
+bool api_may_publish(struct api *api, struct http_exchange *x, uint64_t n)
+{
+    struct identity *who = identity_of(x->principal);
+    char seconds[24];
+    uint64_t wait_ms = api_publish_quota(api, who, 0);
+    if (wait_ms <= 1000) {
+        api_publish_quota(api, who, n);
+        return true;
+    }
+    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms + 999) / 1000);
+    http_add_header(x, "Retry-After", seconds);
+    http_reply_error(x, 429, "rate_limited",
+                     "more events than limits.publish allows; try again later");
+    return false;
 }
 
 bool api_query_number(struct api_request *r, const char *name, uint64_t min, uint64_t max,

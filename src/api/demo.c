@@ -2,10 +2,12 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "api/intake.h"
 #include "auth/permit.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "codec/json_writer.h"
 #include "fanfare/broadcast.h"
 #include "fanfare/error.h"
 
@@ -14,7 +16,8 @@ static const char *const component_names[] = {"auth_service", "api_server",  "we
 
 struct demo {
     struct api *api;
-    unsigned published;
+    struct http_exchange *exchange;
+    struct intake intake;
 };
 
 /* The publisher's side of the typed broadcast functions, for this process. */
@@ -22,12 +25,16 @@ static int publish(void *context, const char *topic, const char *type, const cha
                    size_t size)
 {
     struct demo *demo = context;
-    const struct api_host *host = &demo->api->host;
-    int error = host->publish(host->arg, slice_from(topic), slice_from(type), SLICE("demo"),
-                              slice_of(data, size));
-    if (!error)
-        demo->published++;
-    return error;
+    struct buf event = {0};
+    json_begin(&event, NULL, '{');
+    json_put_text(&event, "topic", topic);
+    json_put_text(&event, "type", type);
+    json_put_text(&event, "source", "demo");
+    json_put_raw(&event, "data", slice_of(data, size));
+    json_end(&event, '}');
+    intake_add(&demo->intake, buf_slice(&event));
+    buf_fini(&event);
+    return 0;
 }
 
 static void send_update(struct demo *demo, const char *session)
@@ -79,29 +86,87 @@ static void send_to_watched(struct demo *demo)
     buf_fini(&list.names);
 }
 
+/* ---- The answer ---- */
+
+static void demo_free(struct demo *demo)
+{
+    intake_fini(&demo->intake);
+    memory_free(demo);
+}
+
+static void on_abort(struct http_exchange *x)
+{
+    demo_free(x->data);
+    x->data = NULL;
+}
+
+static void on_refused(void *arg, struct slice line)
+{
+    (void)arg; /* the number of those that were not is told */
+    (void)line;
+}
+
+static void reply(void *arg)
+{
+    struct demo *demo = arg;
+    struct http_exchange *x = demo->exchange;
+    struct buf out = {0};
+    if (!intake_is_idle(&demo->intake))
+        return;
+    x->data = NULL;
+    x->abort = NULL;
+    buf_printf(&out, "{\"status\":\"sent\",\"published\":%llu}\n",
+               (unsigned long long)demo->intake.published);
+    demo_free(demo);
+    http_reply_json(x, 200, &out);
+}
+
+static const struct intake_ops demo_ops = {on_refused, reply};
+
+/* session: NULL for all that are watched. */
+static void begin(struct http_exchange *x, const char *session)
+{
+    struct demo *demo = memory_zero(sizeof *demo);
+    demo->api = x->conn->worker->app->context;
+    demo->exchange = x;
+    x->data = demo;
+    x->abort = on_abort;
+    x->owed = true;
+    intake_init(&demo->intake, demo->api, x->conn, permit_identity(x), ACK_NONE, &demo_ops, demo);
+    if (session)
+        send_update(demo, session);
+    else
+        send_to_watched(demo);
+    if (intake_flush(&demo->intake))
+        reply(demo);
+}
+
+static void run_demo(struct http_exchange *x)
+{
+    struct buf session = {0};
+    int error = http_query_get(x->request->query, "session", &session);
+    if (error == FAN_E_NOT_FOUND)
+        begin(x, NULL);
+    else if (error || !http_identifier_valid(buf_slice(&session)))
+        http_reply_error(x, 400, "invalid_session",
+                         "a session id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+    else
+        begin(x, buf_text(&session));
+    buf_fini(&session);
+}
+
+/* Most of a body, which says nothing and is read to its end. */
+#define BODY_MAX 65536
+
 void api_demo(struct api_request *r)
 {
-    struct demo demo = {.api = r->api};
-    struct buf session = {0}, out = {0};
+    struct http_exchange *x = r->exchange;
     if (!r->api->demo_allowed) {
-        http_reply_error(r->exchange, 403, "forbidden",
-                         "demo updates are turned off (option demo)");
+        http_reply_error(x, 403, "forbidden", "demo updates are turned off (option demo)");
         return;
     }
-    if (!permit_administer(r->exchange))
+    if (!permit_administer(x))
         return;
-    int error = http_query_get(r->exchange->request->query, "session", &session);
-    if (error == FAN_E_NOT_FOUND) {
-        send_to_watched(&demo);
-    } else if (error || !http_identifier_valid(buf_slice(&session))) {
-        buf_fini(&session);
-        http_reply_error(r->exchange, 400, "invalid_session",
-                         "a session id is 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
-        return;
-    } else {
-        send_update(&demo, buf_text(&session));
-    }
-    buf_fini(&session);
-    buf_printf(&out, "{\"status\":\"sent\",\"published\":%u}\n", demo.published);
-    http_reply_json(r->exchange, 200, &out);
+    x->body_limit = BODY_MAX;
+    x->done = run_demo;
 }

@@ -65,6 +65,23 @@ static void put_fields(struct buf *out, const struct event_field *fields, unsign
     }
 }
 
+/* "Without a topic it goes to `project:<project_id>` and `user:<updated_by>`." */
+static void put_routes(struct buf *out, const struct event_type *type)
+{
+    for (unsigned i = 0; i < type->route_count; i++) {
+        const struct event_route *route = &type->routes[i];
+        buf_append_text(out, i == 0             ? " Without a topic it goes to"
+                             : route->otherwise ? ", else to"
+                                                : " and");
+        if (route->field)
+            buf_printf(out, " `%s:<%s>`", topic_kind_name(route->kind), route->field);
+        else
+            buf_printf(out, " `%s`", topic_kind_name(route->kind));
+    }
+    if (type->route_count)
+        BUF_LITERAL(out, ".");
+}
+
 static void put_type(struct buf *out, const struct event_type *type)
 {
     buf_printf(out, "\n### `%s`\n\n%s", type->name.ptr, type->meaning);
@@ -78,6 +95,7 @@ static void put_type(struct buf *out, const struct event_type *type)
         buf_printf(out, " The newest per `%s` stands for the older ones.", type->key_field);
     else if (type->key_field)
         BUF_LITERAL(out, " The newest stands for the older ones.");
+    put_routes(out, type);
     BUF_LITERAL(out, "\n");
     put_fields(out, type->fields, type->field_count);
     buf_printf(out, "\n```json\n%s\n```\n", type->example);
@@ -154,7 +172,10 @@ void events_doc_append(struct buf *out)
              "envelopes have it nested under `data`.\n");
     put_section(out, "Build sessions", "");
     put_section(out, "Web IDE sessions", "");
-    put_section(out, "Rooms", "\nWho publishes them names the topics.\n");
+    put_section(
+        out, "Rooms",
+        "\nWho publishes them names the topics, or none: then each goes where it belongs. A route "
+        "whose field is not there leads nowhere.\n");
     put_section(out, "Channels",
                 "\nChannels have any names. What is published to one of these, of whatever custom "
                 "type or without one, is checked:\n");

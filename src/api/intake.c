@@ -1,22 +1,21 @@
 /*
  * Intake; see intake.h.
  *
- * What is handed over together is a flight: one allocation with the events' texts and answers,
- * which the engine and the publisher share until the engine is done. An engine that is done at once
- * has it answered and freed at once; else it waits in the intake's queue, and its task brings it
- * back to the worker. A publisher that goes leaves its flights to their tasks.
+ * What is handed over together is a flight (flight.h). An engine that is done at once has it
+ * answered and freed at once; else it waits in the intake's queue, and its task brings it back to
+ * the worker. A publisher that goes leaves its flights to their tasks.
  */
 #include "api/intake.h"
 
 #include <stdio.h>
 
 #include "api/api.h"
+#include "api/flight.h"
 #include "auth/permit.h"
 #include "base/memory.h"
 #include "codec/cursor.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
-#include "hub/submission.h"
 #include "net/worker.h"
 
 /* More topics than this are left out of a sum. */
@@ -24,37 +23,6 @@
 
 /* Events in one array. */
 #define ARRAY_MAX 10000
-
-/* Room for so many entries at first: most messages bring one. */
-#define FEW_ENTRIES 4
-
-struct intake_entry {
-    struct publish_item item; /* event NULL: it does not come to the hub */
-    struct publish_failure *failure;
-    char *text; /* NULL; or a line of intake_add_line */
-    size_t names_at;
-    uint64_t line;   /* number of the event among all of this publisher, from 1 */
-    int64_t time_ms; /* for an answer before the engine's */
-    bool many;
-    bool array_first, array_last; /* of a message that was an array */
-};
-
-struct flight {
-    struct submission submission;
-    struct worker_task task;
-    struct worker *worker;
-    struct api *api;
-    struct intake *intake; /* NULL: settled, or the publisher is gone */
-    struct flight *next;
-    struct buf names; /* topics of the entries */
-    struct slice *topics;
-    size_t bytes;
-    unsigned count, cap;
-    bool late;                     /* the engine was not done at once: the task comes */
-    bool back;                     /* it came */
-    bool answered;                 /* before the engine was done */
-    struct intake_entry entries[]; /* then an item's pointer and a topic for each */
-};
 
 /* The last place in one topic. */
 struct topic_sum {
@@ -106,54 +74,6 @@ static void forget_sums(struct intake *in)
     in->topics_left_out = 0;
 }
 
-/* ---- Flights ---- */
-
-static size_t flight_size(unsigned cap)
-{
-    return sizeof(struct flight) + cap * (sizeof(struct intake_entry) +
-                                          sizeof(struct publish_item *) + sizeof(struct slice));
-}
-
-static struct flight *flight_new(struct intake *in)
-{
-    struct flight *f = memory_alloc(flight_size(FEW_ENTRIES));
-    *f = (struct flight){.api = in->api, .intake = in, .names = in->names, .cap = FEW_ENTRIES};
-    in->names = (struct buf){0};
-    return f;
-}
-
-/* What stands behind the entries. */
-static struct publish_item **item_pointers(struct flight *f)
-{
-    return (struct publish_item **)&f->entries[f->cap];
-}
-
-static struct slice *few_topics(struct flight *f)
-{
-    return (struct slice *)(item_pointers(f) + f->cap);
-}
-
-static void flight_free(struct flight *f)
-{
-    for (unsigned i = 0; i < f->count; i++) {
-        event_unref(f->entries[i].item.event);
-        memory_free(f->entries[i].failure);
-        memory_free(f->entries[i].text);
-    }
-    if (f->topics != few_topics(f))
-        memory_free(f->topics);
-    buf_fini(&f->names);
-    memory_free(f);
-}
-
-/* Nobody waits for its answers any more. */
-static void flight_leave(struct flight *f)
-{
-    f->intake = NULL;
-    if (!f->late || f->back)
-        flight_free(f);
-}
-
 void intake_fini(struct intake *in)
 {
     for (struct flight *f = in->first, *next; f; f = next) {
@@ -186,13 +106,8 @@ static struct intake_entry *next_entry(struct intake *in)
         intake_flush(in);
     if (!in->open)
         in->open = flight_new(in);
-    struct flight *f = in->open;
-    if (f->count == f->cap) {
-        f = in->open = memory_realloc(f, flight_size(INTAKE_MAX));
-        f->cap = INTAKE_MAX;
-    }
-    struct intake_entry *entry = &f->entries[f->count++];
-    *entry = (struct intake_entry){.line = ++in->line};
+    struct intake_entry *entry = flight_add(&in->open);
+    entry->line = ++in->line;
     return entry;
 }
 
@@ -492,41 +407,10 @@ static void enqueue(struct intake *in, struct flight *f)
 
 /* ---- Publishing ---- */
 
-static unsigned count_places(const struct flight *f)
-{
-    unsigned places = 0;
-    for (unsigned i = 0; i < f->count; i++)
-        places += f->entries[i].item.event ? f->entries[i].item.event->place_count : 0;
-    return places;
-}
-
-/* Nothing of the flight moves any more: the items can point into it. */
-static void fill_batch(struct flight *f)
-{
-    struct publish_batch *batch = &f->submission.batch;
-    unsigned places = count_places(f);
-    batch->items = item_pointers(f);
-    f->topics = places <= f->cap ? few_topics(f) : memory_alloc(places * sizeof *f->topics);
-    struct slice *topics = f->topics;
-    for (unsigned i = 0; i < f->count; i++) {
-        struct intake_entry *entry = &f->entries[i];
-        if (!entry->item.event)
-            continue;
-        const char *name = f->names.data + entry->names_at;
-        entry->item.topics = topics;
-        entry->time_ms = entry->item.event->time_ms;
-        for (unsigned k = 0; k < entry->item.event->place_count; k++) {
-            *topics++ = slice_from(name);
-            name += strlen(name) + 1;
-        }
-        batch->items[batch->count++] = &entry->item;
-    }
-}
-
 /* False: the engine is not done yet. */
 static bool submit(struct intake *in, struct flight *f)
 {
-    fill_batch(f);
+    flight_fill_batch(f);
     if (f->submission.batch.count == 0)
         return true;
     f->submission.late = on_late;

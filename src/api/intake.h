@@ -19,7 +19,7 @@
 #define INTAKE_MAX 128 /* events handed over at once */
 
 /* Of one publisher, until the engine is done with some of them. */
-#define INTAKE_UNDER_WAY_EVENTS  1024
+#define INTAKE_UNDER_WAY_EVENTS  4096
 #define INTAKE_UNDER_WAY_BYTES   (4u << 20)
 #define INTAKE_UNDER_WAY_BATCHES 64
 

@@ -7,7 +7,8 @@
 #include "codec/cursor.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
-#include "hub/event_validate.h"
+#include "hub/event_route.h"
+#include "hub/submission.h"
 
 enum { TOPIC, TOPICS, TYPE, DATA, SOURCE, TIME, ID, KEY, EPHEMERAL, MEMBERS };
 
@@ -22,6 +23,7 @@ static const struct slice names_of_members[MEMBERS] = {
 struct reading {
     struct json_value values[MEMBERS];
     bool found[MEMBERS];
+    bool routed;            /* no topic was named: its type says where it goes */
     struct buf text;        /* what had escapes; never moves, because it is reserved whole */
     struct buf replacement; /* of data */
     struct event_spec spec;
@@ -123,6 +125,14 @@ static int add_topic_list(struct reading *r, struct buf *names)
     return 0;
 }
 
+/* Whether events of its type do. */
+static bool goes_by_itself(const struct reading *r)
+{
+    struct slice name;
+    return r->found[TYPE] && json_string_plain(r->values[TYPE], &name) &&
+           event_has_routes(catalogue_find(name));
+}
+
 static int read_topics(struct reading *r, struct buf *names)
 {
     if (r->found[TOPIC] && r->found[TOPICS])
@@ -131,6 +141,9 @@ static int read_topics(struct reading *r, struct buf *names)
     if (r->found[TOPICS])
         return r->values[TOPICS].kind == JSON_ARRAY ? add_topic_list(r, names)
                                                     : wrong_kind(r, TOPICS, "a list of strings");
+    r->routed = !r->found[TOPIC] && goes_by_itself(r);
+    if (r->routed)
+        return 0;
     if (!r->found[TOPIC] || r->values[TOPIC].kind != JSON_STRING)
         return wrong_kind(r, TOPIC, "a string such as \"session:build_123\"");
     return add_topic(r, "topic", content(r, r->values[TOPIC]), names);
@@ -188,6 +201,15 @@ static int read_data(struct reading *r, size_t max_data, struct event_check *che
     return 0;
 }
 
+/* The topics that the type and the data lead to, when none was named. */
+static int find_topics(struct reading *r, struct buf *names, struct event_check *check)
+{
+    if (!r->routed)
+        return 0;
+    int error = event_route(r->spec.type_info, r->spec.data, names, &r->spec.place_count, check);
+    return error ? from_check(r, error, check) : 0;
+}
+
 static int read_time(struct reading *r)
 {
     struct slice text = slice_of("", 0);
@@ -224,6 +246,8 @@ static int read_members(struct reading *r, size_t max_data, struct buf *names,
         error = read_time(r);
     if (!error)
         error = read_data(r, max_data, check);
+    if (!error)
+        error = find_topics(r, names, check);
     if (!error)
         error = read_text(r, SOURCE, &r->spec.source);
     if (!error)
@@ -265,7 +289,7 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
         if (r.spec.key.ptr && r.spec.key.len == 0)
             r.spec.key = r.spec.type;
         out->event = names->failed ? NULL : event_try_new(&r.spec);
-        out->many = r.found[TOPICS];
+        out->many = r.found[TOPICS] || r.routed;
         out->warning = check.warning;
         if (!out->event)
             error = no_memory(failure);
@@ -279,6 +303,14 @@ int publish_event_parse(struct slice text, size_t max_data, struct buf *names,
     return error;
 }
 
+static void explain(struct publish_failure *f, const char *code, int error, const char *reason)
+{
+    struct buf text = {0};
+    submission_explain(error, reason, &text);
+    fail(f, 503, code, "", "%s", buf_text(&text));
+    buf_fini(&text);
+}
+
 void publish_event_refused(int error, const char *reason, struct publish_failure *f)
 {
     switch (error) {
@@ -290,18 +322,13 @@ void publish_event_refused(int error, const char *reason, struct publish_failure
         fail(f, 422, "invalid_event", "topics", "topics must not name a topic twice");
         break;
     case FAN_E_LIMIT:
-        fail(f, 503, "too_many_topics", "", "the server has as many topics as it can");
+        explain(f, "too_many_topics", error, reason);
         break;
     case FAN_E_IO:
-        fail(f, 503, "storage_unavailable", "",
-             "the event could not be stored and was not published: %s; send it again, with the "
-             "same id, when GET /health says that the engine is well",
-             reason[0] ? reason : fan_error_text(error));
+        explain(f, "storage_unavailable", error, reason);
         break;
     case FAN_E_BUSY:
-        fail(f, 503, "overloaded", "",
-             "too many events wait to be stored; send this one again, with the same id, in a "
-             "moment");
+        explain(f, "overloaded", error, reason);
         break;
     default:
         fail(f, 503, "out_of_memory", "", "not enough memory for this event");

@@ -24,7 +24,7 @@ struct publish_failure {
 
 struct parsed_event {
     struct event *event; /* the caller's reference */
-    bool many;           /* it came with "topics": answered with "results" */
+    bool many;           /* it did not come with one topic: answered with "results" */
     size_t names_at;     /* the topics' names in `names`, each followed by a NUL */
     const char *warning; /* a field with an unusual value, to be counted; NULL: none */
 };
@@ -40,7 +40,8 @@ void publish_event_refused(int error, const char *reason, struct publish_failure
 /* {"error":{"code","message","field"}} without the last brace, so that more can be added. */
 void publish_failure_append(struct buf *out, const struct publish_failure *failure);
 
-/* {"topic","offset","epoch","time"}, or {"results":[…]} for one that came with `topics`. */
+/* {"topic","offset","epoch","time"}, or {"results":[…]} for one that did not come with one topic.
+ */
 void publish_result_append(struct buf *out, const struct publish_item *item, bool many);
 
 /* The same before the event has its places: {"topic","time","durability":"memory"}. */

@@ -70,32 +70,17 @@ static void await_single(const struct single *s)
     *waiting = *s;
     intake_moved(&waiting->intake, waiting);
     x->data = waiting;
+    x->owed = true;
     x->abort = abort_single;
     buf_fini(&x->body);
-}
-
-/* Who comes while others, or it itself, are far ahead of the limit is sent away. That costs nothing
- * of the quota: it would never be free again otherwise. */
-static bool may_publish(struct api *api, struct http_exchange *x)
-{
-    char seconds[24];
-    uint64_t wait_ms = api_publish_quota(api, permit_identity(x), 0);
-    if (wait_ms <= 1000)
-        return true;
-    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms + 999) / 1000);
-    http_add_header(x, "Retry-After", seconds);
-    http_reply_error(x, 429, "rate_limited",
-                     "more events than limits.publish allows; try again later");
-    return false;
 }
 
 static void publish_one(struct http_exchange *x, bool early)
 {
     struct api *api = x->conn->worker->app->context;
     struct single s = {.exchange = x};
-    if (!may_publish(api, x))
+    if (!api_may_publish(api, x, 1))
         return;
-    api_publish_quota(api, permit_identity(x), 1);
     intake_init(&s.intake, api, x->conn, permit_identity(x), ACK_EACH, &single_ops, &s);
     s.intake.early = early;
     intake_add(&s.intake, buf_slice(&x->body));
@@ -248,7 +233,7 @@ static void end_stream(struct http_exchange *x)
     if (intake_flush(&s->intake))
         give_sum(x);
     else
-        s->ending = true;
+        s->ending = x->owed = true;
 }
 
 static void stream_settled(void *arg)
@@ -322,12 +307,10 @@ void api_publish(struct api_request *r)
         return;
     if (slice_split(&type, ';', &media) &&
         slice_is_nocase(slice_trim(media), "application/x-ndjson")) {
-        if (may_publish(r->api, x))
+        if (api_may_publish(r->api, x, 0))
             begin_stream(r, &options);
         return;
     }
     x->body_limit = api_message_size(r->api) + ENVELOPE_MAX;
     x->done = options.early ? publish_single_early : publish_single;
-    if (!x->request->has_body)
-        x->done(x);
 }

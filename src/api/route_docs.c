@@ -37,7 +37,8 @@ static const struct route_parameter publish_parameters[] = {
     {"ack", IN_QUERY, "string", false, false,
      "For NDJSON: `each` answers every line; else only errors and the end are answered."},
     {"durability", IN_QUERY, "string", false, false,
-     "`memory` answers before the event is on disk; delivery still waits for that."},
+     "`memory` answers before the event is on disk, and without its offset; delivery still waits "
+     "for that."},
 };
 
 static const struct route_answer publish_answers[] = {
@@ -46,12 +47,15 @@ static const struct route_answer publish_answers[] = {
     {413, JSON, "Error", "data is larger than the largest message."},
     {422, JSON, "Error", "A field is not what it must be; the message names it."},
     {429, JSON, "Error", "The token's limit of publishing is reached."},
-    {503, JSON, "Error", "The engine does not answer; Retry-After says when to try again."},
+    {503, JSON, "Error",
+     "It cannot be stored now, or too much waits for that; Retry-After says when to try again."},
 };
 
 static const struct route_parameter publish_socket_parameters[] = {
     {"ack", IN_QUERY, "string", false, false,
      "`batch`: one answer for each turn of the server's loop; `none`: only errors."},
+    {"durability", IN_QUERY, "string", false, false,
+     "`memory` answers before the event is on disk, and without its offset."},
 };
 
 static const struct route_answer upgrade_answers[] = {UPGRADE_ANSWERS};
@@ -174,6 +178,145 @@ static const struct route_answer engine_answers[] = {
     {400, JSON, "EngineError", "The request makes no sense, or the session is unknown."},
 };
 
+/* ---- The agent platform ---- */
+
+#define PAGE                                                                          \
+    {"limit", IN_QUERY, "integer", false, false, "At most so many, 1 to 1000; 100."}, \
+    {                                                                                 \
+        "after", IN_QUERY, "integer", false, false, "`next` of the page before."      \
+    }
+
+#define RECORDS_AWAY                                                                        \
+    {                                                                                       \
+        503, JSON, "Error", "The records or the engine do not answer; nothing was changed." \
+    }
+
+#define WRONG_FIELD                                                                \
+    {                                                                              \
+        422, JSON, "Error", "A field is not what it must be; the answer names it." \
+    }
+
+#define RATE_LIMITED                                                      \
+    {                                                                     \
+        429, JSON, "Error", "The token's limit of publishing is reached." \
+    }
+
+static const struct route_parameter page_parameters[] = {PAGE};
+
+static const struct route_parameter project_parameters[] = {
+    {"project_id", IN_PATH, "string", true, false, "The project, a UUID."},
+    {"If-None-Match", IN_HEADER, "string", false, false, "304 when the ETag is still this one."},
+};
+
+static const struct route_parameter project_change_parameters[] = {
+    {"project_id", IN_PATH, "string", true, false, "The project, a UUID."},
+    {"If-Match", IN_HEADER, "string", false, false, "412 when the ETag is no longer this one."},
+};
+
+static const struct route_parameter agent_in_path[] = {
+    {"agent_id", IN_PATH, "string", true, false, "The agent, a UUID."},
+};
+
+static const struct route_parameter workflow_in_path[] = {
+    {"workflow_id", IN_PATH, "string", true, false, "The workflow, a UUID."},
+};
+
+static const struct route_answer projects_answers[] = {
+    {200, JSON, "Projects", "The projects that the token may read, oldest first."},
+    WRONG_FIELD,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer project_create_answers[] = {
+    {201, JSON, "Project", "Made; Location says where it is."},
+    BAD_REQUEST,
+    {409, JSON, "Error", "The id is taken, or there are too many projects."},
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer project_answers[] = {
+    {200, JSON, "Project", "The project, with an ETag."},
+    {304, NULL, NULL, "It has not changed."},
+    NO_SUCH("project"),
+    WRONG_FIELD,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer project_update_answers[] = {
+    {200, JSON, "Project", "The project now, and what changed."},
+    BAD_REQUEST,
+    NO_SUCH("project"),
+    {412, JSON, "Error", "It has changed meanwhile."},
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer project_delete_answers[] = {
+    {204, NULL, NULL, "Gone."},
+    NO_SUCH("project"),
+    {412, JSON, "Error", "It has changed meanwhile."},
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer agent_answers[] = {
+    {200, JSON, "event_agent.status_changed", "The agent's state."},
+    BAD_REQUEST,
+    NO_SUCH("agent"),
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer workflow_answers[] = {
+    {200, JSON, "event_workflow.progress", "How far the workflow is."},
+    BAD_REQUEST,
+    NO_SUCH("workflow"),
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer suggestions_answers[] = {
+    {200, JSON, "Suggestions", "The newest suggestions that the token may read, newest first."},
+    WRONG_FIELD,
+    RECORDS_AWAY,
+};
+
+static const struct route_answer suggestion_add_answers[] = {
+    {201, JSON, "event_ai.suggestion", "Published."},
+    BAD_REQUEST,
+    WRONG_FIELD,
+    RATE_LIMITED,
+    RECORDS_AWAY,
+};
+
+static const struct route_parameter github_parameters[] = {
+    {"X-GitHub-Event", IN_HEADER, "string", true, false,
+     "`pull_request` and `issues` are published; others are taken and left."},
+    {"X-GitHub-Delivery", IN_HEADER, "string", true, false, "What comes again is left."},
+    {"X-Hub-Signature-256", IN_HEADER, "string", true, false, "HMAC-SHA256 of the body."},
+};
+
+static const struct route_answer github_answers[] = {
+    {200, JSON, "WebhookTaken", "Published; or it was before, or is about no project here."},
+    {204, NULL, NULL, "An event that is not published."},
+    BAD_REQUEST,
+    {401, JSON, "Error", "The signature is wrong."},
+    {404, JSON, "Error", "The server has no GITHUB_WEBHOOK_SECRET."},
+    {413, JSON, "Error", "The payload is too large."},
+    {422, JSON, "Error", "The payload is none of this event."},
+    RECORDS_AWAY,
+};
+
+static const struct route_answer websocket_stats_answers[] = {
+    {200, JSON, "WebSocketStats", "How many are connected, and how much happens."},
+};
+
 /* ---- The server itself ---- */
 
 static const struct route_answer health_answers[] = {
@@ -267,6 +410,53 @@ static const struct route_doc table[] = {
     {HTTP_POST, "/socket.io/", "rooms_post", "Rooms", "Post packets of a session on polling", NULL,
      PARAMETERS(engine_parameters), .request_media = {TEXT}, ANSWERS(engine_answers),
      .flags = ROUTE_OPEN},
+    {HTTP_GET, "/api/v1/projects", "projects", "Agent platform", "List the projects", NULL,
+     PARAMETERS(page_parameters), ANSWERS(projects_answers)},
+    {HTTP_POST, "/api/v1/projects", "create_project", "Agent platform", "Make a project", NULL,
+     .request_media = {JSON}, .request_schema = "ProjectFields", ANSWERS(project_create_answers),
+     .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/projects/{project_id}", "project", "Agent platform", "Read a project", NULL,
+     PARAMETERS(project_parameters), ANSWERS(project_answers)},
+    {HTTP_PUT, "/api/v1/projects/{project_id}", "update_project", "Agent platform",
+     "Change a project",
+     "Fields that are left out stay as they are. `project.updated` tells what changed; when "
+     "nothing "
+     "did, nothing is told.",
+     PARAMETERS(project_change_parameters), .request_media = {JSON},
+     .request_schema = "ProjectFields", ANSWERS(project_update_answers), .flags = ROUTE_CHANGES},
+    {HTTP_DELETE, "/api/v1/projects/{project_id}", "delete_project", "Agent platform",
+     "Remove a project", "`project.deleted` tells of it.", PARAMETERS(project_change_parameters),
+     ANSWERS(project_delete_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/agents/{agent_id}/status", "agent_status", "Agent platform",
+     "Read an agent's state", NULL, PARAMETERS(agent_in_path), ANSWERS(agent_answers)},
+    {HTTP_PUT, "/api/v1/agents/{agent_id}/status", "set_agent_status", "Agent platform",
+     "Say an agent's state",
+     "Fields that are left out stay as they are. `agent.status_changed` tells of it when something "
+     "is new.",
+     PARAMETERS(agent_in_path), .request_media = {JSON}, .request_schema = "Report",
+     ANSWERS(agent_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/workflows/{workflow_id}/progress", "workflow_progress", "Agent platform",
+     "Read how far a workflow is", NULL, PARAMETERS(workflow_in_path), ANSWERS(workflow_answers)},
+    {HTTP_POST, "/api/v1/workflows/{workflow_id}/progress", "report_workflow_progress",
+     "Agent platform", "Say how far a workflow is",
+     "Fields that are left out stay as they are. By its status it is published as "
+     "`workflow.started` (pending), `workflow.progress` (running), `workflow.completed`, or "
+     "`workflow.failed` (failed, cancelled).",
+     PARAMETERS(workflow_in_path), .request_media = {JSON}, .request_schema = "Report",
+     ANSWERS(workflow_answers), .flags = ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/ai/suggestions", "suggestions", "Agent platform", "List the suggestions",
+     NULL, PARAMETERS(page_parameters), ANSWERS(suggestions_answers)},
+    {HTTP_POST, "/api/v1/ai/suggestions", "suggest", "Agent platform", "Suggest something",
+     "Published as `ai.suggestion`; `suggestion_id` is made when it is left out.",
+     .request_media = {JSON}, .request_schema = "Report", ANSWERS(suggestion_add_answers),
+     .flags = ROUTE_CHANGES},
+    {HTTP_POST, "/webhooks/github", "github_webhook", "Agent platform", "Webhooks of GitHub",
+     "Pull requests and issues of repositories that a project names in `repository_url`. The "
+     "signature takes the token's place; the secret is GITHUB_WEBHOOK_SECRET.",
+     PARAMETERS(github_parameters), .request_media = {JSON, "application/x-www-form-urlencoded"},
+     .request_schema = "Document", ANSWERS(github_answers), .flags = ROUTE_OPEN | ROUTE_CHANGES},
+    {HTTP_GET, "/api/v1/websocket/stats", "websocket_stats", "Rooms",
+     "Count connections, rooms and events", NULL, ANSWERS(websocket_stats_answers)},
     {HTTP_GET, "/health", "health", "Server", "Ask how the server is", NULL,
      ANSWERS(health_answers), .flags = ROUTE_OPEN},
     {HTTP_GET, "/metrics", "metrics", "Server", "Read the metrics",

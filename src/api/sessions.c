@@ -32,6 +32,7 @@ void api_sessions(struct api_request *r)
 {
     struct session_list list = {.who = permit_identity(r->exchange)};
     BUF_LITERAL(&list.out, "{\"sessions\":[");
+    hub_warm_states(r->api->hub);
     hub_each_topic(r->api->hub, append_session, &list);
     BUF_LITERAL(&list.out, "]}\n");
     http_reply_json(r->exchange, 200, &list.out);

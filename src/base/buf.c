@@ -19,7 +19,7 @@ char *buf_reserve(struct buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
-    if (b->cap - b->len >= n)
+    if (b->data && b->cap - b->len >= n)
         return b->data + b->len;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < b->len + n)

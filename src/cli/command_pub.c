@@ -6,6 +6,7 @@
 #include "cli/pub_stream.h"
 #include "cli/remote.h"
 #include "cli/terminal.h"
+#include "cli/topic_argument.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
@@ -150,7 +151,8 @@ static int run_parsed(const struct arguments *a)
         return pub_stream(a, timeout_ms);
     if (a->rest_count < 2 || a->rest_count > 3)
         return usage_error(&pub_command, "expected TOPIC TYPE [JSON], or - for events from stdin");
-    return publish_one(a, timeout_ms);
+    int code = topic_argument_check(&pub_command, a->rest[0]);
+    return code ? code : publish_one(a, timeout_ms);
 }
 
 static int run(int argc, char **argv)

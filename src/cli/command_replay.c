@@ -10,6 +10,7 @@
 #include "cli/replay_pace.h"
 #include "cli/replay_sink.h"
 #include "cli/replay_source.h"
+#include "cli/topic_argument.h"
 #include "codec/utf8.h"
 
 struct replay {
@@ -179,6 +180,10 @@ static int read_options(struct replay *r, const struct arguments *a)
     int code = read_pace(r, a);
     if (!code)
         code = read_since(r, a);
+    if (!code && r->topic)
+        code = topic_argument_check(&replay_command, r->topic);
+    if (!code && r->to)
+        code = topic_argument_check(&replay_command, r->to);
     return code ? code : remote_init(&r->remote, a, -1);
 }
 

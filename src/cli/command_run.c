@@ -15,8 +15,9 @@ struct run {
     struct arguments arguments;
     struct remote remote;
     struct buf topic;
+    struct buf link; /* the page that shows the session; empty: none that a browser could open */
     int wait_ms;
-    bool quiet;
+    struct run_report report;
 };
 
 /* ---- Options ---- */
@@ -26,7 +27,10 @@ static int read_session(struct run *r)
     const char *session = arguments_get(&r->arguments, "session");
     if (session && !http_identifier_valid(slice_from(session)))
         return usage_error(&run_command,
-                           "--session: expected 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -");
+                           "--session: expected 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -, "
+                           "got \"%s\"%s",
+                           session,
+                           session == getenv("FANFARE_SESSION") ? " (FANFARE_SESSION)" : "");
     BUF_LITERAL(&r->topic, "session:");
     if (session)
         buf_append_text(&r->topic, session);
@@ -47,7 +51,7 @@ static int read_wait(struct run *r)
 static int read_options(struct run *r)
 {
     const struct arguments *a = &r->arguments;
-    r->quiet = arguments_has(a, "quiet");
+    r->report.quiet = arguments_has(a, "quiet");
     if (a->rest_count == 0)
         return usage_error(&run_command, "expected a COMMAND, as in: fanfare run -- make -j4");
     if (arguments_has(a, "pty") && arguments_has(a, "no-pty"))
@@ -61,17 +65,36 @@ static int read_options(struct run *r)
 /* ---- Running ---- */
 
 /* Where to watch: the page of the server that shows this session. */
-static void print_link(const struct run *r)
+static void make_link(struct run *r)
 {
     const struct url *url = &r->remote.target.url;
-    struct buf link = {0};
-    if (r->quiet || url->unix_socket || !isatty(STDERR_FILENO))
+    if (url->unix_socket)
         return;
-    buf_printf(&link, "%s://%s%s/?session=", url->tls ? "https" : "http", url->authority,
+    buf_printf(&r->link, "%s://%s%s/?session=", url->tls ? "https" : "http", url->authority,
                url->base);
-    http_percent_encode(slice_skip(buf_slice(&r->topic), strlen("session:")), &link);
-    fprintf(stderr, "fanfare run: watch it at %s\n", buf_text(&link));
-    buf_fini(&link);
+    http_percent_encode(slice_skip(buf_slice(&r->topic), strlen("session:")), &r->link);
+}
+
+static void print_link(const struct run *r)
+{
+    const struct run_report *report = &r->report;
+    if (report->link && !report->quiet && report->fd != STDERR_FILENO && isatty(STDERR_FILENO))
+        fprintf(stderr, "fanfare run: watch it at %s\n", report->link);
+}
+
+static int open_report(struct run *r)
+{
+    const char *path = arguments_get(&r->arguments, "report");
+    r->report.command = &run_command;
+    r->report.session = buf_text(&r->topic) + strlen("session:");
+    r->report.link = r->link.len ? buf_text(&r->link) : NULL;
+    r->report.fd = RUN_REPORT_NONE;
+    if (!path && !arguments_has(&r->arguments, "json"))
+        return 0;
+    int failure = run_report_open(&r->report, path);
+    if (failure)
+        return command_error(&run_command, "--report: %s: %s", path, strerror(failure));
+    return 0;
 }
 
 /* For `fanfare pub` and others that the command starts: the same session of the same server. */
@@ -95,25 +118,23 @@ static const char *base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static int run_command_of(struct run *r)
+static int run_it(struct run *r)
 {
     const struct arguments *a = &r->arguments;
     char why[256];
     const struct run_publisher_options publisher = {
         .remote = &r->remote, .topic = buf_text(&r->topic), .name = base_name(a->rest[0])};
-    fill_standard_streams();
     set_environment(r);
     run_session_block_signals();
     struct run_session_options session = {
-        .command = &run_command,
         .argv = a->rest,
         .terminals = arguments_has(a, "pty")      ? RUN_TERMINAL
                      : arguments_has(a, "no-pty") ? RUN_PIPES
                                                   : RUN_AUTOMATIC,
-        .quiet = r->quiet,
         .wait_ms = r->wait_ms,
         .hurry = !arguments_has(a, "wait"),
         .publisher = run_publisher_new(&publisher, why, sizeof why),
+        .report = &r->report,
     };
     if (!session.publisher)
         return command_error(&run_command, "%s", why);
@@ -131,10 +152,17 @@ static int run(int argc, char **argv)
     int code = arguments_init(&r.arguments, &run_command, argc, argv);
     if (!code)
         code = read_options(&r);
-    if (!code)
-        code = run_command_of(&r);
+    if (!code) {
+        fill_standard_streams();
+        make_link(&r);
+        code = open_report(&r);
+        if (!code)
+            code = run_it(&r);
+        run_report_close(&r.report);
+    }
     arguments_fini(&r.arguments);
     buf_fini(&r.topic);
+    buf_fini(&r.link);
     return code;
 }
 
@@ -155,8 +183,11 @@ const struct command run_command = {
             "of output are kept; above that the oldest is left out, and the stream says so. At the "
             "end the rest has a few seconds to be delivered.",
             "Exits with the command's exit code; 127 when there is no such command, 126 when it "
-            "cannot be started, 128 + n after signal n. There is no --json: stdout is the "
-            "command's, and `fanfare sub --json` shows the events.",
+            "cannot be started, 128 + n after signal n.",
+            "With `--json` the notices on stderr are JSON, an object on each line, from `started` "
+            "to `finished` with the exit code, the number of lines, and what the server did not "
+            "get; stdout stays the command's. `--report FILE` keeps them apart from what the "
+            "command itself writes to stderr.",
             NULL,
         },
     .options =
@@ -171,6 +202,9 @@ const struct command run_command = {
              "How long the rest may take to be delivered after the command has ended. [5s; 1s when "
              "the server was never reached]"},
             {"quiet", NULL, NULL, "Say nothing about the server on stderr."},
+            {"json", NULL, NULL, "Make the notices on stderr lines of JSON."},
+            {"report", "FILE", NULL,
+             "Write these lines to a file instead; /dev/fd/3 is an open descriptor."},
             {0},
         },
     .examples =
@@ -178,6 +212,8 @@ const struct command run_command = {
             {"fanfare run -- ninja -C build", "Build, with others watching"},
             {"fanfare run --session web -- npm test", "In a session with a name"},
             {"fanfare run --pty -- cargo build 2>&1 | tee build.log", "Keep the colours in a file"},
+            {"fanfare run --report run.json -- make && jq -s last run.json",
+             "For programs: how it ended"},
             {0},
         },
     .runs_another = true,

@@ -1,15 +1,29 @@
 /* `fanfare serve`: reads the configuration and hands over to the server. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/arguments.h"
 #include "config/config.h"
 #include "fanfare/error.h"
 #include "server/program.h"
 
+/* Takes this command's own switch out; what else is given belongs to the configuration. */
+static bool take_json(int *argc, char **argv)
+{
+    int kept = 1;
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], "--json") != 0)
+            argv[kept++] = argv[i];
+    bool found = kept < *argc;
+    *argc = kept;
+    return found;
+}
+
 static int run(int argc, char **argv)
 {
     struct config *config;
     struct buf problems = {0};
+    bool json = take_json(&argc, argv);
     int error = config_load(&config, argc - 1, argv + 1, &problems);
     int code = error == FAN_E_INVALID ? WRONG_USAGE : FAILED;
     if (!error) {
@@ -22,7 +36,7 @@ static int run(int argc, char **argv)
         if (code == WRONG_USAGE)
             fputs("Try: fanfare serve --help\n", stderr);
     } else {
-        code = server_main(config);
+        code = server_main(config, json);
     }
     config_free(config);
     buf_fini(&problems);
@@ -45,6 +59,9 @@ const struct command serve_command = {
     .options =
         (const struct command_option[]){
             {"config", "FILE", "FANFARE_CONFIG", "The YAML file. [fanfare.yaml, if there is one]"},
+            {"json", NULL, NULL,
+             "Print a line of JSON instead of the URL when it listens, and one each when it begins "
+             "to go down and when it has stopped. The log is another matter: --log-format."},
             {0},
         },
     .examples =
@@ -54,6 +71,8 @@ const struct command serve_command = {
              "Publish the checkpoints of this project, on any free port"},
             {"fanfare serve --config /etc/fanfare.yaml --log-format json",
              "As a service, with a file"},
+            {"fanfare serve --json --listen 127.0.0.1:0 > server.json",
+             "For programs: where it listens, on any free port"},
             {0},
         },
     .config_options = true,

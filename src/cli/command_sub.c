@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/remote.h"
 #include "cli/terminal.h"
+#include "cli/topic_argument.h"
 #include "client/subscribe.h"
 #include "codec/json.h"
 #include "fanfare/error.h"
@@ -124,6 +125,8 @@ static int run(int argc, char **argv)
     int code = arguments_init(&a, &sub_command, argc, argv);
     if (!code && a.rest_count == 0)
         code = usage_error(&sub_command, "expected a TOPIC, for instance session:web");
+    for (int i = 0; !code && i < a.rest_count; i++)
+        code = topic_argument_check(&sub_command, a.rest[i]);
     if (!code)
         code = read_count(&a, &s.left);
     if (!code)

@@ -14,7 +14,7 @@
 #include "fanfare/client.h"
 #include "source/output_queue.h"
 
-#define QUEUE_SIZE   ((size_t)4 * 1024 * 1024)
+#define QUEUE_SIZE   ((size_t)4 * 1024 * 1024) /* at least; see share_room */
 #define BACKLOG_SIZE ((size_t)14 * 1024 * 1024)
 #define ON_THE_WAY   ((size_t)2 * 1024 * 1024)
 #define BATCH_MS     25  /* output is published at most this long after it was written */
@@ -52,7 +52,7 @@ struct run_publisher {
     uint64_t end_ms;
 
     pthread_mutex_t lock;
-    struct buf messages; /* under the lock, as the next one */
+    struct buf notices; /* each: the event and the text, with NULs; under the lock, as the next */
     bool ended;
 
     atomic_bool given_up;
@@ -71,7 +71,7 @@ struct run_publisher {
     bool has_progress; /* not published yet */
     uint64_t progress_ms;
     bool back_told;
-    bool delivered; /* everything has reached the server */
+    struct run_losses losses;
 };
 
 /* ---- Messages for the caller ---- */
@@ -82,16 +82,17 @@ static void wake_caller(struct run_publisher *p)
     (void)n; /* full means that it is awake already */
 }
 
-static void tell(struct run_publisher *p, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void tell(struct run_publisher *p, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static void tell(struct run_publisher *p, const char *format, ...)
+static void tell(struct run_publisher *p, const char *event, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     pthread_mutex_lock(&p->lock);
-    buf_vprintf(&p->messages, format, args);
-    BUF_LITERAL(&p->messages, "\n");
+    buf_append(&p->notices, event, strlen(event) + 1);
+    buf_vprintf(&p->notices, format, args);
+    buf_append_char(&p->notices, '\0');
     pthread_mutex_unlock(&p->lock);
     va_end(args);
     wake_caller(p);
@@ -104,7 +105,7 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
     if (problem->kind == FAN_CLIENT_EVENT_REFUSED) {
         atomic_fetch_add(&p->refused, 1);
         if (!atomic_exchange(&p->refusal_told, true))
-            tell(p, "the server refused an event: %s", problem->message);
+            tell(p, "event_refused", "the server refused an event: %s", problem->message);
         return;
     }
     bool denied = problem->kind == FAN_CLIENT_DENIED;
@@ -112,7 +113,8 @@ static void on_problem(void *arg, const struct fan_client_problem *problem)
     atomic_store(&p->unreachable, true);
     if (atomic_exchange(&p->outage_told, true))
         return;
-    tell(p, "%s %s: %s; the command goes on, and up to 16 MiB of its output are kept for later",
+    tell(p, denied ? "denied" : "unreachable",
+         "%s %s: %s; the command goes on, and up to 16 MiB of its output are kept for later",
          p->options.remote->url, denied ? "refuses the connection" : "cannot be reached",
          problem->message);
 }
@@ -129,15 +131,16 @@ static void tell_when_back(struct run_publisher *p)
     atomic_store(&p->unreachable, false);
     atomic_store(&p->denied, false);
     if (!p->back_told)
-        tell(p, "connected to %s", p->options.remote->url);
+        tell(p, "connected", "connected to %s", p->options.remote->url);
     p->back_told = true;
 }
 
-static void tell_size(struct run_publisher *p, uint64_t bytes, const char *sentence)
+static void tell_size(struct run_publisher *p, uint64_t bytes, const char *event,
+                      const char *sentence)
 {
     struct buf size = {0};
     run_event_append_size(&size, bytes);
-    tell(p, sentence, buf_text(&size));
+    tell(p, event, sentence, buf_text(&size));
     buf_fini(&size);
 }
 
@@ -265,6 +268,15 @@ static bool publish_all(struct run_publisher *p)
     }
 }
 
+/* What the backlog has no need of the queue may use: on a busy machine it fills while this thread
+ * waits for its turn. */
+static void share_room(struct run_publisher *p)
+{
+    size_t used = p->backlog.cost < BACKLOG_SIZE ? p->backlog.cost : BACKLOG_SIZE;
+    size_t free_room = BACKLOG_SIZE - used;
+    output_queue_set_limit(&p->queue, free_room > QUEUE_SIZE ? free_room : QUEUE_SIZE);
+}
+
 static void take_in(struct run_publisher *p, struct list *pieces)
 {
     uint64_t now = clock_ms();
@@ -293,6 +305,7 @@ static void run_queue(struct run_publisher *p)
     while (output_queue_take(&p->queue, BATCH_MS, patience(p, room), &pieces)) {
         take_in(p, &pieces);
         room = publish_all(p);
+        share_room(p);
         if (!room && !atomic_load(&p->unreachable))
             fan_client_wait_room(p->client, p->waiting.data.len + 256, ROOM_MS);
         tell_when_back(p);
@@ -350,19 +363,28 @@ static bool await_acknowledgement(struct run_publisher *p)
     return true;
 }
 
-static void tell_losses(struct run_publisher *p)
+static void sum_losses(struct run_publisher *p)
 {
+    struct run_losses *l = &p->losses;
     struct fan_client_stats stats;
     fan_client_stats(p->client, &stats);
-    unsigned refused = atomic_load(&p->refused);
-    if (p->backlog.left_out)
-        tell_size(p, p->backlog.left_out,
+    l->left_out = p->backlog.left_out;
+    l->refused = atomic_load(&p->refused);
+    if (!l->delivered)
+        l->undelivered = p->backlog.bytes + (p->piece ? p->piece->len : 0) + stats.spool_bytes;
+}
+
+static void tell_losses(struct run_publisher *p)
+{
+    const struct run_losses *l = &p->losses;
+    if (l->left_out)
+        tell_size(p, l->left_out, "left_out",
                   "%s of output were left out: the server did not take them in time");
-    if (!p->delivered)
-        tell_size(p, p->backlog.bytes + (p->piece ? p->piece->len : 0) + stats.spool_bytes,
+    if (!l->delivered)
+        tell_size(p, l->undelivered, "undelivered",
                   "the server did not take the last events, about %s, in time");
-    if (refused > 1)
-        tell(p, "the server refused %u events in all", refused);
+    if (l->refused > 1)
+        tell(p, "events_refused", "the server refused %u events in all", l->refused);
 }
 
 static void *publisher_run(void *arg)
@@ -370,7 +392,8 @@ static void *publisher_run(void *arg)
     struct run_publisher *p = arg;
     nice_thread(PUBLISHER_NICE);
     run_queue(p);
-    p->delivered = deliver_rest(p) && await_acknowledgement(p);
+    p->losses.delivered = deliver_rest(p) && await_acknowledgement(p);
+    sum_losses(p);
     tell_losses(p);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
@@ -399,7 +422,7 @@ static void publisher_destroy(struct run_publisher *p)
     memory_free(p->piece);
     buf_fini(&p->waiting.data);
     buf_fini(&p->text);
-    buf_fini(&p->messages);
+    buf_fini(&p->notices);
     pthread_mutex_destroy(&p->lock);
     if (p->wakeup >= 0)
         close(p->wakeup);
@@ -413,7 +436,7 @@ struct run_publisher *run_publisher_new(const struct run_publisher_options *opti
     p->options = *options;
     p->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&p->lock, NULL);
-    output_queue_init(&p->queue, QUEUE_SIZE);
+    output_queue_init(&p->queue, BACKLOG_SIZE);
     output_backlog_init(&p->backlog, BACKLOG_SIZE);
     const struct fan_client_options client = {
         .url = options->remote->url,
@@ -485,23 +508,35 @@ int run_publisher_wakeup(const struct run_publisher *p)
     return p->wakeup;
 }
 
-bool run_publisher_messages(struct run_publisher *p, struct buf *messages)
+bool run_publisher_notices(struct run_publisher *p, run_publisher_notice *notice, void *arg)
 {
     uint64_t count;
+    struct buf taken = {0};
     ssize_t n = read(p->wakeup, &count, sizeof count);
     (void)n; /* that it is taken matters, not the count */
     pthread_mutex_lock(&p->lock);
-    buf_append_slice(messages, buf_slice(&p->messages));
-    buf_clear(&p->messages);
+    if (notice) {
+        taken = p->notices;
+        p->notices = (struct buf){0};
+    }
     bool ended = p->ended;
     pthread_mutex_unlock(&p->lock);
+    struct slice rest = buf_slice(&taken), event, text;
+    while (slice_split(&rest, '\0', &event) && slice_split(&rest, '\0', &text))
+        notice(arg, event.ptr, text);
+    buf_fini(&taken);
     return ended;
+}
+
+void run_publisher_losses(const struct run_publisher *p, struct run_losses *losses)
+{
+    *losses = p->losses;
 }
 
 bool run_publisher_join(struct run_publisher *p)
 {
     pthread_join(p->thread, NULL);
-    return p->delivered;
+    return p->losses.delivered;
 }
 
 void run_publisher_free(struct run_publisher *p)

@@ -51,9 +51,24 @@ void run_publisher_give_up(struct run_publisher *p);
 /* Becomes readable when there is something to tell the caller or the publisher has ended. */
 int run_publisher_wakeup(const struct run_publisher *p);
 
-/* Appends the messages for the caller since the last call, one in each line. Returns whether the
+/* Something to tell the caller: what happened in one word, and the same as a sentence. */
+typedef void run_publisher_notice(void *arg, const char *event, struct slice text);
+
+/* Hands over the notices since the last call; without `notice` they are kept. Returns whether the
  * publisher has ended. */
-bool run_publisher_messages(struct run_publisher *p, struct buf *messages);
+bool run_publisher_notices(struct run_publisher *p, run_publisher_notice *notice, void *arg);
+
+/* What the server did not get. */
+struct run_losses {
+    bool delivered;       /* it has acknowledged all that was published */
+    uint64_t left_out;    /* bytes of output that it did not take in time, and that the stream says
+                             are missing */
+    uint64_t undelivered; /* bytes that were not acknowledged in the end, about */
+    unsigned refused;     /* events */
+};
+
+/* Once the publisher has ended. */
+void run_publisher_losses(const struct run_publisher *p, struct run_losses *losses);
 
 /* Waits for the end of the publisher's thread; to be called once, after run_publisher_end. Returns
  * whether everything has reached the server. */

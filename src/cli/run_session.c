@@ -30,7 +30,6 @@
 #include "base/clock.h"
 #include "cli/run_outlet.h"
 #include "cli/run_terminal.h"
-#include "cli/terminal.h"
 #include "fanfare/error.h"
 #include "source/child.h"
 
@@ -52,15 +51,16 @@ struct session {
     char keys[KEYS_SIZE];
     bool ended, impatient;
     struct run_end end;
+    struct run_written written;
+    char *directory; /* in which the command runs */
     uint64_t started_ms;
-    struct buf late; /* messages that wait until the screen is the caller's again */
 };
 
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-/* ---- Messages ---- */
+/* ---- Notices ---- */
 
-/* Whether a message would land in the middle of a full-screen program. */
+/* Whether a notice would land in the middle of a full-screen program. */
 static bool screen_is_taken(const struct session *s)
 {
     struct termios inner;
@@ -68,37 +68,17 @@ static bool screen_is_taken(const struct session *s)
            !(inner.c_lflag & ICANON);
 }
 
-static void print_line(struct session *s, struct slice line)
+static void show_notice(void *arg, const char *event, struct slice text)
 {
-    struct buf out = {0};
-    const char *newline = s->terminal.raw ? "\r\n" : "\n";
-    bool shown_together = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO);
-    if (shown_together && s->outlets[0].mid_line)
-        buf_append_text(&out, newline);
-    s->outlets[0].mid_line = false;
-    buf_printf(&out, "fanfare %s: ", s->options->command->name);
-    terminal_append_plain(&out, line);
-    buf_append_text(&out, newline);
-    terminal_write(stderr, &out);
-    buf_fini(&out);
+    run_report_server_notice(arg, event, text);
 }
 
-/* Messages of the publisher. Returns whether it has ended. */
-static bool show_messages(struct session *s)
+/* Notices of the publisher; they wait until the screen is the caller's. Returns whether it has
+ * ended. */
+static bool show_notices(const struct session *s)
 {
-    bool ended = run_publisher_messages(s->options->publisher, &s->late);
-    if (screen_is_taken(s))
-        return ended;
-    struct slice rest = buf_slice(&s->late);
-    const char *newline;
-    while (rest.len && (newline = memchr(rest.ptr, '\n', rest.len))) {
-        struct slice line = slice_of(rest.ptr, (size_t)(newline - rest.ptr));
-        if (!s->options->quiet)
-            print_line(s, line);
-        rest = slice_skip(rest, line.len + 1);
-    }
-    buf_clear(&s->late);
-    return ended;
+    const struct run_session_options *o = s->options;
+    return run_publisher_notices(o->publisher, screen_is_taken(s) ? NULL : show_notice, o->report);
 }
 
 /* ---- Starting ---- */
@@ -166,7 +146,7 @@ static void cannot_start(struct session *s, int error, const char *why)
     struct buf message = {0};
     buf_printf(&message, "%s: %s", name, why);
     s->end.exit_code = error == FAN_E_NOT_FOUND ? 127 : 126;
-    print_line(s, buf_slice(&message));
+    run_report_notice(s->options->report, "not_started", buf_slice(&message));
     run_publisher_fail(s->options->publisher, buf_text(&message));
     buf_fini(&message);
 }
@@ -174,16 +154,15 @@ static void cannot_start(struct session *s, int error, const char *why)
 static void has_started(struct session *s, const struct child_options *o, int64_t wall_ms)
 {
     bool terminal = o->output == CHILD_TERMINAL || o->error == CHILD_TERMINAL;
-    char *directory = getcwd(NULL, 0);
     const struct run_beginning beginning = {.argv = o->argv,
-                                            .directory = directory ? directory : "",
+                                            .directory = s->end.directory,
                                             .pid = s->child.pid,
                                             .size = terminal ? &o->size : NULL};
     /* A session's terminal adds carriage returns itself, as far as the command wants it. */
     const struct run_output_form form = {.wall_ms = wall_ms,
                                          .adds_return = {terminal && !o->session, terminal}};
     run_publisher_begin(s->options->publisher, &beginning, &form);
-    free(directory);
+    run_report_started(s->options->report, &beginning);
     s->end.pid = s->child.pid;
     run_terminal_enter(&s->terminal);
     s->open[0] = s->child.outputs[0] >= 0;
@@ -199,6 +178,9 @@ static int start(struct session *s, const sigset_t *mask)
     choose_size(s, &o.size);
     run_terminal_init(&s->terminal, o.session ? STDIN_FILENO : -1);
     choose_settings(s, &o);
+    s->directory = getcwd(NULL, 0);
+    s->end.argv = s->options->argv;
+    s->end.directory = s->directory ? s->directory : "";
     s->started_ms = clock_ms();
     int64_t wall_ms = clock_wall_ms();
     int error = child_start(&s->child, &o, &why);
@@ -240,6 +222,8 @@ static void read_output(struct session *s, int stream)
     bool again = n < 0 && (errno == EAGAIN || errno == EINTR);
     if ((n <= 0 && (!again || s->ended)) || s->after_end[stream] > AFTER_END)
         s->open[stream] = false;
+    if (run_report_is_read(s->options->report))
+        run_written_add(&s->written, slice_of(o->data, o->to));
     run_publisher_output(s->options->publisher, (unsigned)stream, slice_of(o->data, o->to));
 }
 
@@ -254,7 +238,7 @@ static void on_outlet_problem(struct session *s, int stream)
     else if (o->problem != EPIPE && o->problem != EIO) {
         buf_printf(&message, "%s: %s; what follows is only published",
                    stream ? "standard error" : "standard output", strerror(o->problem));
-        print_line(s, buf_slice(&message));
+        run_report_notice(s->options->report, "output_failed", buf_slice(&message));
         if (s->end.exit_code == 0)
             s->end.exit_code = FAILED;
     }
@@ -430,7 +414,7 @@ static void fill_signals(sigset_t *set)
 
 /* ---- The loop ---- */
 
-enum { SIGNALS, CONTROL, MESSAGES, KEYBOARD, KEYS, OUTPUT, ERROR, OUTLET, ERROR_OUTLET, FDS };
+enum { SIGNALS, CONTROL, NOTICES, KEYBOARD, KEYS, OUTPUT, ERROR, OUTLET, ERROR_OUTLET, FDS };
 
 static struct pollfd wish(int fd, short events, bool wanted)
 {
@@ -443,7 +427,7 @@ static void fill_wishes(const struct session *s, struct pollfd fds[FDS])
     bool keys = s->keys_to > 0;
     fds[SIGNALS] = wish(s->signals, POLLIN, true);
     fds[CONTROL] = wish(c->control, POLLIN, !s->ended);
-    fds[MESSAGES] = wish(run_publisher_wakeup(s->options->publisher), POLLIN, true);
+    fds[NOTICES] = wish(run_publisher_wakeup(s->options->publisher), POLLIN, true);
     fds[KEYBOARD] = wish(STDIN_FILENO, POLLIN, s->keyboard_open && s->terminal.raw && !keys);
     fds[KEYS] = wish(c->terminal, POLLOUT, keys);
     for (int i = 0; i < 2; i++) {
@@ -481,8 +465,8 @@ static void turn(struct session *s)
         read_signals(s);
     if (fds[CONTROL].revents)
         look_after_child(s);
-    if (fds[MESSAGES].revents)
-        show_messages(s);
+    if (fds[NOTICES].revents)
+        show_notices(s);
     if (!s->ended && !s->terminal.raw)
         run_terminal_enter(&s->terminal); /* the shell's `fg` says nothing to a job that runs */
 }
@@ -500,14 +484,21 @@ static void await_publisher(struct session *s)
 {
     const struct run_session_options *o = s->options;
     run_publisher_end(o->publisher, &s->end, o->wait_ms, o->hurry);
-    while (!show_messages(s)) {
+    while (!show_notices(s)) {
         struct pollfd fds[] = {wish(s->signals, POLLIN, true),
                                wish(run_publisher_wakeup(o->publisher), POLLIN, true)};
         poll(fds, 2, -1);
         if (fds[0].revents)
             read_signals(s);
     }
-    show_messages(s);
+    show_notices(s);
+}
+
+static void report_end(const struct session *s)
+{
+    struct run_losses losses;
+    run_publisher_losses(s->options->publisher, &losses);
+    run_report_finished(s->options->report, &s->end, &s->written, &losses);
 }
 
 /* Ctrl-C on the command's own terminal reached the command alone; on the caller's it would have
@@ -548,15 +539,18 @@ int run_session(const struct run_session_options *options)
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     run_outlet_init(&s->outlets[0], STDOUT_FILENO);
     run_outlet_init(&s->outlets[1], STDERR_FILENO);
+    options->report->terminal = &s->terminal;
+    options->report->output = &s->outlets[0];
     s->ended = start(s, &mask) != 0;
     while (!is_done(s))
         turn(s);
     run_terminal_leave(&s->terminal);
     await_publisher(s);
+    report_end(s);
     child_close(&s->child);
     run_outlet_fini(&s->outlets[0]);
     run_outlet_fini(&s->outlets[1]);
-    buf_fini(&s->late);
+    free(s->directory);
     share_interrupt(s);
     return s->end.signal ? 128 + s->end.signal : s->end.exit_code;
 }

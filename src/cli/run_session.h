@@ -5,7 +5,7 @@
 #ifndef CLI_RUN_SESSION_H
 #define CLI_RUN_SESSION_H
 
-#include "cli/run_publisher.h"
+#include "cli/run_report.h"
 
 enum run_terminals {
     RUN_AUTOMATIC, /* the command has a terminal where the caller has one */
@@ -14,13 +14,12 @@ enum run_terminals {
 };
 
 struct run_session_options {
-    const struct command *command; /* for messages */
     char *const *argv;
     enum run_terminals terminals;
-    bool quiet; /* no messages about the server */
     int wait_ms;
     bool hurry; /* see run_publisher_end */
     struct run_publisher *publisher;
+    struct run_report *report;
 };
 
 /* Runs the command to its end and waits for the publisher's. Returns the exit code: the command's,

@@ -252,7 +252,7 @@ static int import(struct importer *im, const char *path)
     file.fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file.fd < 0)
         return command_error(&store_command, "%s: %s", path, strerror(errno));
-    int code = storage_open(im->config, &im->hub, &why);
+    int code = storage_open(im->config, NULL, &im->hub, &why);
     if (code)
         code = command_error(&store_command, "%s", buf_text(&why));
     else

@@ -207,22 +207,23 @@ static int append_member(struct buf *out, const char *name, const char *text)
 static int append_event(struct fan_client *c, struct buf *out, const struct fan_client_event *e)
 {
     struct json_value data = {.kind = JSON_OBJECT, .text = SLICE("{}")};
-    if (!e->topic || !*e->topic || !e->type || !*e->type)
+    if ((e->topic && !*e->topic) || !e->type || !*e->type)
+        return FAN_E_INVALID;
+    if (e->id && !utf8_valid(slice_from(e->id)))
         return FAN_E_INVALID;
     if (e->data && (json_parse(slice_from(e->data), &data, NULL) || data.kind != JSON_OBJECT))
         return FAN_E_PARSE;
-    BUF_LITERAL(out, "{\"topic\":");
-    if (!utf8_valid(slice_from(e->topic)))
-        return FAN_E_INVALID;
-    json_append_string(out, slice_from(e->topic));
-    if (!e->id) {
-        BUF_LITERAL(out, ",");
+    BUF_LITERAL(out, "{");
+    if (e->id) {
+        BUF_LITERAL(out, "\"id\":");
+        json_append_string(out, slice_from(e->id));
+    } else {
         append_id(c, out);
     }
     const struct {
         const char *name, *text;
     } members[] = {
-        {"id", e->id},
+        {"topic", e->topic},
         {"type", e->type},
         {"time", e->time},
         {"key", e->key},

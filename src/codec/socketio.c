@@ -77,10 +77,28 @@ static int take_namespace(struct slice *rest, struct sio_packet *packet, const c
     return 0;
 }
 
+bool sio_namespace_valid(struct slice name)
+{
+    if (name.len == 0 || name.len > SIO_NAMESPACE_MAX || name.ptr[0] != '/')
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == ',' || name.ptr[i] == '?')
+            return false;
+    return true;
+}
+
 static bool is_own_name(struct json_value name)
 {
     for (const char *const *own = own_names; *own; own++)
         if (json_string_is(name, *own))
+            return true;
+    return false;
+}
+
+bool sio_event_reserved(struct slice name)
+{
+    for (const char *const *own = own_names; *own; own++)
+        if (slice_is(name, *own))
             return true;
     return false;
 }
@@ -147,6 +165,13 @@ static bool placeholders_fit(struct json_value value, unsigned attachments)
     return true;
 }
 
+bool sio_arguments_valid(struct slice json, unsigned attachments)
+{
+    struct json_value data;
+    return json_parse(json, &data, NULL) == 0 && data.kind == JSON_ARRAY &&
+           placeholders_fit(data, attachments);
+}
+
 static int read_data(struct slice rest, struct sio_packet *packet, const char **why)
 {
     packet->data = (struct json_value){JSON_NULL, {"", 0}};
@@ -180,13 +205,30 @@ int sio_packet_parse(struct slice text, struct sio_packet *packet, const char **
 
 /* ---- Writing ---- */
 
-void sio_append_head(struct buf *out, enum sio_type type, struct slice space, const uint64_t *id)
+static void append_space(struct buf *out, struct slice space, const uint64_t *id)
 {
-    buf_append_char(out, (char)('0' + type));
     if (!slice_is(space, "/")) {
         buf_append_slice(out, space);
         buf_append_char(out, ',');
     }
     if (id)
         buf_append_u64(out, *id);
+}
+
+void sio_append_head(struct buf *out, enum sio_type type, struct slice space, const uint64_t *id)
+{
+    buf_append_char(out, (char)('0' + type));
+    append_space(out, space, id);
+}
+
+void sio_append_binary_head(struct buf *out, enum sio_type type, unsigned attachments,
+                            struct slice space, const uint64_t *id)
+{
+    enum sio_type binary = type == SIO_ACK ? SIO_BINARY_ACK : SIO_BINARY_EVENT;
+    buf_append_char(out, (char)('0' + (attachments ? binary : type)));
+    if (attachments) {
+        buf_append_u64(out, attachments);
+        buf_append_char(out, '-');
+    }
+    append_space(out, space, id);
 }

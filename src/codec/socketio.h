@@ -41,8 +41,22 @@ struct sio_packet {
  * FAN_E_PARSE with *why, a sentence (static). */
 int sio_packet_parse(struct slice text, struct sio_packet *packet, const char **why);
 
+/* Whether a namespace may be called so: a '/', then no ',' '?', spaces or control characters, at
+ * most SIO_NAMESPACE_MAX in all. */
+bool sio_namespace_valid(struct slice name);
+
 /* Appends a packet up to its data, which follows as JSON: `2/ws,7`. */
 void sio_append_head(struct buf *out, enum sio_type type, struct slice space, const uint64_t *id);
+
+/* The same for an event or acknowledgement with attachments, which changes its type; 0: none. */
+void sio_append_binary_head(struct buf *out, enum sio_type type, unsigned attachments,
+                            struct slice space, const uint64_t *id);
+
+/* Whether the text is a JSON array whose placeholders stand for that many attachments. */
+bool sio_arguments_valid(struct slice json, unsigned attachments);
+
+/* Whether a client's library speaks to its own program by events of that name. */
+bool sio_event_reserved(struct slice name);
 
 /* ---- Attachments ---- */
 

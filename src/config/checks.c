@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "codec/http.h"
+#include "codec/socketio.h"
 #include "config/address.h"
 #include "config/config.h"
 #include "fanfare/error.h"
@@ -97,6 +98,14 @@ int check_origin(struct slice text, struct buf *expected)
     if (!ok)
         return refuse(expected, "an origin such as https://app.example.com (no path), "
                                 "https://*.example.com, * or null");
+    return 0;
+}
+
+int check_namespace(struct slice text, struct buf *expected)
+{
+    if (!sio_namespace_valid(text))
+        return refuse(expected, "a namespace such as /builds: a slash first, at most 128 "
+                                "characters, none of them a comma, a question mark or a space");
     return 0;
 }
 

@@ -11,6 +11,7 @@ int check_base_path(struct slice text, struct buf *expected);
 int check_watch(struct slice text, struct buf *expected);
 int check_directory_name(struct slice text, struct buf *expected);
 int check_identifier(struct slice text, struct buf *expected);
+int check_namespace(struct slice text, struct buf *expected);
 int check_origin(struct slice text, struct buf *expected);
 int check_topic_pattern(struct slice text, struct buf *expected);
 int check_algorithms(struct slice text, struct buf *expected);

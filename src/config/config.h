@@ -58,7 +58,8 @@ struct config {
     enum config_flush flush;
     bool demo;
 
-    char *data; /* directory */
+    char *data;      /* directory */
+    bool data_given; /* by somebody, not by default */
     enum config_engine engine;
     enum config_synchronous store_synchronous;
     char *redis_url;
@@ -87,6 +88,7 @@ struct config {
         bool execute, ai;
     } access;
     bool metrics_public;
+    char *github_webhook_secret; /* "": no webhooks */
 
     struct {
         uint64_t messages;    /* of a client, per second and connection */
@@ -105,9 +107,10 @@ struct config {
         uint64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
         uint64_t max_payload; /* bytes */
         uint64_t recovery_window_ms;
+        struct config_list namespaces, without_recovery;
     } rooms;
     struct {
-        bool build, ide, channels;
+        bool build, ide, channels, rooms;
         uint64_t threshold;
         uint64_t level;
     } deflate;

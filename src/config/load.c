@@ -316,6 +316,7 @@ void config_check_together(struct config *c, struct problems *problems)
 void config_resolve(struct config *c)
 {
     const struct option *engine = option_find(SLICE("engine"));
+    c->data_given = origin_of(c, option_find(SLICE("data")))->kind != ORIGIN_DEFAULT;
     if (c->workers == 0)
         c->workers =
             uv_available_parallelism() < MOST_WORKERS ? uv_available_parallelism() : MOST_WORKERS;

@@ -6,6 +6,7 @@
 #include "codec/cursor.h"
 #include "codec/deflate.h"
 #include "dialect/client_token.h"
+#include "dialect/publication.h"
 #include "fanfare/error.h"
 #include "net/conn_log.h"
 
@@ -129,6 +130,7 @@ void delivery_free(struct delivery *d)
         return;
     fanout_fini(&d->fanout);
     map_fini(&d->polling);
+    map_fini(&d->live);
     ws_deflate_free(d->compressor);
     buf_fini(&d->scratch);
     buf_fini(&d->plain);
@@ -178,6 +180,7 @@ void delivery_conn_closed(struct conn *conn)
     struct delivery *d = client_delivery(c);
     if (c->dialect->closed)
         c->dialect->closed(c);
+    publication_forget(c);
     subscriber_fini(&c->subscriber);
     atomic_fetch_sub_explicit(&d->clients[c->dialect->index], 1, memory_order_relaxed);
     conn_log(conn, "close", c->dialect->name,

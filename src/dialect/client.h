@@ -22,8 +22,9 @@ struct client {
     struct subscriber subscriber;
     uint64_t sent_from; /* node order: everything it follows behind this it has been sent */
     int64_t since_ms;   /* wall clock of the connect */
-    uint32_t flags;     /* the dialect's own */
-    void *state;        /* the dialect's own, usually NULL */
+    struct client_publishing *publishing; /* NULL: nothing it published is under way */
+    uint32_t flags;                       /* the dialect's own */
+    void *state;                          /* the dialect's own, usually NULL */
 };
 
 /* Settings that may change while running. */
@@ -37,6 +38,8 @@ struct delivery_options {
         atomic_uint max_payload; /* bytes */
         atomic_uint recovery_window_ms;
         struct room_recovery *recovery;
+        struct room_space *spaces;       /* namespaces */
+        const struct room_space *engine; /* sessions at /engine.io/; NULL: there are none */
     } rooms;
     /* Collects who is connected to the topic from all workers, then calls done on w with a JSON
      * array. */
@@ -48,6 +51,11 @@ struct delivery_options {
     unsigned worker_count;
 };
 
+/* Makes and frees what the dialects of a server share over its workers. init begins with {0}; fini
+ * is safe on that, and comes after the last delivery_free. */
+void delivery_options_init(struct delivery_options *o);
+void delivery_options_fini(struct delivery_options *o);
+
 struct delivery {
     struct hub *hub;
     struct worker *worker;
@@ -58,6 +66,7 @@ struct delivery {
     struct buf plain;              /* for encodings that compress */
     atomic_uint_least64_t clients[HUB_MAX_DIALECTS];
     atomic_uint_least64_t compressed;
+    struct map live;      /* sockets of `rooms` that may come back, by pid */
     struct map polling;   /* sessions of `rooms` that the worker keeps for HTTP, by id */
     uint32_t drain_total; /* connections when the server began to go down */
 };

@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 
 struct client;
+struct delivery_options;
 struct topic;
 struct session_words;
 
@@ -36,7 +37,7 @@ struct dialect {
     const char *const *other_paths;
     /* Whether a request to one of its paths is for it; else it is for the next dialect there. NULL:
      * all are. It may take other methods than GET, too. */
-    bool (*claims)(const struct http_request *request);
+    bool (*claims)(const struct http_request *request, const struct delivery_options *options);
     /* Its clients bring their token in a message (client_login): accept also gets requests that are
      * nobody's, and a client is nobody until then. */
     bool late_token;
@@ -57,6 +58,8 @@ struct dialect {
 
     /* For dialects of JSON messages over WebSocket (websocket_client.h), else NULL. */
     const struct message_handler *handlers; /* ends with a type NULL */
+    /* Types of the messages that only publish (publication.h), ends with NULL; NULL: none. */
+    const char *const *publishes;
     /* Whether what surrounds every message is good; else refuses it (message_refuse). May be NULL.
      */
     bool (*check)(struct client *c, struct json_value message);

@@ -1,9 +1,12 @@
-/* The list of dialects: a new one is a line here. */
+/* The list of dialects: a new one is a line here. And what they need of a server as a whole. */
 #include "dialect/build.h"
 #include "dialect/channels.h"
+#include "dialect/client.h"
 #include "dialect/dialect.h"
 #include "dialect/ide.h"
 #include "dialect/rooms.h"
+#include "dialect/rooms_recovery.h"
+#include "dialect/rooms_space.h"
 #include "dialect/sse.h"
 #include "fanfare/error.h"
 #include "hub/topic.h"
@@ -33,4 +36,17 @@ int dialect_register(const struct dialect *dialect)
             return FAN_E_EXISTS;
     list[count++] = dialect;
     return 0;
+}
+
+void delivery_options_init(struct delivery_options *o)
+{
+    o->rooms.recovery = room_recovery_new();
+}
+
+void delivery_options_fini(struct delivery_options *o)
+{
+    room_spaces_free(o->rooms.spaces);
+    o->rooms.spaces = NULL;
+    room_recovery_free(o->rooms.recovery);
+    o->rooms.recovery = NULL;
 }

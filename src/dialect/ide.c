@@ -212,6 +212,8 @@ static const struct message_handler handlers[] = {
     {NULL, NULL},
 };
 
+static const char *const publishes[] = {"session_update", "hook_event", "save_file", NULL};
+
 /* ---- Connecting and leaving ---- */
 
 static void accept_client(struct http_exchange *x, struct slice id)
@@ -259,6 +261,7 @@ const struct dialect ide_dialect = {
     .shutdown = websocket_client_shutdown,
     .closed = closed,
     .handlers = handlers,
+    .publishes = publishes,
     .check = check_envelope,
     .error = send_error,
     .token_refreshed = session_token_refreshed,

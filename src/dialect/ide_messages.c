@@ -30,26 +30,30 @@ static bool check_text(struct client *c, struct json_value message, const char *
 
 /* ---- For the session's others ---- */
 
-static void publish(struct client *c, struct json_value message, const struct publication *events,
-                    unsigned count)
+/* What came of it reaches the client as an event; only that nothing came is told. */
+static void told(struct client *c, const struct publication_outcome *outcome)
 {
-    struct event_check check;
-    int error = publication_send(c, topic_name_slice(session_topic(c)), events, count, &check);
-    if (error)
-        message_refuse(c, message, error == FAN_E_DENIED ? "forbidden" : "invalid_message", "%s",
-                       check.message);
+    static const struct json_value nothing = {JSON_NULL, {"null", 4}};
+    const char *code = publication_error_code(outcome->error);
+    if (publication_error_is_ours(outcome->error))
+        c->dialect->error(c, nothing, code, slice_from(outcome->message));
+    else if (outcome->error)
+        message_refuse(c, nothing, code, "%s", outcome->message);
+}
+
+static void publish(struct client *c, const struct publication *events, unsigned count)
+{
+    publication_send(c, topic_name_slice(session_topic(c)), events, count, told, 0);
 }
 
 void ide_on_session_update(struct client *c, struct json_value message)
 {
-    publish(c, message,
-            &(const struct publication){SLICE("session_update"), ide_fields(message).text}, 1);
+    publish(c, &(const struct publication){SLICE("session_update"), ide_fields(message).text}, 1);
 }
 
 void ide_on_hook_event(struct client *c, struct json_value message)
 {
-    publish(c, message, &(struct publication){SLICE("hook_triggered"), ide_fields(message).text},
-            1);
+    publish(c, &(struct publication){SLICE("hook_triggered"), ide_fields(message).text}, 1);
 }
 
 /* There is no workspace: the session keeps the text. */
@@ -80,7 +84,7 @@ void ide_on_save_file(struct client *c, struct json_value message)
     if (context.failed)
         conn_close(&c->ws.conn, "out of memory");
     else
-        publish(c, message, events, 2);
+        publish(c, events, 2);
     buf_fini(&context);
 }
 

@@ -12,14 +12,14 @@
 
 #include <ctype.h>
 
+#include "auth/permit.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "codec/deflate.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "fanfare/error.h"
-
-#define ROOMS_OPTION(c, name) \
-    atomic_load_explicit(&client_delivery(c)->options->rooms.name, memory_order_relaxed)
 
 /* ---- Packets ---- */
 
@@ -35,6 +35,36 @@ static void send_packet(struct client *c, enum eio_type type, struct slice data)
     message_send(c, out, false);
 }
 
+/* The client closes; all its sockets say goodbye with it, after what they still have to say. */
+static void on_goodbye(struct client *c)
+{
+    for (struct room_session *s = room_session_of(c), *next; s; s = next) {
+        next = s->carried;
+        publication_hurry(s->client);
+    }
+    for (struct room_session *s = room_session_of(c); s; s = s->carried)
+        room_user_left(s->client);
+}
+
+static void end_session(struct client *c)
+{
+    on_goodbye(c);
+    if (room_session_of(c)->polling)
+        room_close_polling(c);
+    else
+        ws_close(&c->ws, WS_CLOSE_NORMAL, "closed by client");
+}
+
+static void on_pong(struct client *c)
+{
+    if (room_session_of(c)->polling) { /* what it confirms the next poll does */
+        room_poll_pong(c);
+        return;
+    }
+    room_user_heard(c);
+    conn_timer(&c->ws.conn, ROOMS_OPTION(c, ping_interval_ms));
+}
+
 void room_take_packet(struct client *c, const struct eio_packet *packet)
 {
     struct room_session *s = room_session_of(c);
@@ -42,12 +72,12 @@ void room_take_packet(struct client *c, const struct eio_packet *packet)
         room_fail(c, "an Engine.IO packet that has no place here");
         return;
     }
-    if (s->state == EIO_CLOSED && c->ws.conn.fd < 0)
-        conn_close(&c->ws.conn, "closed by client");
-    else if (s->state == EIO_CLOSED)
-        ws_close(&c->ws, WS_CLOSE_NORMAL, "closed by client");
+    if (s->state == EIO_CLOSED)
+        end_session(c);
     else if (packet->type == EIO_PONG)
-        conn_timer(&c->ws.conn, ROOMS_OPTION(c, ping_interval_ms));
+        on_pong(c);
+    else if (room_engine_take(c, packet))
+        return;
     else if (packet->binary)
         room_take_binary(c, packet->data);
     else
@@ -70,31 +100,52 @@ static void on_message(struct ws_conn *ws, struct slice text, bool binary)
 
 static void on_rate_limited(struct ws_conn *ws)
 {
-    struct client *c = client_from_ws(ws);
-    if (room_session_of(c)->space)
-        room_refuse(c, NULL, "RATE_LIMITED",
-                    SLICE("too many messages: more than limits.messages a second for 30 s"));
+    for (struct room_session *s = room_session_of(client_from_ws(ws)); s; s = s->carried)
+        if (s->space && !s->space->hooks)
+            room_refuse(s->client, NULL, "RATE_LIMITED",
+                        SLICE("too many messages: more than limits.messages a second for 30 s"));
 }
 
 static void on_drained(struct ws_conn *ws)
 {
-    subscriber_drained(&client_from_ws(ws)->subscriber);
+    room_drained(client_from_ws(ws));
+}
+
+void room_drained(struct client *c)
+{
+    const struct room_session *s = room_session_of(c);
+    subscriber_drained(&c->subscriber);
+    if (!s)
+        return; /* it moves */
+    if (s->program)
+        s->space->hooks->drained(s->program);
+    if (!s->carrier)
+        room_carry_on(c);
 }
 
 /* Whoever connects to no namespace has no business here. */
 static bool is_idle(struct client *c)
 {
-    int64_t age = clock_wall_ms() - c->since_ms;
-    return !room_session_of(c)->space && age >= (int64_t)ROOMS_OPTION(c, connect_timeout_ms);
+    int64_t idle = clock_wall_ms() - room_session_of(c)->idle_ms;
+    return !room_has_socket(c) && idle >= (int64_t)ROOMS_OPTION(c, connect_timeout_ms);
 }
 
 uint64_t room_ping(struct client *c)
 {
-    if (is_idle(c))
+    if (is_idle(c)) {
         ws_close(&c->ws, WS_CLOSE_NORMAL, "connected to no namespace");
-    else
+    } else {
+        room_user_asked(c);
         send_packet(c, EIO_PING, SLICE(""));
+    }
     return ROOMS_OPTION(c, ping_timeout_ms);
+}
+
+static void on_close_frame(struct ws_conn *ws, uint16_t code, struct slice reason)
+{
+    (void)code;
+    (void)reason;
+    on_goodbye(client_from_ws(ws));
 }
 
 static uint64_t ping(struct ws_conn *ws)
@@ -102,8 +153,9 @@ static uint64_t ping(struct ws_conn *ws)
     return room_ping(client_from_ws(ws));
 }
 
-static const struct ws_ops websocket_ops = {
+const struct ws_ops room_websocket_ops = {
     .message = on_message,
+    .close_frame = on_close_frame,
     .rate_limited = on_rate_limited,
     .drained = on_drained,
     .ping = ping,
@@ -163,7 +215,9 @@ struct room_session *room_session_new(struct http_exchange *x)
         return NULL;
     memset(s, 0, sizeof *s);
     s->state = EIO_ON_WEBSOCKET;
-    s->numbered = looks_like_javascript(x->request);
+    s->javascript = looks_like_javascript(x->request);
+    s->vouched = permit_identity(x) && !permit_identity(x)->anonymous;
+    s->idle_ms = clock_wall_ms();
     random_text(s->sid, ROOM_ID_SIZE - 1);
     return s;
 }
@@ -175,7 +229,7 @@ void room_send_handshake(struct client *c)
     buf_append_char(out, '{');
     json_put_text(out, "sid", room_session_of(c)->sid);
     json_begin(out, "upgrades", '[');
-    if (room_session_of(c)->state == EIO_ON_POLLING)
+    if (room_session_of(c)->polling)
         json_put_text(out, NULL, "websocket");
     json_end(out, ']');
     json_put_u64(out, "pingInterval", ROOMS_OPTION(c, ping_interval_ms));
@@ -185,11 +239,11 @@ void room_send_handshake(struct client *c)
     message_send(c, out, false);
 }
 
-void room_start_timer(struct client *c)
+uint64_t room_first_ping(struct client *c)
 {
     unsigned interval = ROOMS_OPTION(c, ping_interval_ms);
     unsigned connect = ROOMS_OPTION(c, connect_timeout_ms);
-    conn_timer(&c->ws.conn, interval < connect ? interval : connect);
+    return interval < connect ? interval : connect;
 }
 
 void room_become_websocket(struct client *c, struct room_session *s)
@@ -197,13 +251,19 @@ void room_become_websocket(struct client *c, struct room_session *s)
     s->client = c;
     s->state = EIO_ON_WEBSOCKET;
     c->state = s;
-    c->ws.ops = &websocket_ops;
-    room_start_timer(c);
+    c->ws.ops = &room_websocket_ops;
+    conn_timer(&c->ws.conn, room_first_ping(c));
 }
 
 static void open_websocket(struct http_exchange *x)
 {
-    const struct ws_accept_options options = {.ops = &websocket_ops};
+    const struct delivery *d = x->conn->worker->context;
+    const struct ws_accept_options options = {
+        .ops = &room_websocket_ops,
+        .deflate = d->options->deflate[DIALECT_ROOMS],
+        .deflate_wishes = WS_DEFLATE_CLIENT_ANEW,
+    };
+    bool engine = room_is_engine(x->request);
     struct room_session *s = room_session_new(x);
     if (!s) {
         http_reply_error(x, 503, "out_of_memory", "not enough memory for this connection");
@@ -216,10 +276,21 @@ static void open_websocket(struct http_exchange *x)
     struct client *c = client_open(x, &rooms_dialect);
     room_become_websocket(c, s);
     room_send_handshake(c);
+    if (engine)
+        room_engine_open(c);
 }
 
-static bool claims(const struct http_request *r)
+bool room_is_engine(const struct http_request *r)
 {
+    static const char path[] = "/engine.io/";
+    size_t n = sizeof path - 1;
+    return r->path.len >= n && memcmp(r->path.ptr + r->path.len - n, path, n) == 0;
+}
+
+static bool claims(const struct http_request *r, const struct delivery_options *options)
+{
+    if (room_is_engine(r))
+        return options->rooms.engine != NULL;
     bool plain = r->path.len >= 3 && memcmp(r->path.ptr + r->path.len - 3, "/ws", 3) == 0;
     return !plain || has_query(r, "EIO");
 }
@@ -330,31 +401,54 @@ static void token_refreshed(struct client *c, struct json_value message, const c
 
 static void token_ended(struct client *c)
 {
+    struct client *carrier = room_carrier(c);
     if (room_session_of(c)->space)
         room_disconnect(c);
-    ws_close(&c->ws, WS_CLOSE_TOKEN_EXPIRED, "token expired");
+    if (!room_has_socket(carrier))
+        ws_close(&carrier->ws, WS_CLOSE_TOKEN_EXPIRED, "token expired");
 }
+
+/* ---- The end ---- */
 
 void room_session_free(struct room_session *s)
 {
     sio_assembly_free(&s->assembly);
     buf_fini(&s->rooms);
+    memory_free(s->polling);
     memory_free(s);
+}
+
+/* A socket that breaks off while its connection stays would be missed by nobody: that one goes,
+ * too. */
+static void close_carried(struct client *c, struct room_session *s)
+{
+    struct client *carrier = room_carrier(c);
+    room_carried_detach(s);
+    if (s->space)
+        conn_close(&carrier->ws.conn, c->ws.conn.close_reason);
 }
 
 static void closed(struct client *c)
 {
     struct room_session *s = room_session_of(c);
+    const char *reason = c->ws.conn.close_reason ? c->ws.conn.close_reason : "closed";
     if (!s)
         return; /* it moved */
     room_remember(c);
-    if (c->ws.conn.fd < 0)
+    room_live_remove(c);
+    room_takeover_forget(c);
+    room_program_closed(c, reason);
+    if (s->carrier)
+        close_carried(c, s);
+    else
+        room_carried_close(c, reason);
+    if (s->polling)
         room_forget_polling(c);
     c->state = NULL;
     room_session_free(s);
 }
 
-static const char *const other_paths[] = {"/ws/socket.io/", "/ws", NULL};
+static const char *const other_paths[] = {"/ws/socket.io/", "/ws", "/engine.io/", NULL};
 
 const struct dialect rooms_dialect = {
     .name = "rooms",

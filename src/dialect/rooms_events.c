@@ -179,10 +179,46 @@ static void on_refresh_token(struct client *c, const struct room_call *call)
                          named ? message_member(call->payload, "token") : nothing);
 }
 
+/* The tag of a publication without an acknowledgement. */
+#define NO_ACK UINT64_MAX
+
+static void refuse_publication(struct client *c, const struct room_call *call,
+                               const struct publication_outcome *outcome)
+{
+    static const struct {
+        int error;
+        const char *code;
+    } codes[] = {
+        {FAN_E_DENIED, "FORBIDDEN"},
+        {FAN_E_LIMIT, "LIMIT"},
+        {FAN_E_IO, "STORAGE_UNAVAILABLE"},
+        {FAN_E_BUSY, "OVERLOADED"},
+    };
+    const char *code = "INVALID_EVENT";
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].error == outcome->error)
+            code = codes[i].code;
+    room_refuse(c, call, code, slice_from(outcome->message));
+}
+
+/* It may have left its namespace meanwhile. */
+static void published(struct client *c, const struct publication_outcome *outcome)
+{
+    const struct room_call call = {.has_id = outcome->tag != NO_ACK, .id = outcome->tag};
+    if (!room_session_of(c) || !room_session_of(c)->space)
+        return;
+    if (outcome->error) {
+        refuse_publication(c, &call, outcome);
+        return;
+    }
+    struct buf *out = room_begin_ack(c, &call);
+    json_put_slice(out, "room", outcome->topic);
+    room_end_ack(c, out, &call);
+}
+
 static void on_publish(struct client *c, const struct room_call *call)
 {
     struct slice room = read_room(c, call);
-    struct event_check check = {0};
     if (!room.ptr)
         return;
     struct json_value data = message_member(call->payload, "data");
@@ -190,20 +226,10 @@ static void on_publish(struct client *c, const struct room_call *call)
         .type = message_text(call->payload, "event"),
         .data = data.kind == JSON_NULL ? SLICE("{}") : data.text,
     };
-    int error =
-        publication.type.ptr ? publication_send(c, room, &publication, 1, &check) : FAN_E_INVALID;
-    if (error) {
-        const char *code = error == FAN_E_DENIED  ? "FORBIDDEN"
-                           : error == FAN_E_LIMIT ? "LIMIT"
-                                                  : "INVALID_EVENT";
-        room_refuse(c, call, code,
-                    publication.type.ptr ? slice_from(check.message)
-                                         : SLICE("event must be a text, the event's type"));
-        return;
-    }
-    struct buf *out = room_begin_ack(c, call);
-    json_put_slice(out, "room", room);
-    room_end_ack(c, out, call);
+    if (publication.type.ptr)
+        publication_send(c, room, &publication, 1, published, call->has_id ? call->id : NO_ACK);
+    else
+        room_refuse(c, call, "INVALID_EVENT", SLICE("event must be a text, the event's type"));
 }
 
 static const struct {
@@ -213,6 +239,11 @@ static const struct {
     {"subscribe", on_subscribe},     {"unsubscribe", on_unsubscribe},     {"ping", on_ping},
     {"debug:rooms", on_debug_rooms}, {"refresh_token", on_refresh_token}, {"publish", on_publish},
 };
+
+bool room_event_publishes(struct json_value name)
+{
+    return json_string_is(name, "publish");
+}
 
 void room_take_event(struct client *c, struct json_value name, const struct room_call *call)
 {

@@ -5,19 +5,22 @@
  * with the same limits, and a poll takes them. It lives on the worker that its handshake came to,
  * whose number its id begins with; a request that another worker gets goes there and its answer
  * comes back, as messages between the two.
+ *
+ * A session has one poll and one post at a time. Who lets go of a poll has lost what it was about
+ * to get, so that its session ends; it comes back in a new one and recovers.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "codec/websocket.h"
+#include "dialect/rooms_frames.h"
 #include "dialect/rooms_private.h"
 #include "fanfare/error.h"
 
 /* A request on its way to its session's worker and back. */
 struct room_request {
-    enum { REQUEST_POLL, REQUEST_POST, REQUEST_RELEASE, REQUEST_CANCEL } kind;
+    enum { REQUEST_POLL, REQUEST_POST, REQUEST_CANCEL } kind;
     struct worker *origin;
     struct http_exchange
         *exchange;   /* for the origin alone; NULL: none, or its connection is gone */
@@ -114,31 +117,13 @@ static void refuse(struct worker *from, struct room_request *r, enum room_refusa
 
 /* ---- Polls ---- */
 
-/* The frame at the front of *rest. */
-static struct slice take_frame(struct slice *rest, enum ws_opcode *opcode)
-{
-    const unsigned char *p = (const unsigned char *)rest->ptr;
-    size_t header = 2, length = p[1] & 0x7f;
-    *opcode = (enum ws_opcode)(p[0] & 0xf);
-    if (length >= 126) {
-        unsigned bytes = length == 126 ? 2 : 8;
-        length = 0;
-        for (unsigned i = 0; i < bytes; i++)
-            length = length << 8 | p[2 + i];
-        header += bytes;
-    }
-    struct slice payload = slice_of(rest->ptr + header, length);
-    *rest = slice_skip(*rest, header + length);
-    return payload;
-}
-
 /* Our own frames as a payload. Returns whether the last one closes. */
 static bool append_frames(struct buf *payload, struct slice frames)
 {
     bool closes = false;
     while (frames.len && !closes) {
         enum ws_opcode opcode;
-        struct slice packet = take_frame(&frames, &opcode);
+        struct slice packet = room_frame_take(&frames, &opcode);
         closes = opcode == WS_CLOSE;
         if (closes)
             eio_payload_append_text(payload, SLICE("1"));
@@ -152,14 +137,16 @@ static bool append_frames(struct buf *payload, struct slice frames)
 
 static void collect(struct conn *conn)
 {
-    struct room_session *s = room_session_of(client_from_conn(conn));
-    struct room_request *r = s->poll;
+    struct client *c = client_from_conn(conn);
+    struct room_polling *p = room_session_of(c)->polling;
+    struct room_request *r = p->poll;
     struct buf frames = {0};
     if (!r)
         return;
-    s->poll = NULL;
+    p->poll = NULL;
     buf_clear(&r->body);
     conn_take(conn, &frames);
+    room_user_asked(c); /* what is in the answer the next poll confirms */
     if (frames.failed)
         conn_close(conn, "out of memory");
     bool closes = append_frames(&r->body, buf_slice(&frames));
@@ -169,80 +156,136 @@ static void collect(struct conn *conn)
         conn_close(conn, conn->close_reason);
 }
 
-static void answer_nothing(struct client *c, struct room_request *r)
+/* Answers the poll that waits with one packet. False: none waits. */
+static bool answer_poll(struct client *c, struct slice packet)
 {
+    struct room_polling *p = room_session_of(c)->polling;
+    struct room_request *r = p->poll;
+    p->poll = NULL;
+    if (!r)
+        return false;
     buf_clear(&r->body);
-    eio_payload_append_text(&r->body, SLICE("6"));
+    eio_payload_append_text(&r->body, packet);
     answer(c->ws.conn.worker, r);
+    return true;
 }
 
 static void on_poll(struct client *c, struct room_request *r)
 {
-    struct room_session *s = room_session_of(c);
-    if (s->poll) {
+    struct room_polling *p = room_session_of(c)->polling;
+    if (p->poll) {
+        answer_poll(c, SLICE("1"));
         refuse(c->ws.conn.worker, r, ROOM_BAD_REQUEST);
         conn_close(&c->ws.conn, "two polls at once");
         return;
     }
-    if (s->release && !conn_waiting(&c->ws.conn)) {
-        s->release = false;
-        answer_nothing(c, r);
-        return;
-    }
-    s->poll = r;
-    if (conn_waiting(&c->ws.conn))
+    room_user_heard(c); /* it has got the answer to the one before */
+    p->poll = r;
+    if (p->release && !conn_waiting(&c->ws.conn)) {
+        p->release = false;
+        answer_poll(c, SLICE("6"));
+    } else if (conn_waiting(&c->ws.conn)) {
         collect(&c->ws.conn);
+    }
 }
 
-/* A WebSocket is about to take over: the client waits for the end of its poll. */
-static void on_release(struct client *c)
+void room_release_poll(struct client *c)
 {
-    struct room_session *s = room_session_of(c);
-    struct room_request *r = s->poll;
-    s->release = !r;
-    s->poll = NULL;
-    if (r)
-        answer_nothing(c, r);
+    room_session_of(c)->polling->release = !answer_poll(c, SLICE("6"));
 }
 
 static void on_cancel(struct client *c, uint64_t number)
 {
-    struct room_session *s = room_session_of(c);
-    struct room_request *r = s->poll;
-    if (!r || r->number != number)
-        return;
-    s->poll = NULL;
-    answer(c->ws.conn.worker, r);
+    struct room_polling *p = room_session_of(c)->polling;
+    if (p->poll && p->poll->number == number)
+        conn_close(&c->ws.conn, "a poll was given up");
 }
 
 /* ---- Posts ---- */
 
 /* False: the payload is malformed. */
-static bool take_payload(struct client *c, struct slice payload)
+static bool take_payload(struct client *c, struct slice payload, unsigned *packets)
 {
     struct buf bytes = {0};
     struct eio_packet packet;
     int error = payload.len ? 0 : FAN_E_PARSE;
-    for (unsigned n = 0; !error && c->ws.conn.state == CONN_OPEN && !c->ws.close_sent; n++) {
-        error = n < EIO_PAYLOAD_PACKETS ? eio_payload_next(&payload, &packet, &bytes) : FAN_E_PARSE;
-        if (!error)
-            room_take_packet(c, &packet);
+    while (!error && c->ws.conn.state == CONN_OPEN && !c->ws.close_sent) {
+        error = *packets < EIO_PAYLOAD_PACKETS ? eio_payload_next(&payload, &packet, &bytes)
+                                               : FAN_E_PARSE;
+        if (error)
+            break;
+        (*packets)++;
+        room_take_packet(c, &packet);
     }
     buf_fini(&bytes);
     return error == 0 || error == FAN_E_NOT_FOUND;
 }
 
+static void answer_post(struct client *c)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    struct room_request *r = p->post;
+    p->post = NULL;
+    buf_clear(&r->body);
+    BUF_LITERAL(&r->body, "ok");
+    answer(c->ws.conn.worker, r);
+}
+
+static void set_timer(struct client *c, uint64_t debt_ms)
+{
+    uint64_t now = c->ws.conn.worker->now_ms, ping = room_session_of(c)->polling->ping_ms;
+    uint64_t left = ping > now ? ping - now : 0;
+    conn_timer(&c->ws.conn, debt_ms && debt_ms < left ? debt_ms : left);
+}
+
+void room_poll_pong(struct client *c)
+{
+    room_session_of(c)->polling->ping_ms =
+        c->ws.conn.worker->now_ms + ROOMS_OPTION(c, ping_interval_ms);
+    set_timer(c, 0);
+}
+
+/* Whoever sent more than limits.messages allows waits for the answer, and sends no more until
+ * then. */
+static void settle_post(struct client *c, unsigned packets)
+{
+    uint64_t debt_ms = ws_limits_count(&c->ws, packets);
+    if (debt_ms)
+        set_timer(c, debt_ms);
+    else
+        answer_post(c);
+}
+
 static void on_post(struct client *c, struct room_request *r)
 {
     struct worker *w = c->ws.conn.worker;
-    if (!take_payload(c, buf_slice(&r->body))) {
-        room_fail(c, "a malformed payload");
+    struct room_polling *p = room_session_of(c)->polling;
+    unsigned packets = 0;
+    if (p->post) {
         refuse(w, r, ROOM_BAD_REQUEST);
+        conn_close(&c->ws.conn, "two posts at once");
         return;
     }
-    buf_clear(&r->body);
-    BUF_LITERAL(&r->body, "ok");
-    answer(w, r);
+    p->post = r;
+    if (take_payload(c, buf_slice(&r->body), &packets)) {
+        if (c->ws.conn.state == CONN_OPEN)
+            settle_post(c, packets);
+        else
+            answer_post(c);
+        return;
+    }
+    p->post = NULL;
+    room_fail(c, "a malformed payload");
+    refuse(w, r, ROOM_BAD_REQUEST);
+}
+
+/* Nobody asked for so long that it counts as gone, even if its timer has not fired yet. */
+static bool is_overdue(struct client *c)
+{
+    const struct room_polling *p = room_session_of(c)->polling;
+    uint64_t silence = c->ws.conn.worker->now_ms - p->heard_ms;
+    return !p->poll &&
+           silence >= ROOMS_OPTION(c, ping_interval_ms) + ROOMS_OPTION(c, ping_timeout_ms);
 }
 
 /* On the session's worker. */
@@ -250,21 +293,26 @@ static void handle(struct worker *w, void *arg)
 {
     struct room_request *r = arg;
     struct client *c = room_session_find(w, r->sid);
-    if (c)
-        c->ws.pinged = false;
-    if (!c && r->kind <= REQUEST_POST)
-        refuse(w, r, ROOM_UNKNOWN_SESSION);
-    else if (c && r->kind == REQUEST_POLL)
-        on_poll(c, r);
-    else if (c && r->kind == REQUEST_POST)
-        on_post(c, r);
-    else {
-        if (c && r->kind == REQUEST_RELEASE)
-            on_release(c);
-        else if (c)
+    if (r->kind == REQUEST_CANCEL) {
+        if (c)
             on_cancel(c, r->number);
         request_free(r);
+        return;
     }
+    if (c && is_overdue(c)) {
+        conn_close(&c->ws.conn, "no answer to ping");
+        c = NULL;
+    }
+    if (!c) {
+        refuse(w, r, ROOM_UNKNOWN_SESSION);
+        return;
+    }
+    c->ws.pinged = false;
+    room_session_of(c)->polling->heard_ms = w->now_ms;
+    if (r->kind == REQUEST_POLL)
+        on_poll(c, r);
+    else
+        on_post(c, r);
 }
 
 static struct room_request *request_new(struct worker *origin, const char *sid)
@@ -274,14 +322,6 @@ static struct room_request *request_new(struct worker *origin, const char *sid)
     r->number = atomic_fetch_add(&numbers, 1) + 1;
     memcpy(r->sid, sid, sizeof r->sid);
     return r;
-}
-
-void room_session_release(struct worker *from, const char *sid)
-{
-    struct worker *owner = room_session_worker(from, slice_from(sid));
-    struct room_request *r = request_new(from, sid);
-    r->kind = REQUEST_RELEASE;
-    send_to(from, owner, handle, r);
 }
 
 /* ---- Exchanges ---- */
@@ -356,18 +396,40 @@ void room_poll(struct http_exchange *x)
 
 static void on_drained(struct conn *conn)
 {
-    subscriber_drained(&client_from_conn(conn)->subscriber);
+    room_drained(client_from_conn(conn));
+}
+
+/* Pings count from the last one, or from its answer: a timer that was set for another reason does
+ * not move them. */
+static void keep_alive(struct client *c)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    if (c->ws.pinged) {
+        conn_close(&c->ws.conn, "no answer to ping");
+        return;
+    }
+    c->ws.pinged = true;
+    p->ping_ms = c->ws.conn.worker->now_ms + room_ping(c);
 }
 
 static void on_timer(struct conn *conn)
 {
     struct client *c = client_from_conn(conn);
-    if (c->ws.close_sent || c->ws.pinged) {
-        conn_close(conn, c->ws.close_sent ? conn->close_reason : "no answer to ping");
+    const struct room_polling *p = room_session_of(c)->polling;
+    uint64_t debt_ms = 0;
+    if (c->ws.close_sent) {
+        conn_close(conn, conn->close_reason);
         return;
     }
-    c->ws.pinged = true;
-    conn_timer(conn, room_ping(c));
+    if (p->post) {
+        debt_ms = ws_limits_count(&c->ws, 0);
+        if (!debt_ms)
+            answer_post(c);
+    }
+    if (conn->worker->now_ms >= p->ping_ms)
+        keep_alive(c);
+    if (conn->state == CONN_OPEN && !c->ws.close_sent)
+        set_timer(c, debt_ms);
 }
 
 static void on_overflow(struct conn *conn)
@@ -390,37 +452,68 @@ static const struct conn_ops polling_ops = {
     .closed = on_closed,
 };
 
+static int add_session(struct http_exchange *x, struct room_session **session, struct conn **conn)
+{
+    struct worker *w = x->conn->worker;
+    struct room_session *s = room_session_new(x);
+    struct room_polling *p = s ? memory_try_alloc(sizeof *p) : NULL;
+    int error =
+        p ? worker_add_unbound(w, &polling_ops, x->conn->peer->text, conn) : FAN_E_NO_MEMORY;
+    if (error) {
+        memory_free(p);
+        memory_free(s);
+        return error;
+    }
+    *p = (struct room_polling){.heard_ms = w->now_ms};
+    s->polling = p;
+    s->state = EIO_ON_POLLING;
+    snprintf(s->sid, sizeof s->sid, "%02x", w->index);
+    random_text(s->sid + 2, sizeof s->sid - 3);
+    *session = s;
+    return 0;
+}
+
 void room_open_polling(struct http_exchange *x)
 {
     struct worker *w = x->conn->worker;
-    struct conn *conn = NULL;
-    struct room_session *s = room_session_new(x);
-    int error = s ? worker_add_unbound(w, &polling_ops, x->conn->peer->text, &conn) : FAN_E_LIMIT;
-    if (error) {
-        memory_free(s);
+    struct conn *conn;
+    struct room_session *s;
+    if (add_session(x, &s, &conn) != 0) {
         http_add_header(x, "Retry-After", "5");
         http_reply_error(x, 503, "limit", "too many sessions, or no memory for one more");
         return;
     }
-    snprintf(s->sid, sizeof s->sid, "%02x", w->index);
-    random_text(s->sid + 2, sizeof s->sid - 3);
-    s->state = EIO_ON_POLLING;
     struct client *c = client_begin(conn, &rooms_dialect, x->principal, x->request->path);
     c->state = s;
+    c->ws.ops = &room_websocket_ops;
+    ws_limits_begin(&c->ws);
     s->client = c;
     map_put(sessions_of(w), s);
-    s->poll = request_of(x, s->sid);
+    s->polling->poll = request_of(x, s->sid);
+    s->polling->ping_ms = w->now_ms + room_first_ping(c);
     room_send_handshake(c);
-    room_start_timer(c);
+    if (room_is_engine(x->request))
+        room_engine_open(c);
+    set_timer(c, 0);
+}
+
+/* The session is told from the poll that waits; without one, the next poll finds nothing. */
+void room_close_polling(struct client *c)
+{
+    answer_poll(c, SLICE("6"));
+    conn_close(&c->ws.conn, "closed by client");
 }
 
 void room_forget_polling(struct client *c)
 {
     struct room_session *s = room_session_of(c);
     struct worker *w = c->ws.conn.worker;
-    struct room_request *r = s->poll;
+    struct room_polling *p = s->polling;
     map_remove(sessions_of(w), slice_from(s->sid));
-    s->poll = NULL;
-    if (r)
-        refuse(w, r, ROOM_UNKNOWN_SESSION);
+    s->polling = NULL;
+    if (p->poll)
+        refuse(w, p->poll, ROOM_UNKNOWN_SESSION);
+    if (p->post)
+        refuse(w, p->post, ROOM_UNKNOWN_SESSION);
+    memory_free(p);
 }

@@ -4,19 +4,21 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "codec/cursor.h"
+#include "dialect/publication.h"
 #include "dialect/rooms_private.h"
 #include "net/conn_log.h"
 
 /* ---- Refusing ---- */
 
-/* CONNECT_ERROR; space: as the client named it. */
+/* CONNECT_ERROR; space: as the client named it. message NULL: it follows. */
 static struct buf *begin_refusal(struct client *c, struct slice space, const char *message)
 {
     struct buf *out = message_begin(c);
     buf_append_char(out, (char)('0' + EIO_MESSAGE));
     sio_append_head(out, SIO_CONNECT_ERROR, space, NULL);
     buf_append_char(out, '{');
-    json_put_text(out, "message", message);
+    if (message)
+        json_put_text(out, "message", message);
     return out;
 }
 
@@ -56,8 +58,9 @@ static bool login(struct client *c, const struct sio_packet *packet)
     else if (packet->data.kind == JSON_OBJECT && token.kind != JSON_NULL)
         buf_append_char(&text, '?'); /* not a token's text: malformed */
     const struct identity *who = client_identity(c);
-    bool known = text.len == 0 && who && !who->anonymous;
+    bool known = text.len == 0 && room_session_of(c)->vouched && who && !who->anonymous;
     bool in = known || client_login(c, buf_slice(&text), &refusal) == TOKEN_GOOD;
+    room_session_of(c)->vouched &= known || !in;
     buf_fini(&text);
     if (!in)
         refuse_token(c, packet->space, &refusal);
@@ -77,7 +80,7 @@ static void append_own_room(struct buf *out, const struct client *c)
 
 static const struct encoding *encoding_of(const struct room_session *s)
 {
-    return s->numbered ? &s->space->numbered : &s->space->plain;
+    return &s->space->encodings[s->numbered][room_carrier(s->client)->ws.deflate].encoding;
 }
 
 bool room_next(const struct buf *rooms, size_t *at, uint64_t *since, struct slice *room)
@@ -143,10 +146,11 @@ static bool join_own_rooms(struct client *c, struct slice own, struct join_resul
     return true;
 }
 
-static void confirm(struct client *c)
+void room_confirm(struct client *c)
 {
-    const struct room_session *s = room_session_of(c);
+    struct room_session *s = room_session_of(c);
     struct buf *out = room_begin(c, SIO_CONNECT, NULL);
+    s->entered = true;
     buf_append_char(out, '{');
     json_put_text(out, "sid", s->socket_id);
     if (s->pid[0])
@@ -178,39 +182,6 @@ static void greet(struct client *c, const char *cursor)
     room_end_event(c, out, cursor);
 }
 
-/* ---- What users missed ---- */
-
-#define REPLAY_MAX   500
-#define REPLAY_BYTES (512 * 1024)
-
-/* What came to the user's own topic up to `until` since their last connection. */
-static void replay(struct client *c, struct slice own, uint64_t until)
-{
-    const struct delivery *d = client_delivery(c);
-    const struct identity *who = client_identity(c);
-    uint64_t position, since;
-    struct topic_page page;
-    if (who->anonymous ||
-        !room_recovery_find_user(d->options->rooms.recovery, slice_from(who->principal.name),
-                                 &position) ||
-        hub_topic_offset_at(d->hub, own, position, &since) != 0)
-        return;
-    if (until > REPLAY_MAX && since < until - REPLAY_MAX)
-        since = until - REPLAY_MAX;
-    struct event **events = memory_try_alloc(REPLAY_MAX * sizeof(struct event *));
-    if (!events)
-        return;
-    if (hub_topic_page(d->hub, own, since, REPLAY_MAX, REPLAY_BYTES, events, &page) != 0)
-        page.count = 0;
-    for (unsigned i = 0; i < page.count; i++) {
-        unsigned place = event_place_in(events[i], own);
-        if (events[i]->places[place].offset <= until && !c->ws.close_sent)
-            room_send_replayed(c, events[i], place);
-        event_unref(events[i]);
-    }
-    memory_free(events);
-}
-
 /* ---- Coming back ---- */
 
 static bool join_again(struct client *c, const struct buf *rooms, struct cursor position)
@@ -238,31 +209,31 @@ static bool join_again(struct client *c, const struct buf *rooms, struct cursor 
     return true;
 }
 
-/* Whether the client brings a position of ours and we remember its socket. */
-static bool find_socket(struct client *c, struct json_value data, struct room_socket *socket,
-                        struct cursor *position)
+/* Whether the client brings a position of ours, and the pid of a socket. */
+static bool brings_position(struct client *c, struct json_value data, struct slice *pid,
+                            struct cursor *position)
 {
-    const struct delivery *d = client_delivery(c);
-    struct slice user = slice_from(client_identity(c)->principal.name);
     if (data.kind != JSON_OBJECT)
         return false;
-    struct slice pid = message_text(data, "pid"), offset = message_text(data, "offset");
-    return pid.ptr && offset.ptr && cursor_parse(offset, position) == 0 &&
-           position->epoch == hub_epoch(d->hub) &&
-           room_recovery_take(d->options->rooms.recovery, pid, user, room_session_of(c)->space,
-                              socket);
+    struct slice offset = message_text(data, "offset");
+    *pid = message_text(data, "pid");
+    return pid->ptr && offset.ptr && cursor_parse(offset, position) == 0 &&
+           position->epoch == hub_epoch(client_delivery(c)->hub);
 }
 
-static bool recover(struct client *c, struct json_value data)
+static bool recover(struct client *c, struct slice pid, struct cursor position)
 {
+    struct room_recovery *recovery = client_delivery(c)->options->rooms.recovery;
     struct room_session *s = room_session_of(c);
+    struct slice user = slice_from(client_identity(c)->principal.name);
     struct room_socket socket;
-    struct cursor position;
-    if (!find_socket(c, data, &socket, &position))
+    if (!room_recovery_take(recovery, pid, user, s->space, &socket))
         return false;
     memcpy(s->pid, socket.pid, sizeof s->pid);
     memcpy(s->socket_id, socket.id, sizeof s->socket_id);
-    confirm(c);
+    s->confirmed = s->asked = position.seq;
+    room_live_add(c);
+    room_confirm(c);
     if (join_again(c, &socket.rooms, position))
         greet(c, NULL);
     buf_fini(&socket.rooms);
@@ -280,63 +251,123 @@ static void begin(struct client *c)
     if (s->numbered)
         random_text(s->pid, ROOM_ID_SIZE - 1);
     append_own_room(&own, c);
-    confirm(c);
+    room_live_add(c);
+    room_confirm(c);
     if (own.failed) {
         conn_close(&c->ws.conn, "out of memory");
     } else if (join_own_rooms(c, buf_slice(&own), &first)) {
         cursor_format((struct cursor){hub_epoch(client_delivery(c)->hub), first.seq}, cursor);
         greet(c, s->numbered ? cursor : NULL);
-        replay(c, buf_slice(&own), first.offset);
+        room_user_begin(c, buf_slice(&own), &first);
     }
     buf_fini(&own);
 }
 
-static void on_connect(struct client *c, const struct sio_packet *packet)
+void room_enter(struct client *c, struct json_value auth)
 {
-    struct room_session *s = room_session_of(c);
-    const struct room_space *space = room_space_find(packet->space);
-    if (!space) {
-        refuse_space(c, packet->space, "Invalid namespace");
-        return;
-    }
-    if (s->space) {
-        refuse_space(c, packet->space, "one connection takes one namespace: use forceNew");
-        return;
-    }
-    if (!login(c, packet) || c->ws.conn.state != CONN_OPEN)
-        return;
-    s->space = space;
-    if (packet->data.kind == JSON_OBJECT) {
-        enum json_kind wish = message_member(packet->data, "recovery").kind;
-        s->numbered = wish == JSON_TRUE || (s->numbered && wish != JSON_FALSE);
-    }
-    if (!s->numbered || !recover(c, packet->data))
+    struct cursor position;
+    struct slice pid;
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position) ||
+        !recover(c, pid, position))
         begin(c);
 }
 
-/* ---- Out ---- */
-
-/* Up to where the user has been given their own topic: not what still waits to be sent. */
-static void note_user(struct client *c)
+/* Whoever comes back may have been here all the time. */
+static void come_back(struct client *c, struct json_value auth)
 {
-    const struct identity *who = client_identity(c);
-    uint64_t position = subscriber_position(&c->subscriber), first = position + 1;
-    if (who->anonymous)
-        return;
-    conn_drop_events(&c->ws.conn, &first);
-    room_recovery_note_user(client_delivery(c)->options->rooms.recovery,
-                            slice_from(who->principal.name),
-                            first <= position ? first - 1 : position);
+    struct cursor position;
+    struct slice pid;
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position))
+        begin(c);
+    else if (!recover(c, pid, position) && !room_takeover_begin(c, pid, auth))
+        begin(c);
 }
+
+/* False: it was refused. */
+static bool connect_to_server(struct client *c, const struct room_space *space,
+                              const struct sio_packet *packet)
+{
+    struct room_session *s = room_session_of(c);
+    bool wants = s->javascript;
+    if (!login(c, packet))
+        return false;
+    if (c->ws.conn.state != CONN_OPEN)
+        return true;
+    if (packet->data.kind == JSON_OBJECT) {
+        enum json_kind wish = message_member(packet->data, "recovery").kind;
+        wants = wish == JSON_TRUE || (wants && wish != JSON_FALSE);
+    }
+    s->space = space;
+    s->numbered = wants && space->recovers;
+    s->entered = false;
+    s->pid[0] = '\0';
+    come_back(c, packet->data);
+    return true;
+}
+
+static bool connect_to_program(struct client *c, const struct room_space *space,
+                               const struct sio_packet *packet)
+{
+    struct room_session *s = room_session_of(c);
+    struct buf refusal = {0};
+    s->space = space;
+    s->numbered = s->entered = false;
+    s->pid[0] = '\0';
+    random_text(s->socket_id, ROOM_ID_SIZE - 1);
+    bool in = room_program_open(c, packet->data, &refusal);
+    if (!in) {
+        s->space = NULL;
+        struct buf *out = begin_refusal(c, packet->space, NULL);
+        buf_append_slice(out, buf_slice(&refusal));
+        json_end(out, '}');
+        room_send(c, out);
+    }
+    buf_fini(&refusal);
+    return in;
+}
+
+/* The first namespace is the session's own; what is refused leaves nothing behind. */
+static void enter(struct client *carrier, const struct room_space *space,
+                  const struct sio_packet *packet)
+{
+    bool first = !room_session_of(carrier)->space;
+    struct client *c = first ? carrier : room_carried_new(carrier);
+    if (!c) {
+        refuse_space(carrier, packet->space, "too many connections, or no memory for one more");
+        return;
+    }
+    bool in =
+        space->hooks ? connect_to_program(c, space, packet) : connect_to_server(c, space, packet);
+    if (in || first)
+        return;
+    room_carry(c, true);
+    room_carried_detach(room_session_of(c));
+    conn_close(&c->ws.conn, "refused");
+}
+
+static void on_connect(struct client *c, const struct sio_packet *packet)
+{
+    const struct room_space *space =
+        room_space_find(client_delivery(c)->options->rooms.spaces, packet->space);
+    if (!space)
+        refuse_space(c, packet->space, "Invalid namespace");
+    else if (room_carried_find(c, packet->space))
+        refuse_space(c, packet->space, "already connected to this namespace");
+    else
+        enter(c, space, packet);
+}
+
+/* ---- Out ---- */
 
 void room_remember(struct client *c)
 {
     struct room_session *s = room_session_of(c);
     const struct delivery *d = client_delivery(c);
     uint64_t window = d->options->rooms.recovery_window_ms;
-    if (!s->space || !client_identity(c))
+    if (!s->space || s->space->hooks || !s->entered || !client_identity(c))
         return;
-    note_user(c);
+    room_user_note(c);
+    room_live_remove(c);
     if (!s->pid[0] || !window)
         return;
     struct room_socket socket = {.space = s->space,
@@ -345,25 +376,50 @@ void room_remember(struct client *c)
     memcpy(socket.pid, s->pid, sizeof socket.pid);
     memcpy(socket.id, s->socket_id, sizeof socket.id);
     s->rooms = (struct buf){0};
+    s->pid[0] = '\0'; /* once */
     room_recovery_keep(d->options->rooms.recovery, &socket, clock_ms() + window);
     buf_fini(&socket.rooms);
 }
 
-static void leave(struct client *c)
+/* A carried socket is gone with its namespace; the session's own place becomes free. */
+void room_leave_space(struct client *c)
 {
     struct room_session *s = room_session_of(c);
-    note_user(c);
+    struct client *carrier = room_carrier(c);
     subscriber_fini(&c->subscriber);
     subscriber_init(&c->subscriber, &client_delivery(c)->fanout);
     buf_fini(&s->rooms);
+    room_live_remove(c);
+    room_takeover_forget(c);
     s->space = NULL;
+    if (!room_has_socket(carrier))
+        room_session_of(carrier)->idle_ms = clock_wall_ms();
+    if (c == carrier)
+        return;
+    room_carry(c, true);
+    room_carried_detach(s);
+    conn_close(&c->ws.conn, "left its namespace");
 }
 
 void room_disconnect(struct client *c)
 {
+    room_session_of(room_carrier(c))->left = true;
     room_send(c, room_begin(c, SIO_DISCONNECT, NULL));
+    room_program_closed(c, "disconnected by the server");
     room_remember(c);
-    leave(c);
+    room_leave_space(c);
+}
+
+/* The client says goodbye: nothing is to be recovered. */
+static void on_disconnect(struct client *c)
+{
+    if (room_session_of(c)->space->hooks) {
+        room_program_closed(c, "disconnected by the client");
+    } else if (room_session_of(c)->entered) {
+        room_user_left(c);
+        room_user_note(c);
+    }
+    room_leave_space(c);
 }
 
 /* ---- Packets ---- */
@@ -381,47 +437,97 @@ static void on_event(struct client *c, const struct sio_packet *packet)
     s->call = NULL;
 }
 
-static void take_packet(struct client *c, const struct sio_packet *packet)
+/* carrier: whose connection it came on; c: the socket that it is for. */
+static void take_packet(struct client *carrier, struct client *c, const struct sio_whole *whole)
 {
-    const struct room_session *s = room_session_of(c);
-    if (packet->type == SIO_CONNECT) {
-        on_connect(c, packet);
-        return;
-    }
-    if (!s->space || !slice_equal(s->space->name, packet->space)) {
-        if (packet->type != SIO_DISCONNECT) /* both may say goodbye at once */
-            room_fail(c, "a packet for a namespace without CONNECT");
-        return;
-    }
-    switch (packet->type) {
-    case SIO_EVENT:
-    case SIO_BINARY_EVENT:
-        on_event(c, packet);
-        break;
+    switch (whole->packet.type) {
     case SIO_DISCONNECT:
-        leave(c);
+        on_disconnect(c);
         break;
     case SIO_CONNECT_ERROR:
-        room_fail(c, "a client sent CONNECT_ERROR");
+        room_fail(carrier, "a client sent CONNECT_ERROR");
         break;
     default:
-        break; /* an acknowledgement: no event of ours asks for one */
+        if (!room_session_of(c)->entered)
+            room_fail(carrier, "a packet before CONNECT was answered");
+        else if (room_session_of(c)->space->hooks)
+            room_program_take(c, whole);
+        else if (whole->packet.type == SIO_EVENT || whole->packet.type == SIO_BINARY_EVENT)
+            on_event(c, &whole->packet);
+        break; /* else an acknowledgement: no event of ours asks for one */
     }
 }
 
-static void take(struct client *c, int result, const struct sio_whole *whole, const char *why)
+static void take_whole(struct client *carrier, const struct sio_whole *whole)
+{
+    if (whole->packet.type == SIO_CONNECT) {
+        on_connect(carrier, &whole->packet);
+        return;
+    }
+    struct client *c = room_carried_find(carrier, whole->packet.space);
+    if (c)
+        take_packet(carrier, c, whole);
+    else if (whole->packet.type != SIO_DISCONNECT && !room_session_of(carrier)->left)
+        room_fail(carrier, "a packet for a namespace without CONNECT");
+}
+
+static void take(struct client *carrier, int result, const struct sio_whole *whole, const char *why)
 {
     if (result == 1)
-        take_packet(c, &whole->packet);
+        take_whole(carrier, whole);
     else if (result < 0)
-        room_fail(c, why ? why : "out of memory");
+        room_fail(carrier, why ? why : "out of memory");
+}
+
+/* ---- Packets that wait for the client's publications ---- */
+
+static void take_again(struct client *c, struct slice message, bool binary)
+{
+    if (binary)
+        room_take_binary(room_carrier(c), message);
+    else
+        room_take_text(room_carrier(c), message);
+}
+
+/* The socket for whose publications what comes on the connection has to wait, in whatever
+ * namespace: all its packets keep their order. NULL: none. */
+static struct client *waits_for(struct client *carrier, bool publishes)
+{
+    for (struct room_session *s = room_session_of(carrier); s; s = s->carried)
+        if (publication_must_wait(s->client, publishes))
+            return s->client;
+    return NULL;
+}
+
+/* Its attachments are messages of their own, which wait with it. */
+static bool has_attachments(struct slice text)
+{
+    char type = text.len ? (char)(text.ptr[0] - '0') : SIO_EVENT;
+    return type == SIO_BINARY_EVENT || type == SIO_BINARY_ACK;
+}
+
+static bool publishes(const struct sio_packet *packet)
+{
+    struct json_iter it = json_elements(packet->data);
+    struct json_value name;
+    return packet->type == SIO_EVENT && json_next_element(&it, &name) && room_event_publishes(name);
 }
 
 void room_take_text(struct client *c, struct slice text)
 {
     struct sio_whole whole;
     const char *why = NULL;
-    take(c, sio_take_text(&room_session_of(c)->assembly, text, &whole, &why), &whole, why);
+    struct client *busy = waits_for(c, !has_attachments(text));
+    if (busy) {
+        publication_defer(busy, text, false, take_again);
+        return;
+    }
+    int result = sio_take_text(&room_session_of(c)->assembly, text, &whole, &why);
+    busy = result == 1 ? waits_for(c, publishes(&whole.packet)) : NULL;
+    if (busy)
+        publication_defer(busy, text, false, take_again);
+    else
+        take(c, result, &whole, why);
 }
 
 void room_take_binary(struct client *c, struct slice bytes)
@@ -429,5 +535,10 @@ void room_take_binary(struct client *c, struct slice bytes)
     struct sio_whole whole;
     const char *why = NULL;
     size_t most = client_delivery(c)->options->rooms.max_payload;
+    struct client *busy = waits_for(c, true);
+    if (busy) {
+        publication_defer(busy, bytes, true, take_again);
+        return;
+    }
     take(c, sio_take_binary(&room_session_of(c)->assembly, bytes, most, &whole, &why), &whole, why);
 }

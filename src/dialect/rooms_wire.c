@@ -1,8 +1,6 @@
 /* What clients of the dialect `rooms` are sent. */
 #include "base/clock.h"
-#include "codec/cursor.h"
 #include "dialect/envelope.h"
-#include "dialect/frame.h"
 #include "dialect/rooms_private.h"
 
 /* Answers above this do not count for the control queue's limit. */
@@ -10,7 +8,7 @@
 
 /* ---- Events ---- */
 
-static void append_envelope(struct buf *out, const struct event *e, unsigned place, bool replayed)
+void room_append_envelope(struct buf *out, const struct event *e, unsigned place, bool replayed)
 {
     BUF_LITERAL(out, "{\"type\":");
     envelope_quoted(out, e->type);
@@ -33,66 +31,6 @@ static void append_envelope(struct buf *out, const struct event *e, unsigned pla
     buf_append_char(out, '}');
 }
 
-/* The cursor is the same for all who get the event, so that it is encoded once for all. */
-static void append_cursor(struct delivery *d, struct buf *out, const struct event *e)
-{
-    char cursor[CURSOR_TEXT_SIZE];
-    if (e->ephemeral)
-        return;
-    cursor_format((struct cursor){hub_epoch(d->hub), e->seq}, cursor);
-    buf_append_char(out, ',');
-    envelope_quoted(out, slice_of(cursor, CURSOR_TEXT_SIZE - 1));
-}
-
-static void append_event(struct delivery *d, struct buf *out, const struct event *e, unsigned place,
-                         struct slice head, bool numbered)
-{
-    size_t at = frame_begin(out);
-    buf_append_slice(out, head);
-    envelope_quoted(out, e->type);
-    buf_append_char(out, ',');
-    append_envelope(out, e, place, false);
-    if (numbered)
-        append_cursor(d, out, e);
-    buf_append_char(out, ']');
-    frame_end(out, at);
-}
-
-/* An encoding's function knows only the event, so there is one for each namespace. */
-#define SPACE_ENCODINGS(name, head)                                                              \
-    static void name##_plain(void *d, struct buf *out, const struct event *e, unsigned place)    \
-    {                                                                                            \
-        append_event(d, out, e, place, SLICE(head), false);                                      \
-    }                                                                                            \
-    static void name##_numbered(void *d, struct buf *out, const struct event *e, unsigned place) \
-    {                                                                                            \
-        append_event(d, out, e, place, SLICE(head), true);                                       \
-    }
-
-SPACE_ENCODINGS(main, "42[")
-SPACE_ENCODINGS(ws, "42/ws,[")
-
-static const struct room_space spaces[] = {
-    {
-        {"/ws", 3},
-        {.name = "rooms /ws", .dialect = DIALECT_ROOMS, .append = ws_plain},
-        {.name = "rooms /ws+cursor", .dialect = DIALECT_ROOMS, .append = ws_numbered},
-    },
-    {
-        {"/", 1},
-        {.name = "rooms /", .dialect = DIALECT_ROOMS, .append = main_plain},
-        {.name = "rooms /+cursor", .dialect = DIALECT_ROOMS, .append = main_numbered},
-    },
-};
-
-const struct room_space *room_space_find(struct slice name)
-{
-    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
-        if (slice_equal(spaces[i].name, name))
-            return &spaces[i];
-    return NULL;
-}
-
 /* ---- Packets ---- */
 
 struct buf *room_begin(struct client *c, enum sio_type type, const uint64_t *id)
@@ -100,13 +38,14 @@ struct buf *room_begin(struct client *c, enum sio_type type, const uint64_t *id)
     const struct room_session *s = room_session_of(c);
     struct buf *out = message_begin(c);
     buf_append_char(out, (char)('0' + EIO_MESSAGE));
-    sio_append_head(out, type, s->space->name, id);
+    sio_append_head(out, type, slice_from(s->space->name), id);
     return out;
 }
 
 void room_send(struct client *c, struct buf *out)
 {
-    message_send(c, out, out->len > LARGE);
+    /* Where nothing is offered to a socket at once, many small ones may wait, too. */
+    message_send(c, out, out->len > LARGE || c->ws.conn.fd < 0);
 }
 
 void room_send_replayed(struct client *c, const struct event *e, unsigned place)
@@ -115,7 +54,7 @@ void room_send_replayed(struct client *c, const struct event *e, unsigned place)
     buf_append_char(out, '[');
     envelope_quoted(out, e->type);
     buf_append_char(out, ',');
-    append_envelope(out, e, place, true);
+    room_append_envelope(out, e, place, true);
     buf_append_char(out, ']');
     message_send(c, out, true);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "codec/deflate.h"
+#include "dialect/publication.h"
 #include "fanfare/error.h"
 
 /* Scratch memory above this is given back after a message. */
@@ -63,6 +64,29 @@ static void refuse_type(struct client *c, struct json_value message, struct json
     buf_fini(&name);
 }
 
+/* The handler of that type; NULL: there is none. */
+static const struct message_handler *find_handler(const struct client *c, struct json_value type)
+{
+    const struct message_handler *h = c->dialect->handlers;
+    while (h->type && !json_string_is(type, h->type))
+        h++;
+    return h->type ? h : NULL;
+}
+
+static bool publishes(const struct client *c, struct json_value type)
+{
+    const char *const *name = c->dialect->publishes;
+    while (name && *name && !json_string_is(type, *name))
+        name++;
+    return name && *name;
+}
+
+static void dispatch_again(struct client *c, struct slice text, bool binary)
+{
+    (void)binary;
+    message_dispatch(c, text);
+}
+
 void message_dispatch(struct client *c, struct slice text)
 {
     static const struct slice type_name = {"type", 4};
@@ -70,6 +94,10 @@ void message_dispatch(struct client *c, struct slice text)
     struct json_error why;
     bool found;
     int error = json_scan_object(text, &type_name, 1, &type, &found, &why);
+    if (c->publishing && publication_must_wait(c, !error && found && publishes(c, type))) {
+        publication_defer(c, text, false, dispatch_again);
+        return;
+    }
     if (error == FAN_E_INVALID) {
         message_refuse(c, nothing, "invalid_json", "a message must be a JSON object");
         return;
@@ -82,12 +110,11 @@ void message_dispatch(struct client *c, struct slice text)
     json_parse(text, &message, NULL); /* was accepted above; finds where it begins and ends */
     if (c->dialect->check && !c->dialect->check(c, message))
         return;
-    for (const struct message_handler *h = c->dialect->handlers; h->type; h++)
-        if (found && json_string_is(type, h->type)) {
-            h->handle(c, message);
-            return;
-        }
-    refuse_type(c, message, found ? type : nothing);
+    const struct message_handler *h = found ? find_handler(c, type) : NULL;
+    if (h)
+        h->handle(c, message);
+    else
+        refuse_type(c, message, found ? type : nothing);
 }
 
 struct json_value message_member(struct json_value message, const char *name)
@@ -120,10 +147,18 @@ static void on_drained(struct ws_conn *ws)
     subscriber_drained(&client_from_ws(ws)->subscriber);
 }
 
+static void on_close_frame(struct ws_conn *ws, uint16_t code, struct slice reason)
+{
+    (void)code;
+    (void)reason;
+    publication_hurry(client_from_ws(ws));
+}
+
 static const struct ws_ops client_ws_ops = {
     .message = on_message,
     .rate_limited = on_rate_limited,
     .drained = on_drained,
+    .close_frame = on_close_frame,
     .limited = true,
 };
 

@@ -10,11 +10,11 @@
 #include "engine/store.h"
 #include "fanfare/error.h"
 
-/* Pages of 8 KiB. The log is copied when it has so many; */
-#define COPY_PAGES 1024
+/* Pages of 4 KiB. The log is copied when it has so many; */
+#define COPY_PAGES 2048
 /* by the store's thread if so many at most are left, */
-#define LITTLE_PAGES 128
-/* or when it has grown to this, whatever is left: 128 MiB. */
+#define LITTLE_PAGES 256
+/* or when it has grown to this, whatever is left: 64 MiB. */
 #define MOST_PAGES 16384
 
 struct store_checkpointer {
@@ -92,7 +92,7 @@ int store_checkpoint_start(struct store *s, struct buf *why)
 void store_checkpoint(struct store *s)
 {
     struct store_checkpointer *c = s->checkpointer;
-    if (s->log_pages < COPY_PAGES)
+    if (s->log_pages < COPY_PAGES || !s->db.db)
         return;
     pthread_mutex_lock(&c->lock);
     bool copying = c->copying;

@@ -78,7 +78,7 @@ static int configure(struct store_db *d, bool read_only, enum store_synchronous 
      * stand in the way of a commit. */
     sqlite3_snprintf(
         sizeof sql, sql,
-        "PRAGMA page_size = 8192; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
+        "PRAGMA page_size = 4096; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
         "%sPRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;",
         read_only ? CACHE_KIB / 4 : CACHE_KIB, read_only ? "" : "PRAGMA journal_mode = WAL; ",
         synchronous_names[synchronous]);

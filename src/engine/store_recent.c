@@ -216,7 +216,8 @@ static int give_to_hub(struct recent *r)
     int error = 0;
     uint64_t now_ms = clock_ms();
     struct hub *h = r->store->engine.hub;
-    qsort(r->events, r->count, sizeof *r->events, by_seq);
+    if (r->count)
+        qsort(r->events, r->count, sizeof *r->events, by_seq);
     for (size_t i = 0, end; i < r->count; i = end) {
         struct event *e = r->events[i].event;
         uint64_t in = 0;

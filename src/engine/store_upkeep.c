@@ -202,7 +202,7 @@ int store_end(struct store *s, int code)
 {
     if (code == SQLITE_OK)
         code = store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT));
-    if (code != SQLITE_OK && !sqlite3_get_autocommit(s->db.db))
+    if (code != SQLITE_OK && s->db.db && !sqlite3_get_autocommit(s->db.db))
         store_db_run(&s->db, store_db_get(&s->db, STORE_ROLLBACK));
     return code;
 }

@@ -147,6 +147,12 @@ int draft_broadcast_channel(struct draft *draft, const struct fan_publisher *pub
     return publish(draft, publisher, topic, "event", catalogue_channel(slice_from(channel)), 0);
 }
 
+int draft_broadcast_routed(struct draft *draft, const struct fan_publisher *publisher,
+                           const char *type)
+{
+    return publish(draft, publisher, NULL, type, catalogue_find(slice_from(type)), 0);
+}
+
 static int broadcast_item(const struct fan_publisher *publisher, const char *session_id,
                           const char *type, const char *id_name, const char *id, const char *status,
                           double progress, const char *metadata)
@@ -251,7 +257,7 @@ int fan_broadcast_run_started(const struct fan_publisher *publisher, const char 
 
 int fan_broadcast_run_finished(const struct fan_publisher *publisher, const char *session_id,
                                long long exit_code, const char *signal, double duration,
-                               long long pid)
+                               long long pid, const char *command, const char *cwd)
 {
     struct draft draft = draft_begin();
     if (exit_code < 0)
@@ -261,6 +267,8 @@ int fan_broadcast_run_finished(const struct fan_publisher *publisher, const char
     json_put_text(&draft.data, "signal", signal);
     json_put_number(&draft.data, "duration", duration);
     draft_put_count(&draft, "pid", pid);
+    draft_put_text(&draft, "command", command);
+    draft_put_text(&draft, "cwd", cwd);
     return draft_broadcast(&draft, publisher, session_id, "run_finished");
 }
 

@@ -36,6 +36,10 @@ int draft_broadcast(struct draft *draft, const struct fan_publisher *publisher,
 int draft_broadcast_channel(struct draft *draft, const struct fan_publisher *publisher,
                             const char *channel);
 
+/* The same for a type that finds its topics by itself; none is named. */
+int draft_broadcast_routed(struct draft *draft, const struct fan_publisher *publisher,
+                           const char *type);
+
 /* Notes why the call fails. Returns FAN_E_INVALID. */
 int broadcast_invalid(const char *field, const char *message);
 

@@ -62,6 +62,17 @@ struct event_field {
 /* Most fields that one type may have. */
 #define EVENT_FIELDS_MAX 24
 
+/* Where events go whose publisher names no topic; see event_route.h. */
+struct event_route {
+    enum topic_kind kind;
+    const char
+        *field;     /* of data: the topic's id, no route when it is left out; NULL for `global` */
+    bool otherwise; /* only when none of those before leads anywhere */
+};
+
+/* Most routes that one type may have. */
+#define EVENT_ROUTES_MAX 3
+
 /* What was found while the members of data were walked. */
 struct event_members {
     struct slice data;
@@ -87,6 +98,8 @@ struct event_type {
     unsigned field_count;
     event_finish_fn *finish; /* NULL: none */
     bool any_names; /* data may have members of an envelope's names: flat envelopes nest it then */
+    const struct event_route *routes; /* where it goes by itself; NULL: publishers name topics */
+    unsigned route_count;
     const char *section; /* where documents put it; NULL: build sessions */
     const char *meaning;
     const char *example; /* a valid data, JSON */

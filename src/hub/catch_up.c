@@ -278,7 +278,7 @@ static bool encode_for(struct subscriber *s, const struct event *e)
         return false;
     const struct encoding *encoding = subscriber_at(s, index)->group->encoding;
     if (!fanout_append_own(s->fanout, s, encoding, e, place))
-        encoding->append(s->fanout->encode_context, &s->fanout->scratch, e, place);
+        fanout_append(s->fanout, encoding, e, place);
     STAT_ADD(s->fanout->stats.encoded[encoding->dialect], 1);
     return true;
 }

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/buf.h"
 #include "fanfare/error.h"
+#include "hub/event_route.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *check, int error,
                                                         const char *format, ...)
@@ -17,15 +17,22 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *chec
     return error;
 }
 
-/* Adds what the topic allows to the kinds and channels of those before it. */
-static int read_topic(struct slice topic, unsigned *kinds, uint32_t *channels,
-                      struct event_check *check)
+/* Adds what the topic allows to the kinds and channels of those before it. An empty one is none
+ * where events may find their own. */
+static int read_topic(const struct event_draft *draft, struct slice topic, unsigned *kinds,
+                      uint32_t *channels, struct event_check *check)
 {
     struct topic_name name;
     const char *why;
+    if (topic.len == 0 && draft->names)
+        return 0;
     if (topic_name_parse(topic, &name, &why) != 0)
         return refuse(check, FAN_E_INVALID, "topic \"%.*s\": %s",
-                      topic.len > 60 ? 60 : (int)topic.len, topic.ptr, why);
+                      topic.len > 60 ? 60 : (int)topic.len, topic.len ? topic.ptr : "", why);
+    if (draft->names) {
+        buf_append_slice(draft->names, topic);
+        buf_append_char(draft->names, '\0');
+    }
     *kinds |= TOPIC_BIT(name.kind);
     *channels |= event_channel_bit(name);
     return 0;
@@ -35,11 +42,16 @@ static int read_names(const struct event_draft *draft, struct event_spec *spec, 
                       struct event_check *check)
 {
     unsigned kinds = 0;
-    int error = read_topic(draft->topic, &kinds, channels, check);
+    int error = read_topic(draft, draft->topic, &kinds, channels, check);
     for (unsigned i = 0; !error && i < draft->more_count; i++)
-        error = read_topic(draft->more[i], &kinds, channels, check);
+        error = read_topic(draft, draft->more[i], &kinds, channels, check);
     if (!error)
         error = event_type_resolve(draft->type, kinds, &spec->type_info, check);
+    if (!error && !kinds && !event_has_routes(spec->type_info))
+        error = refuse(check, FAN_E_INVALID,
+                       "topic is missing: events of type %.*s are published to a topic, "
+                       "session:build_123 for instance",
+                       SLICE_ARG(draft->type));
     if (error)
         return error;
     int index = catalogue_index(spec->type_info);
@@ -104,8 +116,10 @@ int event_draft_make(const struct event_draft *draft, size_t max_data, struct ev
         error = read_json(draft, max_data, &spec, check);
     if (!error)
         error = check_data(&spec, channels, &replacement, check);
+    if (!error && draft->topic.len == 0)
+        error = event_route(spec.type_info, spec.data, draft->names, &spec.place_count, check);
     if (!error) {
-        *event = event_try_new(&spec);
+        *event = draft->names && draft->names->failed ? NULL : event_try_new(&spec);
         if (!*event)
             error = refuse(check, FAN_E_NO_MEMORY, "%s", fan_error_text(FAN_E_NO_MEMORY));
     }

@@ -89,6 +89,9 @@ static const struct event_field run_finished[] = {
      .meaning = "The signal that ended it, \"SIGTERM\" for instance, or null."},
     {NAME("duration"), EVENT_NUMBER, EVENT_MINIMUM, .minimum = 0, .meaning = "Seconds it took."},
     {NAME("pid"), EVENT_INTEGER, .meaning = "Its process id, as in `run_started`."},
+    {NAME("command"), EVENT_ANY,
+     .meaning = "The command once more, for readers that have not seen `run_started`."},
+    {NAME("cwd"), EVENT_TEXT, .meaning = "Likewise its directory."},
 };
 
 /* ---- Web IDE sessions ---- */
@@ -345,7 +348,8 @@ const struct event_type event_table[] = {
      ON_SESSION,
      FIELDS(run_finished),
      .meaning = "The command that `fanfare run` started has ended.",
-     .example = "{\"exit_code\":0,\"signal\":null,\"duration\":12.5,\"pid\":4711}"},
+     .example = "{\"exit_code\":0,\"signal\":null,\"duration\":12.5,\"pid\":4711,"
+                "\"command\":\"make -j4\",\"cwd\":\"/home/ada/auth\"}"},
     {NAME("execution_start"),
      {0},
      ON_SESSION,

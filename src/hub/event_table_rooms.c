@@ -12,6 +12,22 @@
 #define FIELDS(array) .fields = array, .field_count = sizeof array / sizeof *array
 #define UUID          "550e8400-e29b-41d4-a716-446655440000"
 
+/* ---- Where they go ---- */
+
+static const struct event_route to_project_and_updater[] = {{TOPIC_PROJECT, "project_id", false},
+                                                            {TOPIC_USER, "updated_by", false}};
+static const struct event_route to_project_and_deleter[] = {{TOPIC_PROJECT, "project_id", false},
+                                                            {TOPIC_USER, "deleted_by", false}};
+static const struct event_route to_agent_and_all[] = {{TOPIC_AGENT, "agent_id", false},
+                                                      {TOPIC_GLOBAL, NULL, false}};
+static const struct event_route to_project[] = {{TOPIC_PROJECT, "project_id", false},
+                                                {TOPIC_GLOBAL, NULL, true}};
+static const struct event_route to_project_and_assignee[] = {{TOPIC_PROJECT, "project_id", false},
+                                                             {TOPIC_USER, "assigned_to", false},
+                                                             {TOPIC_GLOBAL, NULL, true}};
+
+/* ---- Their fields ---- */
+
 static const char *const agent_statuses[] = {"online", "offline", "busy", NULL};
 static const char *const workflow_statuses[] = {"pending", "running",   "completed",
                                                 "failed",  "cancelled", NULL};
@@ -86,6 +102,7 @@ static const struct event_field suggestion[] = {
     {NAME("confidence"), EVENT_NUMBER, .flags = EVENT_MINIMUM | EVENT_MAXIMUM, .minimum = 0,
      .maximum = 1, .meaning = "How sure the model is."},
     {NAME("suggested_action"), EVENT_ANY, .meaning = "What to do."},
+    {NAME("project_id"), EVENT_UUID, .meaning = "Its project."},
     {NAME("metadata"), EVENT_OBJECT, .meaning = "Whatever else is known about it."},
 };
 
@@ -95,70 +112,64 @@ static const struct event_field analysis[] = {
     {NAME("target_id"), EVENT_UUID, .meaning = "What was analysed."},
     {NAME("summary"), EVENT_TEXT, .meaning = "What came out."},
     {NAME("suggestions"), EVENT_LIST, .meaning = "What to do."},
+    {NAME("project_id"), EVENT_UUID, .meaning = "Its project."},
     {NAME("metadata"), EVENT_OBJECT, .meaning = "Whatever else is known about it."},
 };
 
-#define ROW(name, topics, key, fields, meaning_, example_)                                     \
-    {                                                                                          \
-        NAME(name), {0}, topics, key, FIELDS(fields), .any_names = true, .section = ROOMS,     \
-                                                      .meaning = meaning_, .example = example_ \
+#define ROW(name, topics, key, goes, fields, meaning_, example_)                          \
+    {                                                                                     \
+        NAME(name), {0}, topics, key, FIELDS(fields),                                     \
+            .any_names = true, .routes = goes, .route_count = sizeof goes / sizeof *goes, \
+            .section = ROOMS, .meaning = meaning_, .example = example_                    \
     }
 
 #define AGENT(name, meaning)                                                         \
-    ROW(name, ON_AGENT | ON_GLOBAL, "agent_id", agent, meaning,                      \
+    ROW(name, ON_AGENT | ON_GLOBAL, "agent_id", to_agent_and_all, agent, meaning,    \
         "{\"agent_id\":\"" UUID "\",\"agent_name\":\"GPT-4\",\"status\":\"online\"," \
         "\"availability\":85,\"metadata\":{}}")
 
-#define WORKFLOW(name, status, meaning)                                            \
-    ROW(name, ON_PROJECT | ON_GLOBAL, "workflow_id", workflow, meaning,            \
-        "{\"workflow_id\":\"" UUID "\",\"status\":\"" status "\",\"progress\":50," \
+#define WORKFLOW(name, status, meaning)                                             \
+    ROW(name, ON_PROJECT | ON_GLOBAL, "workflow_id", to_project, workflow, meaning, \
+        "{\"workflow_id\":\"" UUID "\",\"status\":\"" status "\",\"progress\":50,"  \
         "\"current_step\":\"Step 2\",\"total_steps\":5,\"logs\":[],\"errors\":[]}")
 
 #define PULL_REQUEST(name, status, meaning)                                          \
-    ROW(name, ON_PROJECT, NULL, pull_request, meaning,                               \
+    ROW(name, ON_PROJECT, NULL, to_project, pull_request, meaning,                   \
         "{\"pr_id\":\"42\",\"project_id\":\"" UUID "\",\"title\":\"Fix the login\"," \
         "\"author\":\"ada\",\"branch\":\"fix-login\",\"status\":\"" status "\"}")
 
 #define ISSUE(name, status, meaning)                                                 \
-    ROW(name, ON_PROJECT | ON_USER, NULL, issue, meaning,                            \
+    ROW(name, ON_PROJECT | ON_USER, NULL, to_project_and_assignee, issue, meaning,   \
         "{\"issue_id\":\"7\",\"project_id\":\"" UUID "\",\"title\":\"Login fails\"," \
         "\"status\":\"" status "\",\"priority\":\"high\",\"assigned_to\":\"ada\"}")
 
 const struct event_type rooms_table[] = {
-    ROW("project.updated", ON_PROJECT | ON_USER, NULL, project_updated,
-        "A project changed. It belongs to `project:<id>` and `user:<updated_by>`.",
+    ROW("project.updated", ON_PROJECT | ON_USER, NULL, to_project_and_updater, project_updated,
+        "A project changed.",
         "{\"project_id\":\"" UUID "\",\"project_name\":\"AI Agent Framework\","
         "\"repository_url\":\"https://github.com/user/ai-agent-framework\","
         "\"status\":\"active\",\"updated_by\":\"ada\",\"changes\":{\"status\":\"updated\"}}"),
-    ROW("project.deleted", ON_PROJECT | ON_USER, NULL, project_deleted,
-        "A project is gone. It belongs to `project:<id>` and `user:<deleted_by>`.",
-        "{\"project_id\":\"" UUID "\",\"deleted_by\":\"ada\"}"),
-    AGENT("agent.status_changed",
-          "An agent's state changed. It belongs to `agent:<id>` and `global`, as the next two."),
+    ROW("project.deleted", ON_PROJECT | ON_USER, NULL, to_project_and_deleter, project_deleted,
+        "A project is gone.", "{\"project_id\":\"" UUID "\",\"deleted_by\":\"ada\"}"),
+    AGENT("agent.status_changed", "An agent's state changed."),
     AGENT("agent.connected", "An agent is there."),
     AGENT("agent.disconnected", "An agent is gone."),
-    WORKFLOW("workflow.started", "pending",
-             "A workflow began. It belongs to `project:<project_id>`, without one to `global`, as "
-             "the next three."),
+    WORKFLOW("workflow.started", "pending", "A workflow began."),
     WORKFLOW("workflow.progress", "running", "A workflow goes on."),
     WORKFLOW("workflow.completed", "completed", "A workflow is done."),
     WORKFLOW("workflow.failed", "failed", "A workflow failed."),
-    PULL_REQUEST("pr.created", "open",
-                 "A pull request was opened. It belongs to `project:<project_id>`, as the next "
-                 "two."),
+    PULL_REQUEST("pr.created", "open", "A pull request was opened."),
     PULL_REQUEST("pr.updated", "open", "A pull request changed."),
     PULL_REQUEST("pr.closed", "closed", "A pull request was closed."),
-    ISSUE("issue.created", "open",
-          "An issue was opened. It belongs to `project:<project_id>` and `user:<assigned_to>`, as "
-          "the next two."),
+    ISSUE("issue.created", "open", "An issue was opened."),
     ISSUE("issue.updated", "open", "An issue changed."),
     ISSUE("issue.closed", "closed", "An issue was closed."),
-    ROW("ai.suggestion", ON_PROJECT | ON_GLOBAL, NULL, suggestion,
-        "A model suggests something. It belongs to `project:<id>` or `global`, as the next one.",
+    ROW("ai.suggestion", ON_PROJECT | ON_GLOBAL, NULL, to_project, suggestion,
+        "A model suggests something.",
         "{\"suggestion_id\":\"" UUID "\",\"target_type\":\"pr\",\"target_id\":\"" UUID "\","
         "\"category\":\"optimization\",\"title\":\"Simplify function\",\"severity\":\"info\","
         "\"confidence\":0.92}"),
-    ROW("ai.analysis_complete", ON_PROJECT | ON_GLOBAL, NULL, analysis,
+    ROW("ai.analysis_complete", ON_PROJECT | ON_GLOBAL, NULL, to_project, analysis,
         "A model has analysed something.",
         "{\"analysis_id\":\"a1\",\"target_type\":\"pr\",\"target_id\":\"" UUID "\","
         "\"summary\":\"Two findings.\",\"suggestions\":[]}"),

@@ -252,6 +252,15 @@ static void lag_at_event(struct fanout *f, struct group *g, const struct event *
     lag_group(f, g, first_seq(e));
 }
 
+void fanout_append(struct fanout *f, const struct encoding *encoding, const struct event *e,
+                   unsigned place)
+{
+    if (encoding->append_as)
+        encoding->append_as(encoding, f->encode_context, &f->scratch, e, place);
+    else
+        encoding->append(f->encode_context, &f->scratch, e, place);
+}
+
 bool fanout_append_own(struct fanout *f, const struct subscriber *s,
                        const struct encoding *encoding, const struct event *e, unsigned place)
 {
@@ -306,7 +315,7 @@ static void group_event(struct fanout *f, struct group *g, const struct event *e
     if (elsewhere || !wanted(f, g, e))
         return;
     buf_clear(&f->scratch);
-    g->encoding->append(f->encode_context, &f->scratch, e, place);
+    fanout_append(f, g->encoding, e, place);
     size_t n = f->scratch.len;
     if (f->scratch.failed || !run_reserve(f, g, n)) {
         lag_at_event(f, g, e);

@@ -31,13 +31,18 @@
 struct subscriber;
 struct subscription;
 
-/* How an event looks on a wire, frame included. Constant objects; a group is made per encoding. */
+/* How an event looks on a wire, frame included. Constant objects, which outlive their groups; a
+ * group is made per encoding. */
 struct encoding {
     const char *name;
     unsigned dialect; /* index below HUB_MAX_DIALECTS, for counting connections */
     /* Appends the frame; place says under which of its topics the event is shown. Failure shows
      * in out->failed. context: fanout.encode_context. */
     void (*append)(void *context, struct buf *out, const struct event *e, unsigned place);
+    /* In place of append, for encodings that are made while the program runs and stand in something
+     * larger: is given the encoding itself. NULL: append is called. */
+    void (*append_as)(const struct encoding *self, void *context, struct buf *out,
+                      const struct event *e, unsigned place);
     /* The same for the subscriber that is the event's source (subscriber_speak_as). Returns false,
      * and appends nothing, where it looks as for everybody. NULL: it always does. */
     bool (*append_own)(void *context, struct buf *out, const struct event *e, unsigned place);

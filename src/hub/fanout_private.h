@@ -58,6 +58,10 @@ void group_remove(struct subscription *sub);
 bool group_deliver_to(struct fanout *f, const struct group *g, struct subscriber *s,
                       const struct event *e, unsigned place, const struct frames *frames);
 
+/* Appends the event's frame to the scratch buffer. */
+void fanout_append(struct fanout *f, const struct encoding *encoding, const struct event *e,
+                   unsigned place);
+
 /* Appends the event as its own source sees it to the scratch buffer; false: it is not that one, or
  * sees nothing special. */
 bool fanout_append_own(struct fanout *f, const struct subscriber *s,

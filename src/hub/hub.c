@@ -313,7 +313,6 @@ void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_in
                     void *arg)
 {
     bool more = true;
-    hub_warm_some(h);
     pthread_mutex_lock(&h->lock);
     MAP_EACH (i, &h->topics) {
         struct topic_info info = describe(h, h->topics.slots[i].object);

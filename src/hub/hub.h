@@ -314,6 +314,10 @@ struct topic_info {
     const struct session_state *state; /* may be NULL */
 };
 
+/* Before a listing that shows states: brings those of sessions back into memory that a durable
+ * engine keeps elsewhere, a thousand at a time. Any thread. */
+void hub_warm_states(struct hub *h);
+
 /* Calls each() under the lock, in no order, until it returns false. */
 void hub_each_topic(struct hub *h, bool (*each)(void *arg, const struct topic_info *info),
                     void *arg);

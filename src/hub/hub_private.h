@@ -117,9 +117,6 @@ void hub_fold(struct hub *h, struct topic *t, const struct event *e);
 /* All steps behind hub_begin_item at once. */
 void hub_accept_item(struct hub *h, struct publish_item *item, uint64_t now_ms);
 
-/* Brings states of sessions back into memory, for a listing. Without the lock. */
-void hub_warm_some(struct hub *h);
-
 /* hub_history.c: hub_topic_page for a topic that is known. */
 int hub_page(struct hub *h, struct topic *t, uint64_t since, unsigned max, size_t max_bytes,
              struct event **events, struct topic_page *page);

@@ -218,7 +218,7 @@ bool hub_has_checkpoint(struct hub *h, struct slice topic, struct slice checkpoi
 /* States that one listing brings back at most; the next goes on. */
 #define WARM_AT_ONCE 1000
 
-void hub_warm_some(struct hub *h)
+void hub_warm_states(struct hub *h)
 {
     struct topic **cold = NULL;
     unsigned count = 0, cap = 0;

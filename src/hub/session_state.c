@@ -330,7 +330,10 @@ void session_state_append_summary(const struct session_state *state, struct buf 
     json_put_raw(out, "phase", phase->ptr ? kept_slice(phase) : SLICE("null"));
     json_put_text(out, "status", session_status_name(overall_status(shown)));
     append_build_progress(shown, out);
+    session_items_append_stats(&shown->components, "component_stats", out);
+    session_items_append_stats(&shown->features, "feature_stats", out);
     append_overall_progress(shown, out);
+    json_put_text(out, "run", run_names[shown->run]);
     json_put_time(out, "started", shown->started);
     json_put_time(out, "updated", shown->updated);
 }

@@ -51,8 +51,10 @@ bool session_state_incomplete(const struct session_state *state);
 void session_state_append_json(const struct session_state *state, struct slice session_id,
                                unsigned connections, struct buf *out);
 
-/* Appends a short form of it, for lists: phase, status, overall_progress, build_progress, started
- * and updated, as members of an object that the caller began. state may be NULL. */
+/* Appends a short form of it, for lists: phase, status, build_progress, component_stats,
+ * feature_stats, overall_progress, run, started and updated, as members of an object that the
+ * caller began. Enough to tell what has failed from what goes on all the same. state may be
+ * NULL. */
 void session_state_append_summary(const struct session_state *state, struct buf *out);
 
 /* Appends what session_state_try_load needs to continue from here: the object above with a member

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "hub/hub.h"
 
 enum submission_stage { SUBMISSION_GIVEN, SUBMISSION_LATE, SUBMISSION_DONE };
@@ -22,6 +23,10 @@ struct submission {
 /* Publishes s->batch. True: it is done. False: s->late is called once when it is, perhaps before
  * this returns; until then the submission belongs to the engine. Any thread. */
 bool submission_publish(struct hub *h, struct submission *s);
+
+/* Appends for people why an item was not accepted, and what to do: of item.error and batch.reason,
+ * where the error is the server's affair. */
+void submission_explain(int error, const char *reason, struct buf *out);
 
 /* Whether it is done: what the engine said of the items may be read. Any thread. */
 static inline bool submission_is_done(const struct submission *s)

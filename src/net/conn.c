@@ -82,7 +82,7 @@ static int queue(struct conn *c, const struct out_segment *segment)
     if (c->state == CONN_CLOSED || c->state == CONN_LINGERING)
         return FAN_E_CLOSED;
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push(c->out, segment) != 0)
         return fail_no_memory(c);
     if (segment->kind == OUT_CONTROL)
@@ -114,9 +114,6 @@ static bool is_full_of_large(const struct conn *c)
     return q && q->bytes - q->control_bytes - q->event_bytes > OUT_LARGE_MAX;
 }
 
-/* Gives what waits to the socket at once. */
-static void offer(struct conn *c);
-
 int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t offset,
               uint32_t length, uint64_t first_seq)
 {
@@ -127,7 +124,7 @@ int conn_send(struct conn *c, enum out_class kind, struct bytes *bytes, uint32_t
         return FAN_E_LIMIT;
     if (kind == OUT_CONTROL && is_full(c, length)) {
         /* Much was asked at once: the peer may well read, and was offered nothing yet. */
-        offer(c);
+        conn_offer(c);
         if (is_full(c, length))
             return control_overflow(c);
     }
@@ -158,7 +155,7 @@ static int queue_copy(struct conn *c, struct slice text)
 int conn_send_large(struct conn *c, struct slice text)
 {
     if (is_full_of_large(c))
-        offer(c);
+        conn_offer(c);
     if (is_full_of_large(c))
         return control_overflow(c);
     return queue_copy(c, text);
@@ -169,9 +166,25 @@ int conn_send_body(struct conn *c, struct slice body)
     return body.len ? queue_copy(c, body) : 0;
 }
 
+bool conn_oldest_event(const struct conn *c, uint64_t *seq)
+{
+    const struct out_queue *q = c->out;
+    for (uint32_t i = 0; q && i < q->count; i++) {
+        const struct out_segment *s = out_queue_at(q, i);
+        if (s->kind == OUT_EVENTS || s->kind == OUT_HISTORY) {
+            *seq = s->first_seq;
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq)
 {
-    return c->out ? out_queue_drop_events(c->out, first_seq) : 0;
+    uint64_t dropped = c->out ? out_queue_drop_events(c->out, first_seq) : 0;
+    if (dropped && c->fd < 0 && c->out->bytes == 0)
+        worker_mark_dirty(c->worker, c); /* no socket will say that it has drained */
+    return dropped;
 }
 
 void conn_take(struct conn *c, struct buf *out)
@@ -181,8 +194,9 @@ void conn_take(struct conn *c, struct buf *out)
         const struct out_segment *s = out_queue_at(q, i);
         buf_append(out, s->bytes->data + s->offset, s->length);
     }
-    out_queue_free(q);
-    c->out = out_queue_new(); /* it always has one: nothing of it goes into a batch */
+    out_queue_free(&c->worker->out_queues, q);
+    c->out = out_queue_new(
+        &c->worker->out_queues); /* it always has one: nothing of it goes into a batch */
     if (!c->out)
         fail_no_memory(c);
     else if (c->state == CONN_OPEN && c->ops->drained)
@@ -270,7 +284,7 @@ static int queue_sealed(struct conn *c)
         return 0;
     }
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     bool failed =
         sealed->failed || !c->out || out_queue_push_sealed(c->out, buf_slice(sealed)) != 0;
     buf_clear(sealed);
@@ -315,7 +329,7 @@ static bool seal(struct conn *c)
 
 static void drained(struct conn *c)
 {
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     if (c->blocked) {
         c->blocked = false;
@@ -404,7 +418,7 @@ static bool batch_queue(struct conn *c)
     if (!joined)
         return false;
     uint32_t offset = q->count == 1 ? s->offset : 0;
-    out_queue_free(q);
+    out_queue_free(&c->worker->out_queues, q);
     c->out = NULL;
     add_to_batch(c, joined, offset, (uint32_t)length, kind);
     bytes_unref(joined);
@@ -424,10 +438,12 @@ static bool may_write(struct conn *c)
     return c->out && !c->blocked && c->state != CONN_CLOSED;
 }
 
-static void offer(struct conn *c)
+void conn_offer(struct conn *c)
 {
     if (may_write(c))
         write_out(c);
+    else if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
+        c->ops->collect(c);
 }
 
 void conn_flush(struct conn *c)
@@ -435,6 +451,8 @@ void conn_flush(struct conn *c)
     if (!may_write(c)) {
         if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
             c->ops->collect(c);
+        else if (c->fd < 0 && c->state == CONN_OPEN)
+            c->ops->drained(c);
         return;
     }
     if (c->tls && c->out->count && !seal(c))
@@ -459,7 +477,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
                                      .kind = c->in_batch,
                                      .counted = c->in_batch != OUT_SEALED};
     if (!c->out)
-        c->out = out_queue_new();
+        c->out = out_queue_new(&c->worker->out_queues);
     if (!c->out || out_queue_push_front(c->out, &rest) != 0) {
         fail_no_memory(c);
         return;
@@ -510,7 +528,7 @@ void conn_finish(struct conn *c, const char *reason)
 void conn_fini(struct conn *c)
 {
     c->worker->flush->ops->detach(c->worker->flush, c);
-    out_queue_free(c->out);
+    out_queue_free(&c->worker->out_queues, c->out);
     c->out = NULL;
     tls_free(c->tls);
     c->tls = NULL;
@@ -570,7 +588,7 @@ static void on_end(struct conn *c)
         c->ops->end(c);
     if (c->state == CONN_FINISHING)
         conn_pause(c); /* its end would be reported again and again */
-    else
+    else if (!c->held)
         conn_close(c, "closed by peer");
 }
 

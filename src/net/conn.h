@@ -31,7 +31,8 @@ struct conn_ops {
     const char *name;
     /* Bytes came. data may be changed. */
     void (*data)(struct conn *c, char *data, size_t len);
-    /* The peer sent its last byte. */
+    /* The peer sent its last byte: the connection is closed then, unless this holds it (conn_hold)
+     * because something is still owed. */
     void (*end)(struct conn *c);
     /* All that was queued has been given to the kernel. */
     void (*drained)(struct conn *c);
@@ -114,6 +115,13 @@ int conn_send_body(struct conn *c, struct slice body);
 /* Removes the event segments that have not begun. Returns their bytes, and in *first_seq the
  * first event that is gone; 0 bytes and *first_seq unchanged when there were none. */
 uint64_t conn_drop_events(struct conn *c, uint64_t *first_seq);
+
+/* The first event that waits, 0 when the rest of a frame does. False: none waits. */
+bool conn_oldest_event(const struct conn *c, uint64_t *seq);
+
+/* Gives what waits to the socket at once, as far as it takes it, or, where there is none, to
+ * `collect`. */
+void conn_offer(struct conn *c);
 
 /* Moves what waits of a connection without a socket to the end of out; then it is drained. */
 void conn_take(struct conn *c, struct buf *out);

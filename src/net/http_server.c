@@ -449,6 +449,16 @@ static void on_drained(struct conn *c)
         conn_resume(c);
 }
 
+/* Some clients say with it that their request is whole. */
+static void on_end(struct conn *c)
+{
+    struct http_exchange *x = &conn_http(c)->exchange;
+    if (!x->owed || !x->body_done || (x->answered && !x->streaming))
+        return;
+    x->keep_alive = false;
+    conn_hold(c);
+}
+
 static void on_timer(struct conn *c)
 {
     struct http_conn *h = conn_http(c);
@@ -487,6 +497,7 @@ static void on_closed(struct conn *c)
 static const struct conn_ops http_ops = {
     .name = "http",
     .data = on_data,
+    .end = on_end,
     .drained = on_drained,
     .timer = on_timer,
     .closed = on_closed,

@@ -32,6 +32,7 @@ struct http_exchange {
     void (*abort)(struct http_exchange *x);   /* the connection ends first: release data */
     void *data;
     bool body_done, answered, streaming, chunked, keep_alive, stopped;
+    bool owed;    /* the answer is sure to come, also for a peer that has sent its last byte */
     bool lasting; /* asks for a connection that stays: its refusal is worth a line in the log */
 };
 

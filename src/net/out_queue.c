@@ -6,18 +6,24 @@
 #include "base/memory.h"
 #include "fanfare/error.h"
 
-struct out_queue *out_queue_new(void)
+void out_queue_pool_fini(struct out_queue_pool *pool)
 {
-    struct out_queue *q = memory_try_alloc(sizeof *q);
+    while (pool->count)
+        memory_free(pool->spare[--pool->count]);
+}
+
+struct out_queue *out_queue_new(struct out_queue_pool *pool)
+{
+    struct out_queue *q = pool->count ? pool->spare[--pool->count] : memory_try_alloc(sizeof *q);
     if (!q)
         return NULL;
-    memset(q, 0, sizeof *q);
+    memset(q, 0, offsetof(struct out_queue, inline_segments));
     q->segments = q->inline_segments;
     q->cap = OUT_INLINE;
     return q;
 }
 
-void out_queue_free(struct out_queue *q)
+void out_queue_free(struct out_queue_pool *pool, struct out_queue *q)
 {
     if (!q)
         return;
@@ -25,7 +31,10 @@ void out_queue_free(struct out_queue *q)
         bytes_unref(out_queue_at(q, i)->bytes);
     if (q->segments != q->inline_segments)
         memory_free(q->segments);
-    memory_free(q);
+    if (pool->count < OUT_SPARE_MAX)
+        pool->spare[pool->count++] = q;
+    else
+        memory_free(q);
 }
 
 static int grow(struct out_queue *q)

@@ -24,9 +24,22 @@ struct out_queue {
     struct out_segment inline_segments[OUT_INLINE];
 };
 
+/* Emptied queues, ready for the next connection: one that gets a frame of its own in each turn
+ * would allocate and free each time. So few that they are no matter of memory. One thread's. */
+#define OUT_SPARE_MAX 128
+
+struct out_queue_pool {
+    struct out_queue *spare[OUT_SPARE_MAX];
+    unsigned count;
+};
+
+void out_queue_pool_fini(struct out_queue_pool *pool);
+
 /* NULL: no memory. */
-struct out_queue *out_queue_new(void);
-void out_queue_free(struct out_queue *q); /* NULL is allowed */
+struct out_queue *out_queue_new(struct out_queue_pool *pool);
+
+/* q NULL is allowed. */
+void out_queue_free(struct out_queue_pool *pool, struct out_queue *q);
 
 static inline struct out_segment *out_queue_at(const struct out_queue *q, uint32_t i)
 {

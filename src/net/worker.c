@@ -82,9 +82,9 @@ int worker_add_unbound(struct worker *w, const struct conn_ops *ops, const char 
     if (error)
         return error;
     struct conn *c = slab_try_take(&w->slab);
-    struct out_queue *out = out_queue_new();
+    struct out_queue *out = out_queue_new(&w->out_queues);
     if (!c || !out) {
-        out_queue_free(out);
+        out_queue_free(&w->out_queues, out);
         if (c)
             slab_give(&w->slab, c);
         peer_release(w->shared->peers, peer);
@@ -250,11 +250,30 @@ static void on_conn_timer(struct wheel_timer *timer, void *arg)
         c->ops->timer(c);
 }
 
+static void on_alarm(struct wheel_timer *timer, void *arg)
+{
+    struct worker_alarm *a = CONTAINER(timer, struct worker_alarm, timer);
+    struct worker *w = arg;
+    w->busy = true;
+    a->ring(a);
+}
+
+void worker_alarm_set(struct worker *w, struct worker_alarm *a, uint64_t delay_ms)
+{
+    wheel_set(&w->alarms, &a->timer, delay_ms);
+}
+
+void worker_alarm_stop(struct worker *w, struct worker_alarm *a)
+{
+    wheel_cancel(&w->alarms, &a->timer);
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct worker *w = tick->data;
     update_now(w);
     wheel_advance(&w->wheel, w->now_ms, on_conn_timer, w);
+    wheel_advance(&w->alarms, w->now_ms, on_alarm, w);
     login_advance(w);
     if (w->now_ms >= w->next_second_ms) {
         w->next_second_ms = w->now_ms + 1000;
@@ -334,6 +353,11 @@ void worker_expected(struct worker *w)
 
 /* ---- Life ---- */
 
+static unsigned tick_ms(const struct worker *w)
+{
+    return w->shared->tick_ms ? w->shared->tick_ms : WORKER_TICK_MS;
+}
+
 int worker_init(struct worker *w, const struct worker_config *config)
 {
     memset(w, 0, sizeof *w);
@@ -347,7 +371,8 @@ int worker_init(struct worker *w, const struct worker_config *config)
     list_init(&w->listeners);
     w->start_ms = clock_ms();
     update_now(w);
-    wheel_init(&w->wheel, WORKER_TICK_MS, w->now_ms);
+    wheel_init(&w->wheel, tick_ms(w), w->now_ms);
+    wheel_init(&w->alarms, tick_ms(w), w->now_ms);
     wheel_init(&w->logins, WORKER_TICK_MS, w->now_ms);
     w->tasks_end = &w->tasks;
     pthread_mutex_init(&w->tasks_lock, NULL);
@@ -416,7 +441,7 @@ static void *run(void *arg)
     bool started = w->flush != NULL;
     if (started) {
         uv_poll_start(&w->poll, UV_READABLE, on_sockets);
-        uv_timer_start(&w->tick, on_tick, WORKER_TICK_MS, WORKER_TICK_MS);
+        uv_timer_start(&w->tick, on_tick, tick_ms(w), tick_ms(w));
         uv_prepare_start(&w->prepare, on_prepare);
         uv_check_start(&w->check, on_check);
     }
@@ -459,6 +484,10 @@ static void stop_loop(struct worker *w, void *arg)
 void worker_stop(struct worker *w)
 {
     worker_post(w, stop_loop, NULL);
+}
+
+void worker_join(struct worker *w)
+{
     pthread_join(w->thread, NULL);
 }
 
@@ -481,6 +510,7 @@ void worker_fini(struct worker *w)
     memory_free(w->conns);
     memory_free(w->dirty);
     memory_free(w->closing);
+    out_queue_pool_fini(&w->out_queues);
     buf_fini(&w->sealed);
     memory_free(w->read_buffer);
     pthread_mutex_destroy(&w->tasks_lock);

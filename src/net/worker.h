@@ -21,6 +21,7 @@
 #include "base/wheel.h"
 #include "net/conn.h"
 #include "net/flush.h"
+#include "net/out_queue.h"
 #include "net/peer.h"
 #include "net/poller.h"
 
@@ -64,6 +65,7 @@ struct net_shared {
     /* Whether the address is a trusted proxy, whose connections are not counted; may be NULL. */
     bool (*trusted)(void *arg, const char *address);
     void *trusted_arg;
+    unsigned tick_ms; /* how fine timers are; set before the workers are made; 0: WORKER_TICK_MS */
     /* Messages of connections that compress what they send (ws_send_message). */
     uint64_t deflate_threshold; /* smaller ones are sent as they are */
     int deflate_level;          /* 1 to 9 */
@@ -118,10 +120,12 @@ struct worker {
     struct poller poller;
     struct wheel wheel;
     struct wheel logins; /* of those that expire, login.h */
+    struct wheel alarms; /* worker_alarm_set */
     uint64_t now_ms;     /* monotonic, taken once a turn */
     uint32_t now_s;      /* seconds since the worker's start, for conn.last_read */
     uint64_t start_ms;
     struct buf sealed;                  /* TLS records that are about to be queued */
+    struct out_queue_pool out_queues;   /* spare ones */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;
@@ -172,8 +176,11 @@ int worker_init(struct worker *w, const struct worker_config *config);
  * FAN_E_UNSUPPORTED when the wanted flush stage is not available. */
 int worker_start(struct worker *w, enum flush_choice flush, unsigned files);
 
-/* Ends the loop (from any thread) and waits for the thread. Open connections are closed. */
+/* Ends the loop, from any thread: open connections are closed. Once. */
 void worker_stop(struct worker *w);
+
+/* Waits for the thread of one that was stopped. */
+void worker_join(struct worker *w);
 void worker_fini(struct worker *w);
 
 /* Runs fn(worker, arg) on the worker's thread, soon. Any thread. Order is kept. */
@@ -196,6 +203,16 @@ void worker_again(struct worker *w);
 
 /* Whether the caller is the worker's thread. */
 bool worker_is_current(const struct worker *w);
+
+/* A timer that is not a connection's; a member of something larger, zero at first. */
+struct worker_alarm {
+    struct wheel_timer timer;
+    void (*ring)(struct worker_alarm *a);
+};
+
+/* Rings once, after at least delay_ms; from the worker's thread. Setting it again moves it. */
+void worker_alarm_set(struct worker *w, struct worker_alarm *a, uint64_t delay_ms);
+void worker_alarm_stop(struct worker *w, struct worker_alarm *a);
 
 /* Takes over an accepted descriptor. The peer has been taken. NULL: no memory (fd is closed). */
 struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls);

@@ -117,12 +117,11 @@ static bool negotiate(struct http_exchange *x, const struct ws_accept_options *o
     return true;
 }
 
-static void start_limits(struct ws_conn *ws)
+void ws_limits_begin(struct ws_conn *ws)
 {
     struct worker *w = ws->conn.worker;
     ws->tokens = (int32_t)NET_LIMIT(w, burst);
     ws->tokens_ms = (uint32_t)w->now_ms;
-    conn_timer(&ws->conn, NET_LIMIT(w, ping_interval_ms));
 }
 
 bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
@@ -157,7 +156,8 @@ bool ws_accept(struct http_exchange *x, const struct ws_accept_options *options)
     buf_fini(&head);
     NET_STAT(x->conn->worker, websocket_upgrades, 1);
     x->conn->worker->flush->ops->attach(x->conn->worker->flush, x->conn);
-    start_limits(ws);
+    ws_limits_begin(ws);
+    conn_timer(&ws->conn, NET_LIMIT(ws->conn.worker, ping_interval_ms));
     return true;
 }
 
@@ -314,28 +314,49 @@ static void refill(struct ws_conn *ws)
 /* A debt is looked at again this often: however large it is, the client is told in time. */
 #define DEBT_CHECK_MS 1000
 
-/* In debt: it is not read until the debt is paid. */
-static void wait_for_debt(struct ws_conn *ws)
+/* How long the debt takes; who has it for too long is told. */
+static uint64_t debt_ms(struct ws_conn *ws)
 {
     struct worker *w = ws->conn.worker;
     uint64_t rate = NET_LIMIT(w, messages);
-    uint64_t debt_ms = 1 + (uint64_t)(-ws->tokens) * 1000 / (rate ? rate : 1);
+    uint64_t ms = 1 + (uint64_t)(-ws->tokens) * 1000 / (rate ? rate : 1);
     if (!ws->throttled_s)
         ws->throttled_s = w->now_s + 1;
     if (w->now_s + 1 - ws->throttled_s >= THROTTLE_WARN_S) {
         ws->ops->rate_limited(ws);
         ws->throttled_s = w->now_s + 1;
     }
+    return ms < DEBT_CHECK_MS ? ms : DEBT_CHECK_MS;
+}
+
+/* In debt: it is not read until the debt is paid. */
+static void wait_for_debt(struct ws_conn *ws)
+{
+    uint64_t ms = debt_ms(ws);
     if (ws->close_sent)
         return;
     conn_pause(&ws->conn);
-    conn_timer(&ws->conn, debt_ms < DEBT_CHECK_MS ? debt_ms : DEBT_CHECK_MS);
+    conn_timer(&ws->conn, ms);
 }
 
 static void throttle(struct ws_conn *ws)
 {
     NET_STAT(ws->conn.worker, rate_limited, 1);
     wait_for_debt(ws);
+}
+
+uint64_t ws_limits_count(struct ws_conn *ws, unsigned messages)
+{
+    ws->tokens -= (int32_t)messages;
+    NET_STAT(ws->conn.worker, messages_in, messages);
+    refill(ws);
+    if (ws->tokens >= 0) {
+        ws->throttled_s = 0;
+        return 0;
+    }
+    if (messages)
+        NET_STAT(ws->conn.worker, rate_limited, 1);
+    return debt_ms(ws);
 }
 
 /* ---- Receiving ---- */
@@ -444,6 +465,8 @@ static void on_timer(struct conn *c)
         conn_finish(c, "no answer to close");
         return;
     }
+    if (c->held)
+        ws->pinged = false; /* it is we who do not listen */
     if (c->paused) {
         refill(ws);
         if (ws->ops->limited && ws->tokens < 0) {

@@ -100,6 +100,12 @@ void ws_shutdown(struct ws_conn *ws);
 /* One more message that made no sense: 20 within 10 s close with 1008. */
 void ws_bad_message(struct ws_conn *ws);
 
+/* For a client that has no WebSocket of its own, and the limits of one: begins counting; counts
+ * messages that came, and returns for how many milliseconds no more of them should be taken (at
+ * most a second; ask again then with 0 messages), 0: none. */
+void ws_limits_begin(struct ws_conn *ws);
+uint64_t ws_limits_count(struct ws_conn *ws, unsigned messages);
+
 static inline struct ws_conn *ws_from_conn(struct conn *c)
 {
     return (struct ws_conn *)c; /* its first member */

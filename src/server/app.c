@@ -122,7 +122,7 @@ static bool may_pass(struct server *s, struct http_exchange *x, struct slice pat
     if (verdict.cors) {
         buf_printf(&x->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(request.origin));
         http_add_header(x, "Access-Control-Allow-Credentials", "true");
-        http_add_header(x, "Access-Control-Expose-Headers", "Retry-After");
+        http_add_header(x, "Access-Control-Expose-Headers", "ETag, Location, Retry-After");
     }
     return true;
 }
@@ -131,7 +131,7 @@ static void answer_preflight(struct http_exchange *x)
 {
     http_add_header(x, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
     http_add_header(x, "Access-Control-Allow-Headers",
-                    "Authorization, Content-Type, Last-Event-ID");
+                    "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID");
     http_add_header(x, "Access-Control-Max-Age", "600");
     http_add_header(x, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
     http_reply(x, 204, NULL, slice_of("", 0));
@@ -144,8 +144,8 @@ struct visit {
     struct server *server;
     struct http_exchange *exchange;
     struct slice path;
-    struct token_refusal refusal; /* when it is nobody's */
-    bool get, head, post, del;    /* what the address takes; what stays open answers no HEAD */
+    struct token_refusal refusal;   /* when it is nobody's */
+    bool get, head, post, put, del; /* what the address takes; what stays open answers no HEAD */
 };
 
 /* False: it is nobody's, and was answered. */
@@ -233,7 +233,8 @@ static bool try_dialects(struct visit *v)
         const struct dialect *dialect = dialect_at(i);
         if (!is_at(dialect, v->path, values))
             continue;
-        if (dialect->claims ? !dialect->claims(request) : request->method != HTTP_GET) {
+        const struct delivery_options *options = &v->server->delivery_options;
+        if (dialect->claims ? !dialect->claims(request, options) : request->method != HTTP_GET) {
             v->get |= !dialect->claims;
             continue;
         }
@@ -264,6 +265,7 @@ static bool try_api(struct visit *v)
         v->get |= routes[i].method == HTTP_GET;
         v->head |= routes[i].method == HTTP_GET;
         v->post |= routes[i].method == HTTP_POST;
+        v->put |= routes[i].method == HTTP_PUT;
         v->del |= routes[i].method == HTTP_DELETE;
         if (routes[i].method != method)
             continue;
@@ -315,10 +317,11 @@ static void no_route(struct visit *v)
     struct http_exchange *x = v->exchange;
     if (!is_somebodys(v))
         return;
-    if (v->get || v->post || v->del) {
-        char list[40];
-        snprintf(list, sizeof list, "%s%s%s%sOPTIONS", v->get ? "GET, " : "",
-                 v->head ? "HEAD, " : "", v->post ? "POST, " : "", v->del ? "DELETE, " : "");
+    if (v->get || v->post || v->put || v->del) {
+        char list[48];
+        snprintf(list, sizeof list, "%s%s%s%s%sOPTIONS", v->get ? "GET, " : "",
+                 v->head ? "HEAD, " : "", v->post ? "POST, " : "", v->put ? "PUT, " : "",
+                 v->del ? "DELETE, " : "");
         http_add_header(x, "Allow", list);
         http_reply_error(x, 405, "method_not_allowed", "this address does not take %s",
                          http_method_name(x->request->method));

@@ -20,7 +20,7 @@ struct drain_step {
 
 static bool still_owed(const struct client *c)
 {
-    return c->dialect && c->subscriber.catch_up;
+    return c->dialect && (c->subscriber.catch_up || c->publishing);
 }
 
 static void shut(struct client *c)

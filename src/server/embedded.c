@@ -15,6 +15,7 @@
 #include "fanfare/error.h"
 #include "fanfare/server.h"
 #include "server/private.h"
+#include "server/socketio.h"
 
 enum state { MADE, RUNNING, STOPPING, OVER };
 
@@ -42,13 +43,27 @@ static int fail(struct fan_server_error *error, int code, struct buf *why)
 
 /* ---- Making and freeing ---- */
 
+/* A library does not begin to write files unasked. */
+static const struct config_pair default_engine = {"engine", "memory"};
+
+static bool chooses_engine(const char *name)
+{
+    return strcmp(name, "engine") == 0 || strcmp(name, "data") == 0 ||
+           strcmp(name, "redis_url") == 0;
+}
+
 static int make_config(const struct fan_server_options *options, struct config **config,
                        struct buf *why)
 {
     size_t count = options ? options->count : 0;
     struct config_pair *pairs = memory_zero((count + 1) * sizeof *pairs);
-    for (size_t i = 0; i < count; i++)
+    bool chosen = false;
+    for (size_t i = 0; i < count; i++) {
         pairs[i] = (struct config_pair){options->items[i].name, options->items[i].value};
+        chosen = chosen || (pairs[i].name && chooses_engine(pairs[i].name));
+    }
+    if (!chosen)
+        pairs[count++] = default_engine;
     int error = config_from_pairs(config, pairs, count, why);
     memory_free(pairs);
     if (!error)
@@ -275,7 +290,85 @@ int fan_server_websocket(struct fan_server *s, const char *path,
     return 0;
 }
 
-static int publish(struct fan_server *s, const struct server_event *event, struct buf *why)
+/* A namespace (name), or the sessions at /engine.io/ (NULL). */
+static int add_space(struct fan_server *s, const char *name, void *arg,
+                     struct program_space **added, struct fan_server_error *error)
+{
+    struct room_space **spaces = &s->server->delivery_options.rooms.spaces;
+    struct buf why = {0};
+    int code = FAN_E_INVALID;
+    if (server_is_own_thread(s->server)) /* whoever has the turn may be waiting for it */
+        return fail_late(error);
+    pthread_mutex_lock(&s->turn);
+    enum state state = get_state(s);
+    if (state == MADE)
+        code = program_space_add(&s->server->spaces, spaces, name, arg, added, &why);
+    pthread_mutex_unlock(&s->turn);
+    if (state != MADE)
+        return fail_late(error);
+    if (code)
+        return fail(error, code, &why);
+    buf_fini(&why);
+    return 0;
+}
+
+int fan_server_namespace(struct fan_server *s, const char *name,
+                         const struct fan_namespace_handler *handler, void *arg,
+                         struct fan_server_error *error)
+{
+    struct program_space *space;
+    int code = add_space(s, name ? name : "", arg, &space, error);
+    if (!code)
+        program_space_set_handler(space, handler);
+    return code;
+}
+
+int fan_server_engineio(struct fan_server *s, const struct fan_engineio_handler *handler, void *arg,
+                        struct fan_server_error *error)
+{
+    struct program_space *space;
+    struct buf why = {0};
+    if (s->server->delivery_options.rooms.engine) {
+        BUF_LITERAL(&why, "there is a handler for /engine.io/ already");
+        return fail(error, FAN_E_EXISTS, &why);
+    }
+    int code = add_space(s, NULL, arg, &space, error);
+    if (code)
+        return code;
+    space->engine = *handler;
+    s->server->delivery_options.rooms.engine = space->space;
+    return 0;
+}
+
+static int emit(struct fan_server *s, const char *name, const char *room, const char *event,
+                const struct fan_arguments *arguments, const struct call *model)
+{
+    struct program_space *space = name ? program_space_find(s->server->spaces, name) : NULL;
+    if (!space)
+        return FAN_E_NOT_FOUND;
+    pthread_rwlock_rdlock(&s->lock);
+    int code = FAN_E_CLOSED;
+    if (s->state == RUNNING)
+        code = program_space_emit(space, room, event, arguments, model);
+    pthread_rwlock_unlock(&s->lock);
+    return code;
+}
+
+int fan_namespace_emit(struct fan_server *s, const char *name, const char *room, const char *event,
+                       const struct fan_arguments *arguments)
+{
+    return emit(s, name, room, event, arguments, NULL);
+}
+
+int fan_namespace_call(struct fan_server *s, const char *name, const char *room, const char *event,
+                       const struct fan_arguments *arguments, unsigned timeout_ms,
+                       fan_answer_fn *answer, void *arg)
+{
+    const struct call model = {.timeout_ms = timeout_ms, .answer = answer, .arg = arg};
+    return answer ? emit(s, name, room, event, arguments, &model) : FAN_E_INVALID;
+}
+
+static int publish(struct fan_server *s, const struct api_event *event, struct buf *why)
 {
     pthread_rwlock_rdlock(&s->lock);
     int code = FAN_E_CLOSED;
@@ -291,7 +384,7 @@ int fan_server_publish(struct fan_server *s, const char *topic, const char *type
                        size_t size, struct fan_server_error *error)
 {
     struct buf why = {0};
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = slice_from(topic ? topic : ""),
         .type = slice_from(type ? type : ""),
         .data = data ? slice_of(data, size) : SLICE("{}"),

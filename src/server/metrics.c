@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "codec/json.h"
+#include "codec/json_writer.h"
 #include "server/private.h"
 
 /* Everything that is counted, of all workers together. */
@@ -101,7 +101,7 @@ static const struct metric {
     {"fanfare_publish_refused_total", COUNTER, "", "Events that the hub could not accept.",
      AT(hub.refused)},
     {"fanfare_publish_lost_total", COUNTER, "",
-     "Events answered with durability=memory and then not stored.", AT(lost)},
+     "Events that were accepted before they were stored, and then could not be.", AT(lost)},
     {"fanfare_unusual_status_total", COUNTER, "", "Events with a status outside the usual ones.",
      AT(unusual)},
     {"fanfare_encoded_bytes_total", COUNTER, "", "Bytes of these frames.", AT(encoded_bytes)},
@@ -158,6 +158,20 @@ static uint64_t clients_of(const struct delivery *d, unsigned dialect)
 static uint64_t encoded_by(const struct delivery *d, unsigned dialect)
 {
     return LOAD(d, fanout.stats.encoded[dialect]);
+}
+
+uint64_t server_clients(void *arg, struct buf *out)
+{
+    struct server *s = arg;
+    uint64_t all = 0;
+    for (unsigned k = 0; k < dialect_count(); k++) {
+        uint64_t n = 0;
+        for (unsigned i = 0; i < s->worker_count; i++)
+            n += clients_of(s->workers[i].context, dialect_at(k)->index);
+        json_put_u64(out, dialect_at(k)->name, n);
+        all += n;
+    }
+    return all;
 }
 
 /* One row for each dialect. */

@@ -13,6 +13,7 @@
 #include "server/server.h"
 #include "server/token_options.h"
 
+struct program_space;
 struct server_watch;
 
 /* What a reload replaces as a whole. Immutable; workers read the one in force. */
@@ -37,9 +38,10 @@ struct server {
     unsigned worker_count, running; /* made; with a thread */
     pthread_mutex_t watch_lock;     /* /health looks at them while they come and go */
     struct server_watch *watches;
-    struct buf unix_paths;      /* to be removed at the end, each with a NUL */
-    struct buf urls;            /* where it listens, each with a NUL */
-    struct endpoint *endpoints; /* owned; unchanged once it runs */
+    struct buf unix_paths;        /* to be removed at the end, each with a NUL */
+    struct buf urls;              /* where it listens, each with a NUL */
+    struct endpoint *endpoints;   /* owned; unchanged once it runs */
+    struct program_space *spaces; /* of the embedding program; likewise */
     struct server_owner owner;
     uv_timer_t tick;
     uv_timer_t drain_timer;
@@ -61,6 +63,8 @@ void server_presence(void *arg, struct worker *w, struct slice topic, void *toke
 void server_metrics(void *arg, struct buf *out);
 void server_health(void *arg, struct buf *out);
 
+uint64_t server_clients(void *arg, struct buf *out);
+
 /* listen.c: opens all addresses for all workers. 0, or FAN_E_ADDRESS with the reason. */
 int server_listen(struct server *s, struct buf *why);
 void server_unlink(struct server *s);
@@ -70,12 +74,9 @@ int server_watch_start(struct server *s, struct buf *why);
 void server_watch_stop(struct server *s);
 void server_watch_health(struct server *s, struct buf *out);
 
-/* publish.c: an event from inside the process; data is JSON text. 0, or an error as
- * fan_server_publish with the reason appended. Any thread. */
-struct server_event {
-    struct slice topic, type, data, source;
-};
-int server_publish(struct server *s, const struct server_event *event, struct buf *why);
+/* publish.c: an event from inside the process. 0, or an error as fan_server_publish with the reason
+ * appended. Any thread; waits for the engine, but on workers. */
+int server_publish(struct server *s, const struct api_event *event, struct buf *why);
 
 /* settings.c: from the configuration to what the parts read. */
 void server_apply_hub(const struct config *config, struct hub_config *out);

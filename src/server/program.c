@@ -12,18 +12,93 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/json_writer.h"
 #include "server/server.h"
 
 struct program {
     struct server *server;
     uv_loop_t loop;
     uv_signal_t on_term, on_int, on_hup;
+    bool json, draining;
 };
+
+/* ---- What it prints ---- */
+
+static void print(struct buf *text)
+{
+    fputs(buf_text(text), stdout);
+    fflush(stdout);
+    buf_fini(text);
+}
+
+static void begin_object(struct buf *out, const char *event)
+{
+    json_begin(out, NULL, '{');
+    json_put_text(out, "event", event);
+}
+
+static void print_object(struct buf *object)
+{
+    json_end(object, '}');
+    BUF_LITERAL(object, "\n");
+    print(object);
+}
+
+/* The first line on stdout is the URL: scripts wait for it. */
+static void print_start(const struct program *p)
+{
+    struct buf out = {0};
+    if (p->json) {
+        begin_object(&out, "listening");
+        server_append_start(p->server, &out);
+        print_object(&out);
+        return;
+    }
+    for (size_t i = 0; server_append_url(p->server, i, &out); i++)
+        buf_append_char(&out, '\n');
+    print(&out);
+}
+
+static void print_drain(const struct program *p)
+{
+    struct buf out = {0};
+    if (!p->json)
+        return;
+    begin_object(&out, "draining");
+    server_append_drain(p->server, &out);
+    print_object(&out);
+}
+
+static void print_stop(const struct program *p)
+{
+    struct buf out = {0};
+    if (!p->json)
+        return;
+    begin_object(&out, "stopped");
+    print_object(&out);
+}
+
+static void print_failure(const struct program *p, struct buf *why)
+{
+    struct buf out = {0};
+    fprintf(stderr, "fanfare: %s\n", buf_text(why));
+    if (!p->json)
+        return;
+    begin_object(&out, "failed");
+    json_put_name(&out, "message");
+    json_append_lossy(&out, buf_slice(why));
+    print_object(&out);
+}
+
+/* ---- Signals ---- */
 
 static void on_terminate(uv_signal_t *handle, int number)
 {
     struct program *p = handle->data;
     (void)number;
+    if (!p->draining)
+        print_drain(p);
+    p->draining = true;
     server_drain(p->server);
 }
 
@@ -62,17 +137,7 @@ static void end_loop(struct program *p)
     uv_loop_close(&p->loop);
 }
 
-/* The first line on stdout is the URL: scripts wait for it. */
-static void announce(struct program *p)
-{
-    struct buf line = {0};
-    for (size_t i = 0; server_append_url(p->server, i, &line); i++)
-        buf_append_char(&line, '\n');
-    fputs(buf_text(&line), stdout);
-    fflush(stdout);
-    buf_fini(&line);
-    server_log_start(p->server);
-}
+/* ---- Running ---- */
 
 static int run(struct program *p, struct buf *why)
 {
@@ -84,16 +149,17 @@ static int run(struct program *p, struct buf *why)
     };
     int error = server_start(p->server, &owner, why);
     if (!error) {
-        announce(p);
+        print_start(p);
+        server_log_start(p->server);
         uv_run(&p->loop, UV_RUN_DEFAULT);
         log_info("server", "stopped");
     }
     return error;
 }
 
-int server_main(const struct config *config)
+int server_main(const struct config *config, bool json)
 {
-    struct program p = {.server = server_new(config)};
+    struct program p = {.server = server_new(config), .json = json};
     struct buf why = {0};
     const char *largest = getenv("FANFARE_TEST_ALLOC_MAX");
     if (largest)
@@ -107,10 +173,12 @@ int server_main(const struct config *config)
     if (!error)
         error = run(&p, &why);
     if (error)
-        fprintf(stderr, "fanfare: %s\n", buf_text(&why));
+        print_failure(&p, &why);
     buf_fini(&why);
     server_stop(p.server);
     end_loop(&p);
     server_free(p.server);
+    if (!error)
+        print_stop(&p);
     return error ? 1 : 0;
 }

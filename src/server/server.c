@@ -12,15 +12,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/platform.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "dialect/rooms_recovery.h"
+#include "dialect/rooms_space.h"
 #include "fanfare/error.h"
 #include "server/private.h"
+#include "server/socketio.h"
 #include "server/storage.h"
 
-#define TICK_MS 1000
+#define TICK_MS        1000
+#define TICK_FINEST_MS 10 /* of the workers */
 
 static const enum flush_choice flush_map[] = {
     [CONFIG_FLUSH_AUTO] = FLUSH_AUTO,
@@ -58,6 +61,15 @@ static bool is_trusted_proxy(void *arg, const char *address)
     return server_is_trusted(server_settings_now(s)->config, slice_from(address));
 }
 
+/* Fine enough that the shortest time that is waited for is missed by no more than a twentieth. */
+static unsigned tick_for(uint64_t shortest_ms)
+{
+    uint64_t tick = shortest_ms / 20;
+    return tick < TICK_FINEST_MS   ? TICK_FINEST_MS
+           : tick > WORKER_TICK_MS ? WORKER_TICK_MS
+                                   : (unsigned)tick;
+}
+
 static void prepare_net(struct server *s)
 {
     s->shared.peers = peer_table_new();
@@ -65,14 +77,40 @@ static void prepare_net(struct server *s)
     s->shared.trusted_arg = s;
     s->shared.deflate_threshold = s->config->deflate.threshold;
     s->shared.deflate_level = (int)s->config->deflate.level;
+    s->shared.tick_ms =
+        tick_for(s->config->rooms.ping_interval_ms < s->config->rooms.ping_timeout_ms
+                     ? s->config->rooms.ping_interval_ms
+                     : s->config->rooms.ping_timeout_ms);
+}
+
+static bool is_listed(const struct config_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* One that the embedding program has registered is the program's. */
+static void prepare_namespaces(struct server *s)
+{
+    const struct config_list *names = &s->config->rooms.namespaces;
+    for (size_t i = 0; i < names->count; i++) {
+        struct room_space *space;
+        if (room_space_add(&s->delivery_options.rooms.spaces, slice_from(names->items[i]), NULL,
+                           NULL, &space) == 0)
+            space->recovers = !is_listed(&s->config->rooms.without_recovery, names->items[i]);
+    }
 }
 
 static void prepare_delivery(struct server *s)
 {
+    delivery_options_init(&s->delivery_options);
     s->delivery_options.deflate[DIALECT_BUILD] = s->config->deflate.build;
     s->delivery_options.deflate[DIALECT_IDE] = s->config->deflate.ide;
     s->delivery_options.deflate[DIALECT_CHANNELS] = s->config->deflate.channels;
-    s->delivery_options.rooms.recovery = room_recovery_new();
+    s->delivery_options.deflate[DIALECT_ROOMS] = s->config->deflate.rooms;
+    prepare_namespaces(s);
     s->delivery_options.presence = server_presence;
     s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
@@ -112,15 +150,25 @@ static int make_workers(struct server *s, struct buf *why)
     return 0;
 }
 
-static int publish_for_api(void *arg, struct slice topic, struct slice type, struct slice source,
-                           struct slice data)
+static int publish_for_api(void *arg, const struct api_event *event, struct buf *why)
 {
-    const struct server_event event = {
-        .topic = topic, .type = type, .data = data, .source = source};
-    struct buf why = {0};
-    int error = server_publish(arg, &event, &why);
-    buf_fini(&why);
-    return error;
+    return server_publish(arg, event, why);
+}
+
+static const char *webhook_secret(void *arg)
+{
+    return server_settings_now(arg)->config->github_webhook_secret;
+}
+
+/* Records are kept where the data directory is, if there is one. */
+static struct platform *make_platform(const struct config *config)
+{
+    struct buf path = {0};
+    bool kept = config->data_given || config->engine != CONFIG_ENGINE_MEMORY;
+    buf_printf(&path, "%s/projects.db", config->data);
+    struct platform *platform = platform_new(kept ? buf_text(&path) : NULL);
+    buf_fini(&path);
+    return platform;
 }
 
 static void prepare_api(struct server *s)
@@ -133,8 +181,11 @@ static void prepare_api(struct server *s)
         .metrics = server_metrics,
         .presence = server_presence,
         .publish = publish_for_api,
+        .webhook_secret = webhook_secret,
+        .clients = server_clients,
         .arg = s,
     };
+    s->api.platform = make_platform(s->config);
     s->api.version = FANFARE_VERSION;
     s->api.started_ms = clock_ms();
     s->api.build_dialect = DIALECT_BUILD;
@@ -177,6 +228,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     hub_tick(s->hub);
+    api_tick(&s->api);
     authenticator_refresh(s->authenticator);
 }
 
@@ -193,7 +245,7 @@ static int start(struct server *s, unsigned files, struct buf *why)
 {
     prepare_net(s);
     prepare_delivery(s);
-    int error = storage_open(s->config, &s->hub, why);
+    int error = storage_open(s->config, s->owner.engine, &s->hub, why);
     if (!error)
         error = make_workers(s, why);
     if (!error)
@@ -236,8 +288,14 @@ int server_start(struct server *s, const struct server_owner *owner, struct buf 
 void server_stop(struct server *s)
 {
     server_watch_stop(s);
+    if (s->api.platform)
+        platform_stop(s->api.platform); /* its last answers go to workers that still run */
+    for (unsigned i = 0; i < s->running; i++)
+        worker_stop(&s->workers[i]);
     for (; s->running > 0; s->running--)
-        worker_stop(&s->workers[s->running - 1]);
+        worker_join(&s->workers[s->running - 1]);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        hub_set_wake(s->hub, i, NULL, NULL); /* the engine may still have something to deliver */
     hub_stop(s->hub);
 }
 
@@ -263,13 +321,15 @@ void server_free(struct server *s)
     if (!s)
         return;
     free_workers(s);
-    room_recovery_free(s->delivery_options.rooms.recovery);
+    program_spaces_free(s->spaces);
+    delivery_options_fini(&s->delivery_options);
     authenticator_free(s->authenticator);
     hub_free(s->hub);
     server_unlink(s);
     endpoints_free(s->endpoints);
     peer_table_free(s->shared.peers);
     server_free_settings(s);
+    platform_free(s->api.platform);
     memory_free(s->api.server_url);
     buf_fini(&s->urls);
     buf_fini(&s->unix_paths);
@@ -288,27 +348,4 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out)
     if (strncmp(s->urls.data + at, "unix:", 5) != 0)
         buf_append_text(out, s->config->base_path);
     return true;
-}
-
-static const char *mode_text(const struct config *config)
-{
-    if (token_is_needed(config))
-        return "every request needs a token";
-    return config->insecure
-               ? "open mode, and reachable from elsewhere: no tokens are asked for (--insecure)"
-               : "open mode: every program of this machine may read and publish";
-}
-
-void server_log_start(struct server *s)
-{
-    log_info("server", mode_text(s->config), LOG_TEXT("version", FANFARE_VERSION),
-             LOG_TEXT("engine", hub_engine_name(s->hub)),
-             LOG_TEXT("flush", s->workers[0].flush->ops->name), LOG_U64("workers", s->worker_count),
-             LOG_U64("pid", getpid()));
-    if (s->config->insecure && !token_is_needed(s->config) && s->config->public_urls.count == 0)
-        log_warn("server", "requests that name this machine otherwise than localhost or by an "
-                           "address that is listened on get 403: say its names with --public-url");
-    if (authenticator_is_weak(s->authenticator))
-        log_warn("auth", "JWT_SECRET_KEY has less than 32 bytes: who sees a token may be able to "
-                         "find it by trying");
 }

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 
 struct config;
+struct engine;
 struct server;
 
 struct server_owner {
@@ -23,6 +24,7 @@ struct server_owner {
     /* Everybody has been told to go and has gone, or was given up. On the loop's thread. */
     void (*drained)(void *arg);
     void *arg;
+    struct engine *engine; /* the server's from here on; NULL: the configured one */
     bool owns_process; /* the process's limit of open files may be raised without being asked */
 };
 
@@ -59,7 +61,12 @@ bool server_append_url(const struct server *s, size_t i, struct buf *out);
 /* Sets the process's log up as configured. 0 or FAN_E_IO with the reason appended. */
 int server_configure_log(const struct config *config, struct buf *why);
 
-/* For the log. */
+/* That it has started, for the log. */
 void server_log_start(struct server *s);
+
+/* The same for programs, and likewise that it begins to go down: members for a JSON object that has
+ * been begun. On the loop's thread. */
+void server_append_start(struct server *s, struct buf *out);
+void server_append_drain(struct server *s, struct buf *out);
 
 #endif

@@ -13,13 +13,14 @@ static const enum store_synchronous synchronous_map[] = {
     [CONFIG_SYNC_OFF] = STORE_SYNC_OFF,
 };
 
-int storage_open(const struct config *config, struct hub **hub, struct buf *why)
+int storage_open(const struct config *config, struct engine *given, struct hub **hub,
+                 struct buf *why)
 {
     struct hub_config hub_config;
     server_apply_hub(config, &hub_config);
     *hub = hub_new(&hub_config);
-    if (config->engine == CONFIG_ENGINE_MEMORY) {
-        hub_set_engine(*hub, engine_memory_new());
+    if (given || config->engine == CONFIG_ENGINE_MEMORY) {
+        hub_set_engine(*hub, given ? given : engine_memory_new());
         return 0;
     }
     struct sqlite_options options = {

@@ -7,10 +7,11 @@
 #include "config/config.h"
 #include "hub/hub.h"
 
-/* Makes the hub and starts its engine. Returns 0, or what engine_sqlite_start returns with the
- * reason appended to `why`. *hub is to be freed with hub_free in any case. Borrows config's
- * strings. */
-int storage_open(const struct config *config, struct hub **hub, struct buf *why);
+/* Makes the hub and starts its engine: the one that is given (the hub owns it then), or, for NULL,
+ * the configuration's. Returns 0, or what engine_sqlite_start returns with the reason appended to
+ * `why`. *hub is to be freed with hub_free in any case. Borrows config's strings. */
+int storage_open(const struct config *config, struct engine *given, struct hub **hub,
+                 struct buf *why);
 
 /* Whether topics of this kind are durable. */
 bool storage_keeps(const struct config *config, enum topic_kind kind);

@@ -22,7 +22,7 @@ static void on_event(void *arg, const char *type, const char *data, size_t len)
 {
     struct server_watch *w = arg;
     struct buf why = {0};
-    const struct server_event event = {
+    const struct api_event event = {
         .topic = slice_from(w->topic),
         .type = slice_from(type),
         .data = slice_of(data, len),

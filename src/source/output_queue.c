@@ -147,6 +147,13 @@ bool output_queue_take(struct output_queue *q, int batch_ms, int patience_ms, st
     return more;
 }
 
+void output_queue_set_limit(struct output_queue *q, size_t limit)
+{
+    pthread_mutex_lock(&q->lock);
+    q->limit = limit;
+    pthread_mutex_unlock(&q->lock);
+}
+
 /* ---- The backlog ---- */
 
 void output_backlog_init(struct output_backlog *b, size_t limit)

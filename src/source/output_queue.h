@@ -57,6 +57,9 @@ void output_queue_close(struct output_queue *q);
  */
 bool output_queue_take(struct output_queue *q, int batch_ms, int patience_ms, struct list *pieces);
 
+/* Reader: how much may lie in the queue from now on. */
+void output_queue_set_limit(struct output_queue *q, size_t limit);
+
 /* Pieces that wait to be published: small ones are joined, and the oldest are left out above the
  * limit, which counts memory. {…} needs output_backlog_init. */
 struct output_backlog {

@@ -46,21 +46,31 @@ static void append_command(struct buf *out, char *const *argv)
     }
 }
 
-void run_event_started(struct buf *out, const struct run_beginning *b)
+static void put_command(struct buf *out, char *const *argv, const char *directory)
 {
     struct buf command = {0};
-    append_command(&command, b->argv);
-    json_begin(out, NULL, '{');
+    append_command(&command, argv);
     put_lossy(out, "command", buf_slice(&command));
-    put_lossy(out, "cwd", slice_from(b->directory));
+    put_lossy(out, "cwd", slice_from(directory));
+    buf_fini(&command);
+}
+
+void run_event_put_beginning(struct buf *out, const struct run_beginning *b)
+{
+    put_command(out, b->argv, b->directory);
     json_put_u64(out, "pid", (uint64_t)b->pid);
     json_put_bool(out, "pty", b->size != NULL);
     if (b->size) {
         json_put_u64(out, "cols", b->size->ws_col);
         json_put_u64(out, "rows", b->size->ws_row);
     }
+}
+
+void run_event_started(struct buf *out, const struct run_beginning *b)
+{
+    json_begin(out, NULL, '{');
+    run_event_put_beginning(out, b);
     json_end(out, '}');
-    buf_fini(&command);
 }
 
 /* "SIGTERM"; the number of one that has no name, as the real-time signals. */
@@ -75,9 +85,8 @@ static void put_signal(struct buf *out, int number)
     json_put_text(out, "signal", number ? name : NULL);
 }
 
-void run_event_finished(struct buf *out, const struct run_end *end)
+void run_event_put_end(struct buf *out, const struct run_end *end)
 {
-    json_begin(out, NULL, '{');
     if (end->signal)
         json_put_text(out, "exit_code", NULL);
     else
@@ -86,6 +95,14 @@ void run_event_finished(struct buf *out, const struct run_end *end)
     json_put_number(out, "duration", end->seconds);
     if (end->pid)
         json_put_u64(out, "pid", (uint64_t)end->pid);
+    if (end->directory)
+        put_command(out, end->argv, end->directory);
+}
+
+void run_event_finished(struct buf *out, const struct run_end *end)
+{
+    json_begin(out, NULL, '{');
+    run_event_put_end(out, end);
     json_end(out, '}');
 }
 

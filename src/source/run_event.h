@@ -21,10 +21,16 @@ struct run_end {
     int exit_code; /* of the command, or of a shell that could not start it */
     int signal;    /* that ended it; 0: none */
     double seconds;
+    char *const *argv;     /* as in the beginning, which a reader may have missed; */
+    const char *directory; /* NULL: not told */
 };
 
 void run_event_started(struct buf *out, const struct run_beginning *beginning);
 void run_event_finished(struct buf *out, const struct run_end *end);
+
+/* Their members alone, into an object that has been begun. */
+void run_event_put_beginning(struct buf *out, const struct run_beginning *beginning);
+void run_event_put_end(struct buf *out, const struct run_end *end);
 
 /* The command could not be started. */
 void run_event_failed(struct buf *out, const char *message);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -31,8 +32,10 @@ const flags = [
 
 let launched;
 
+const launch = (args = []) => chromium.launch({ executablePath: executable, args: [...flags, ...args] });
+
 async function browser() {
-    launched ??= chromium.launch({ executablePath: executable, args: flags });
+    launched ??= launch();
     return launched;
 }
 after(async () => (await launched)?.close());
@@ -44,11 +47,13 @@ export const phone = { width: 360, height: 740 };
 export const whileAway = /net::ERR_|WebSocket connection to|Failed to load resource/;
 
 /** A page, and what its console and its content security policy complained of. */
-async function openPage(url, { size = desktop, colorScheme = 'light', ...options } = {}) {
+async function openPage(url, { size = desktop, colorScheme = 'light', args, ...options } = {}) {
+    const own = args && (await launch(args));
     const context = await (
-        await browser()
+        own ?? (await browser())
     ).newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
+    page.end = () => (own ?? context).close();
     page.setDefaultTimeout(ms(10000));
     page.problems = [];
     page.on(
@@ -67,7 +72,7 @@ async function openPage(url, { size = desktop, colorScheme = 'light', ...options
 
 /**
  * A test with a browser: fn({ t, open }); open(url, options) gives a page. options: size, colorScheme,
- * mayComplain (a pattern), and what playwright's newContext takes. At the end no page may have complained
+ * mayComplain (a pattern), args (of a browser of its own), and what playwright's newContext takes. At the end no page may have complained
  * of anything else, and all are closed before the servers are.
  */
 export function pageTest(name, fn) {
@@ -76,6 +81,7 @@ export function pageTest(name, fn) {
         const pages = [];
         const open = async (url, { mayComplain, ...rest } = {}) => {
             const page = await openPage(url, rest);
+            t.after(() => page.end().catch(() => {})); // also when the test was given up
             pages.push({ page, mayComplain });
             return page;
         };
@@ -89,7 +95,7 @@ export function pageTest(name, fn) {
                 );
             }
         } finally {
-            await Promise.all(pages.map(({ page }) => page.context().close()));
+            await Promise.all(pages.map(({ page }) => page.end()));
         }
     });
 }
@@ -100,4 +106,20 @@ const screenshots = path.join(projectRoot, 'build/screenshots');
 export async function keepScreenshot(page, name) {
     fs.mkdirSync(screenshots, { recursive: true });
     await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
+}
+
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Serious findings of axe in the page as it is. Its script comes from outside the page's policy, as a debugger's would. */
+export async function findings(page) {
+    const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
+    return found.violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(
+            ({ id, nodes }) =>
+                `${id}: ${nodes
+                    .slice(0, 4)
+                    .map((node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? ''}`)
+                    .join('; ')}`,
+        );
 }

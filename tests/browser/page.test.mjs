@@ -1,27 +1,9 @@
 // The page in a real browser: what it shows, to whom, and on which screens.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import { ms, startServer, waitFor } from '../integration/harness.mjs';
 import { bearer, mint, secret } from '../integration/tokens.mjs';
-import { keepScreenshot, pageTest, phone } from './browser.mjs';
+import { findings, keepScreenshot, pageTest, phone } from './browser.mjs';
 import { build, busyServer, publishAll } from './builds.mjs';
-
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** Serious findings of axe in the page as it is. Its script comes from outside the page's policy, as a debugger's would. */
-async function findings(page) {
-    const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`);
-    return found.violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(
-            ({ id, nodes }) =>
-                `${id}: ${nodes
-                    .slice(0, 4)
-                    .map((node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? ''}`)
-                    .join('; ')}`,
-        );
-}
 
 pageTest('the empty server tells how to begin, and shows a session as soon as there is one', async ({ t, open }) => {
     const server = await startServer({ t });

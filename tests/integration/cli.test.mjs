@@ -68,16 +68,16 @@ test('wrong usage is 2, with a suggestion, and nothing on stdout', async () => {
         [[], /Usage:/],
         [['srve'], /no command "srve"; did you mean "fanfare serve"\?/],
         [['pub'], /expected TOPIC TYPE/],
-        [['pub', '--tocken', 'x', 'a', 'b'], /unknown option --tocken; did you mean --token\?/],
+        [['pub', '--tocken', 'x', 'session:a', 'b'], /unknown option --tocken; did you mean --token\?/],
         [['pub', '--url'], /--url needs a value: URL/],
-        [['pub', '--url', 'ftp://x', 'a', 'b'], /unknown scheme/],
-        [['pub', '--json=1', 'a', 'b'], /--json takes no value/],
+        [['pub', '--url', 'ftp://x', 'session:a', 'b'], /unknown scheme/],
+        [['pub', '--json=1', 'session:a', 'b'], /--json takes no value/],
         [['pub', '-x'], /unknown option -x/],
-        [['pub', '--timeout', 'soon', 'a', 'b'], /--timeout: expected a time/],
+        [['pub', '--timeout', 'soon', 'session:a', 'b'], /--timeout: expected a time/],
         [['pub', '--id', 'x', '-'], /--id is for one event/],
         [['sub'], /expected a TOPIC/],
-        [['sub', '--count', '0', 'x'], /--count: expected a number above 0/],
-        [['sub', '--token', 'a b', 'x'], /--token: it has characters/],
+        [['sub', '--count', '0', 'session:x'], /--count: expected a number above 0/],
+        [['sub', '--token', 'a b', 'session:x'], /--token: it has characters/],
         [['watch'], /expected the PATH/],
         [['watch', '--session', 'a b', '.'], /--session: expected 1 to 128/],
         [['config'], /expected one of --check, --print, --docs/],
@@ -499,7 +499,8 @@ for (const [guide, least] of [['README.md', 3], ['docs/cli.md', 8], ['docs/runni
     const examples = consoleCommands(fs.readFileSync(path.join(projectRoot, guide), 'utf8'));
     assert.ok(examples.length > least);
     for (const { command, output } of examples) {
-        const child = spawn('bash', ['-c', `{ ${command}\n} 2>&1`], { cwd: directory, env });
+        const here = command.replaceAll('http://127.0.0.1:8000/', `${server.url}/`);
+        const child = spawn('bash', ['-c', `{ ${here}\n} 2>&1`], { cwd: directory, env });
         let text = '';
         child.stdout.setEncoding('utf8').on('data', (piece) => (text += piece));
         t.after(() => child.kill('SIGKILL'));

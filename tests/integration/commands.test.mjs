@@ -10,7 +10,7 @@ import { openTerminal, startProgram } from './terminal.mjs';
 const { commands } = JSON.parse((await runProgram(['help', '--json'])).stdout);
 /** The options of a command; config takes those of serve, too. */
 const optionsOf = (command) => command.name !== 'config' ? command.options
-    : [...command.options, ...commands.find((c) => c.name === 'serve').options.filter((o) => o.name !== 'config')];
+    : [...command.options, ...commands.find((c) => c.name === 'serve').options.filter((o) => !['config', 'json'].includes(o.name))];
 const has = (program) => {
     try {
         execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
@@ -111,9 +111,11 @@ test('a mistyped command is 2, with the nearest', async () => {
     assert.match(help.stderr, /did you mean "replay"\?/);
 });
 
-// For each command that has --json: a call that ends by itself. serve has none: its output is the
-// server's address, and its log has --log-format.
+// For each command a call with --json that ends by itself; the lines of serve and run, which tell about
+// something that goes on, have tests of their own below.
 const jsonCalls = {
+    serve: () => ['serve', '--json', '--listen', '192.0.2.1:1', '--log-level', 'off'], // no such address here
+    run: () => ['run', '--json', '--session', 'web', '--', 'sh', '-c', 'exit 0'],
     pub: (topic) => ['pub', '--json', topic, 'tick'],
     sub: (topic) => ['sub', '--json', '--since', '0', '--count', '1', topic],
     replay: (topic) => ['replay', '--json', '--speed', 'max', topic],
@@ -137,14 +139,63 @@ test('what --json prints is JSON, without escape codes', async (t) => {
     for (const { name, options } of commands.filter((c) => c.options.some((o) => o.name === 'json'))) {
         assert.ok(options.length && jsonCalls[name], `${name}: how is its --json called?`);
         const { code, stdout, stderr } = await runProgram(jsonCalls[name](topic, directory), { env: { FANFARE_URL: server.url } });
-        assert.equal(code, 0, `${name}: ${stderr}`);
+        assert.equal(code, name === 'serve' ? 1 : 0, `${name}: ${stderr}`);
         assert.doesNotMatch(stdout + stderr, /\x1b/, name);
-        const lines = stdout.trimEnd().split('\n');
+        const lines = (name === 'run' ? stderr : stdout).trimEnd().split('\n');
         assert.ok(lines.length > 0, name);
         for (const line of lines) assert.equal(typeof JSON.parse(line), 'object', `${name}: ${line}`);
     }
     const without = commands.filter((c) => !c.options.some((o) => o.name === 'json')).map((c) => c.name);
-    assert.deepEqual(without, ['serve', 'run'], 'stdout of run is its command\'s');
+    assert.deepEqual(without, []);
+});
+
+const objects = (text) => text.trimEnd().split('\n').map((line) => JSON.parse(line));
+
+test('serve --json tells where it listens, that it goes down, and that it has stopped', async (t) => {
+    const socket = path.join(temporaryDirectory(), 'one.sock');
+    const cwd = temporaryDirectory();
+    const serve = startProgram(t, ['serve', '--json', '--listen', '127.0.0.1:0', '--listen', `unix:${socket}`,
+        '--base-path', '/live', '--drain', '0s', '--data', cwd], { cwd });
+    await waitFor(() => serve.stdout().includes('\n'), 'the first line');
+    const [listening] = objects(serve.stdout());
+    assert.deepEqual({ ...listening, urls: 0, engine: 0, flush: 0, workers: 0, version: 0 },
+        { event: 'listening', urls: 0, mode: 'open', engine: 0, flush: 0, workers: 0, version: 0, pid: serve.child.pid });
+    assert.match(listening.urls[0], /^http:\/\/127\.0\.0\.1:\d+\/live$/);
+    assert.equal(listening.urls[1], `unix:${socket}`);
+    assert.equal((await fetch(`${listening.urls[0]}/health`)).status, 200);
+    serve.child.kill('SIGTERM');
+    const { code, stdout } = await serve.ended;
+    assert.equal(code, 0);
+    assert.deepEqual(objects(stdout).slice(1).map((o) => o.event), ['draining', 'stopped']);
+    const refused = await runProgram(['serve', '--json', '--listen', '192.0.2.1:1']);
+    assert.deepEqual(objects(refused.stdout), [{ event: 'failed', message: refused.stderr.replace(/^fanfare: |\n$/g, '') }]);
+    const wrong = await runProgram(['serve', '--json', '--workers', 'many']);
+    assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+    assert.match(wrong.stderr, /^--workers: expected /);
+});
+
+test('serve --json tells in which mode it is', async (t) => {
+    for (const [mode, args, env] of [['token', [], { JWT_SECRET_KEY: 'a key of thirty-two bytes or more' }],
+        ['insecure', ['--insecure', '--listen', '0.0.0.0:0'], {}]]) {
+        const cwd = temporaryDirectory();
+        const serve = startProgram(t, ['serve', '--json', '--listen', '127.0.0.1:0', ...args, '--drain', '0s', '--data', cwd], { cwd, env });
+        await waitFor(() => serve.stdout().includes('\n'), 'the first line');
+        assert.equal(objects(serve.stdout())[0].mode, mode);
+        serve.child.kill('SIGTERM');
+        assert.equal((await serve.ended).code, 0);
+    }
+});
+
+test('a name that is no topic is taken for a session\'s, and the message says which topic that is', async () => {
+    const known = 'a topic is session:<id>, project:<id>, agent:<id>, user:<id>, channel:<name> or global';
+    for (const [args, wrong] of [[['sub', 'web'], 'web'], [['sub', 'session:a', 'web'], 'web'], [['replay', 'web'], 'web'],
+        [['replay', '--to', 'again', 'session:a'], 'again'], [['pub', 'web', 'tick'], 'web']]) {
+        const { code, stdout, stderr } = await runProgram([args[0], '--url', 'http://127.0.0.1:1', ...args.slice(1)]);
+        assert.deepEqual([code, stdout], [2, ''], String(args));
+        assert.equal(stderr, `fanfare ${args[0]}: topic "${wrong}": ${known}; did you mean session:${wrong}?\nTry: fanfare ${args[0]} --help\n`);
+    }
+    const impossible = await runProgram(['sub', 'a b']);
+    assert.equal(impossible.stderr, `fanfare sub: topic "a b": ${known}\nTry: fanfare sub --help\n`);
 });
 
 test('output for people has no escape codes when it is piped', async (t) => {

@@ -30,6 +30,11 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
         const first = await server.publish({ topic, id: 'one', ...component('auth', 10) });
         await server.publish({ topics: [topic, 'user:bob', 'global'], type: 'note', data: { n: 2 }, id: 'two' });
         const before = await history(server, topic);
+        const listed = async () => {
+            const { sessions } = (await server.get('/api/build/sessions')).json;
+            return sessions.find((one) => one.session_id === session);
+        };
+        const list = await listed();
         const state = (await server.build(session, '?state=1'));
         const { status } = await state.next('build_status');
         assert.deepEqual(Object.keys(status.components), ['auth']);
@@ -39,6 +44,7 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
         assert.equal((await history(server, 'user:bob')).offset, 1);
         const again = await server.publish({ topic, id: 'one', ...component('auth', 10) });
         assert.deepEqual([again.offset, again.epoch, again.duplicate], [1, first.epoch, true]);
+        assert.deepEqual(await listed(), list);
         const third = await server.publish({ topic, ...component('auth', 50) });
         assert.deepEqual([third.offset, third.epoch], [3, first.epoch]);
         const late = await server.build(session, '?state=1');

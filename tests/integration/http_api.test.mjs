@@ -63,12 +63,16 @@ test('presence tells who is there', async () => {
 test('sessions are listed, and a status can be asked for', async () => {
     const session = uniqueName('team/app');
     await publish(`session:${session}`, 'component_update', { component_id: 'a', status: 'completed', progress: 100 });
-    const { text } = await server.get('/api/build/sessions');
-    assert.ok(text.includes(`"${session}"`), text.slice(0, 300));
+    await publish(`session:${session}`, 'run_started', { command: 'make' });
+    const { sessions } = (await server.get('/api/build/sessions')).json;
+    const summary = sessions.find((each) => each.session_id === session);
     const status = (await server.get(`/api/build/status/${enc(session)}`)).json;
     assert.equal(status.session_id, session);
     assert.equal(status.components.a.status, 'completed');
     assert.equal(status.component_stats.completed, 1);
+    for (const name of ['status', 'run', 'component_stats', 'feature_stats', 'overall_progress', 'build_progress', 'offset'])
+        assert.deepEqual(summary[name], status[name], name);
+    assert.equal(summary.run, 'running');
 });
 
 test('a session that never was is 404', async () => {

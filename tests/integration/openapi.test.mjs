@@ -1,5 +1,6 @@
 // The OpenAPI document against what the server really answers.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import Ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { startServer, test, uniqueName } from './harness.mjs';
@@ -45,6 +46,34 @@ test('answers are what the document says', async () => {
         ['/health', '/health'],
     ]) {
         conforms('get', path, await server.get(target));
+    }
+});
+
+test('answers about projects, reports and webhooks are what the document says', async () => {
+    const [one, id] = ['/api/v1/projects/{project_id}', crypto.randomUUID()];
+    const send = (method, target, body) => server.request(target, { method, body });
+    const made = await send('POST', '/api/v1/projects', { project_name: 'P', project_id: id });
+    conforms('post', '/api/v1/projects', made);
+    conforms('post', '/api/v1/projects', await send('POST', '/api/v1/projects', { project_name: 'P', project_id: id }));
+    conforms('post', '/api/v1/projects', await send('POST', '/api/v1/projects', {}));
+    conforms('get', '/api/v1/projects', await server.get('/api/v1/projects'));
+    conforms('get', one, await server.get(`/api/v1/projects/${id}`));
+    conforms('get', one, await server.get('/api/v1/projects/x'));
+    conforms('put', one, await send('PUT', `/api/v1/projects/${id}`, { status: 'x' }));
+    conforms('delete', one, await send('DELETE', `/api/v1/projects/${crypto.randomUUID()}`));
+    for (const [method, path, target, body] of [
+        ['put', '/api/v1/agents/{agent_id}/status', `/api/v1/agents/${id}/status`, { status: 'busy' }],
+        ['get', '/api/v1/agents/{agent_id}/status', `/api/v1/agents/${id}/status`],
+        ['post', '/api/v1/workflows/{workflow_id}/progress', `/api/v1/workflows/${id}/progress`, { progress: 5 }],
+        ['post', '/api/v1/workflows/{workflow_id}/progress', `/api/v1/workflows/${id}/progress`, { progress: -5 }],
+        ['get', '/api/v1/workflows/{workflow_id}/progress', `/api/v1/workflows/${id}/progress`],
+        ['get', '/api/v1/workflows/{workflow_id}/progress', `/api/v1/workflows/${crypto.randomUUID()}/progress`],
+        ['post', '/api/v1/ai/suggestions', '/api/v1/ai/suggestions', { title: 'x' }],
+        ['get', '/api/v1/ai/suggestions', '/api/v1/ai/suggestions'],
+        ['post', '/webhooks/github', '/webhooks/github', {}],
+        ['get', '/api/v1/websocket/stats', '/api/v1/websocket/stats'],
+    ]) {
+        conforms(method, path, await send(method.toUpperCase(), target, body));
     }
 });
 

@@ -74,7 +74,7 @@ test('cursors that cannot be used are named', async (t) => {
         [['--since', `${id[0] === 'A' ? 'B' : 'A'}${id.slice(1)}`, topic], /what the cursor counts in was lost/],
         [['--since', id, 'session:nowhere'], /there is no topic "session:nowhere"; `fanfare top` shows/],
         [['session:nowhere'], /there is no topic "session:nowhere"; `fanfare top` shows the topics that there are/],
-        [['nowhere'], /a topic is session:<id>/],
+        [['no:where'], /a topic is session:<id>/],
     ]) {
         const { code, stdout, stderr } = await replay(server, args);
         assert.deepEqual([code, stdout], [1, ''], String(args));
@@ -179,9 +179,9 @@ test('--to a topic that cannot be: refused, once', async (t) => {
     const server = await startServer({ t });
     const topic = `session:${uniqueName()}`;
     await record(server, topic, [0, 1, 2]);
-    const { code, stdout, stderr } = await replay(server, ['--speed', 'max', '--to', 'nowhere', topic]);
+    const { code, stdout, stderr } = await replay(server, ['--speed', 'max', '--to', 'no:where', topic]);
     assert.equal(code, 1);
-    assert.equal(stdout, 'nowhere: published 0, failed 3\n');
+    assert.equal(stdout, 'no:where: published 0, failed 3\n');
     assert.match(stderr, /^fanfare replay: the server refuses events: .*topic.*\n$/);
 });
 

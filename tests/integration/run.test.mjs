@@ -95,7 +95,7 @@ test('the exit code is the command\'s, and the events tell the story', async (t)
         assert.equal(begin.command, command.length > 1 ? `sh -c ${quote(command[2])}` : 'true');
         assert.ok(begin.pid > 0 && path.isAbsolute(begin.cwd) && begin.pty === false, JSON.stringify(begin));
         const { duration, pid, ...rest } = ofType(events, 'run_finished')[0];
-        assert.deepEqual(rest, end);
+        assert.deepEqual(rest, { ...end, command: begin.command, cwd: begin.cwd });
         assert.ok(duration >= 0 && duration < 60 && pid === begin.pid);
         assert.equal(events.at(-1).type, 'run_finished');
         if (code !== 3) continue;
@@ -120,12 +120,13 @@ test('127 when there is no such command, 126 when it cannot be started; both are
         assert.deepEqual(events.map((event) => event.type), ['error', 'run_finished']);
         assert.equal(events[0].data.error_type, 'command_not_started');
         assert.equal(events[1].data.exit_code, code);
+        assert.deepEqual([events[1].data.command, events[1].data.cwd], [command, fs.realpathSync(directory)]);
     }
 });
 
 test('wrong usage is 2, and what follows the command is the command\'s', async () => {
     for (const [args, reason] of [
-        [[], /expected a COMMAND/], [['--session', 'a b', '--', 'true'], /--session: expected/],
+        [[], /expected a COMMAND/], [['--session', 'a b', '--', 'true'], /--session: expected .*, got "a b"\n/],
         [['--pty', '--no-pty', 'true'], /exclude each other/], [['--wait', 'long', 'true'], /--wait: expected a time/],
         [['--sesion', 'x', 'true'], /did you mean --session/], [['--url', 'ftp://x', 'true'], /unknown scheme/],
     ]) {
@@ -134,8 +135,57 @@ test('wrong usage is 2, and what follows the command is the command\'s', async (
         assert.equal(stdout, '');
         assert.match(stderr, reason);
     }
+    const { stderr } = await runProgram(['run', 'true'], { env: { FANFARE_SESSION: 'my job' } });
+    assert.match(stderr, /got "my job" \(FANFARE_SESSION\)\n/);
     const args = ['run', '--quiet', '--url', nowhere, '--wait', '0', 'echo', '--help', '-x', '--', '--session'];
     assert.deepEqual(await runProgram(args), { code: 0, signal: null, stdout: '--help -x -- --session\n', stderr: '' });
+});
+
+// ---- For programs ----
+
+const objects = (text) => text.trimEnd().split('\n').map((line) => JSON.parse(line));
+
+test('--json makes the notices on stderr JSON; stdout stays the command\'s', async (t) => {
+    const server = await startServer({ t });
+    const session = uniqueName();
+    const link = `${server.url}/?session=${session}`;
+    const args = ['run', '--json', '--url', server.url, '--session', session, '--'];
+    const cwd = temporaryDirectory();
+    const { code, stdout, stderr } = await runProgram([...args, 'sh', '-c', 'seq 1000; kill -TERM $$'], { cwd });
+    assert.equal(code, 143);
+    assert.equal(stdout, range(1000).map((i) => `${i + 1}\n`).join(''));
+    const [started, finished, ...more] = objects(stderr);
+    const common = { session, url: link, command: `sh -c 'seq 1000; kill -TERM $$'`, cwd: fs.realpathSync(cwd), pid: started.pid };
+    assert.deepEqual(started, { event: 'started', ...common, pty: false });
+    assert.deepEqual({ ...finished, duration: 0 }, { event: 'finished', ...common, exit_code: null, signal: 'SIGTERM', duration: 0,
+        lines: 1000, bytes: stdout.length, delivered: true, left_out: 0, undelivered: 0, refused: 0 });
+    assert.deepEqual(more, []);
+    const missing = objects((await runProgram([...args, 'no-such-command'])).stderr);
+    assert.deepEqual(missing.map((o) => o.event), ['not_started', 'finished']);
+    assert.equal(missing[0].message, 'no-such-command: No such file or directory');
+    assert.equal(missing[1].exit_code, 127);
+});
+
+test('--report writes the same to a file or a descriptor, apart from the command\'s stderr', async (t) => {
+    const cwd = temporaryDirectory();
+    const file = path.join(cwd, 'report');
+    fs.writeFileSync(file, 'what was there before');
+    const script = `${quote(binary)} run --report report --url ${nowhere} -- sh -c 'echo error >&2; exit 3'; echo $?; ` +
+        `${quote(binary)} run --quiet --report /dev/fd/3 --url ${nowhere} -- sh -c 'echo more >&2; exit 4' 3>&1 >/dev/null; echo $?`;
+    const { stdout, stderr } = await start(t, 'sh', ['-c', script], { cwd }).ended();
+    const lines = stdout.trimEnd().split('\n');
+    assert.deepEqual([lines.shift(), lines.pop()], ['3', '4']);
+    for (const [story, code] of [[objects(fs.readFileSync(file, 'utf8')), 3], [objects(lines.join('\n')), 4]]) {
+        assert.deepEqual(story.map((o) => o.event), ['started', 'unreachable', 'undelivered', 'finished']);
+        assert.ok(story.at(-1).exit_code === code && !story.at(-1).delivered && story.at(-1).undelivered > 0, JSON.stringify(story));
+    }
+    assert.match(stderr, /^error\n|\nerror\n/);
+    assert.match(stderr, /cannot be reached: /, 'people are still told');
+    assert.equal(stderr.match(/more/g).length, 1);
+    const nowhereToWrite = await runProgram(['run', '--report', '/no/such/directory/x', 'true']);
+    assert.deepEqual(nowhereToWrite, { code: 1, signal: null, stdout: '', stderr: 'fanfare run: --report: /no/such/directory/x: No such file or directory\n' });
+    const full = await runProgram(['run', '--quiet', '--url', nowhere, '--report', '/dev/full', 'sh', '-c', 'exit 5']);
+    assert.deepEqual([full.code, full.stderr], [5, 'fanfare run: --report: No space left on device; nothing more is written there\n']);
 });
 
 test('every byte passes in and out as it is', async (t) => {

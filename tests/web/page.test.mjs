@@ -208,6 +208,9 @@ test('runs begin, end, and say how', () => {
 test('an end without a beginning is a run, too', () => {
     const { runs } = told(['run_finished', { exit_code: 0, signal: null, duration: 20 }]);
     assert.deepEqual([runs[0].started, outcome(runs[0])], [start - 20_000, 'exit 0']);
+    const named = told(['run_finished', { exit_code: 2, signal: null, duration: 20, pid: 7, command: 'make -j4', cwd: '/w' }]);
+    const [{ command, cwd, pid }] = named.runs;
+    assert.deepEqual([command, cwd, pid, named.entries.at(-1).title], ['make -j4', '/w', 7, 'make -j4']);
 });
 
 test('phases are marked where they begin, and progress that falls begins another build', () => {

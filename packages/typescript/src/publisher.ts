@@ -174,6 +174,14 @@ export class Publisher {
         return this.#send(() => [{ ...place, type, data }, options]);
     }
 
+    /**
+     * Publishes an event whose topics the server knows by its type: those of an agent platform, see
+     * PlatformBroadcaster. build gives its data, and may throw EventRefused.
+     */
+    publishRouted(type: string, build: () => events.Data): Published {
+        return this.#send(() => [{ routed: true, type, data: build() }]);
+    }
+
     /** Publishes to a channel: topic `channel:<name>`. */
     broadcast(channel: string, data: events.Data = {}): Published {
         return this.publish(`channel:${channel}`, undefined, data);
@@ -241,8 +249,10 @@ export class Publisher {
                 time: options.time,
                 ephemeral: options.ephemeral || undefined,
                 ...fields,
+                routed: undefined,
             });
-            return [line, `${String(fields.topic ?? fields.topics)} ${fields.type ?? 'event'}`];
+            const place = fields.routed ? '' : `${String(fields.topic ?? fields.topics)} `;
+            return [line, place + (fields.type ?? 'event')];
         } catch (error) {
             if (error instanceof EventRefused) this.#report('refused', error.message, error.status, 1);
             throw error;
@@ -527,12 +537,14 @@ export class Publisher {
 interface Fields {
     readonly topic?: string;
     readonly topics?: readonly string[];
+    /** Its topics are the server's to find. */
+    readonly routed?: true;
     readonly type?: string | undefined;
     readonly data: events.Data;
 }
 
-function checkFields({ topic, topics, type, data }: Fields): void {
-    if (typeof topic !== 'string' && !Array.isArray(topics)) {
+function checkFields({ topic, topics, routed, type, data }: Fields): void {
+    if (!routed && typeof topic !== 'string' && !Array.isArray(topics)) {
         throw new EventRefused('topic must be a string such as "session:build_123", or a list of them', 'topic');
     }
     if (type !== undefined && typeof type !== 'string') throw new EventRefused('type must be a string', 'type');

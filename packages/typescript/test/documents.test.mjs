@@ -71,6 +71,28 @@ test('docs/publishers.md says the same in every language', { timeout }, async (t
     }
 });
 
+test('docs/platform.md says the same in every language', { timeout }, async (t) => {
+    const page = fs.readFileSync(path.join(projectRoot, 'docs/platform.md'), 'utf8');
+    const project = 'project:550e8400-e29b-41d4-a716-446655440000';
+    for (const language of ['sh', 'python', 'ts']) {
+        const server = await startServer({ t });
+        const env = { ...process.env, FANFARE_URL: server.url, PYTHONPATH: path.join(projectRoot, 'packages/python/src') };
+        const text = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(page)[1].replaceAll('http://127.0.0.1:8000', server.url);
+        if (language === 'sh') await run('bash', ['-euc', text]);
+        if (language === 'python') await run('python3', ['-c', text], { env });
+        if (language === 'ts') await run(process.execPath, ['page.js'], { cwd: await compiled({ 'page.ts': text }), env });
+        assert.deepEqual(await types(server, project), ['project.updated', 'workflow.progress'], language);
+        assert.deepEqual(await types(server, 'user:ada'), ['project.updated'], language);
+        assert.deepEqual(await types(server, 'global'), ['agent.status_changed'], language);
+        const [updated] = (await server.get(`/api/v1/topics/${project}/history?since=0`)).json.events;
+        assert.deepEqual(updated.data.changes, { status: 'active' }, language);
+    }
+    const server = await startServer({ t });
+    const [, , rest] = /```sh\n(.*?)```.*?```sh\n(.*?)```/s.exec(page);
+    const { stdout } = await run('bash', ['-euc', rest.replaceAll('http://127.0.0.1:8000', server.url)]);
+    assert.match(stdout, /"projects":\[\{.*"project_name":"Engine"/);
+});
+
 test('the README names every option', () => {
     const named = fs.readFileSync(path.join(root, 'README.md'), 'utf8').split('| Option |')[1].split('\n\n')[0]
         .split('\n').slice(2).flatMap((row) => [...row.split('|')[1].matchAll(/`(\w+)`/g)].map(([, name]) => name));

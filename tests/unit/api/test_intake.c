@@ -1,11 +1,7 @@
 /* Intake: what publishers hear in each ack mode, arrays, sums, and line numbers. */
-#include "../test.h"
+#include "api/intake_fixture.h"
 
 #include <stdio.h>
-
-#include "api/api.h"
-#include "api/intake.h"
-#include "base/memory.h"
 
 /* ---- A hub, and what the publisher hears ---- */
 
@@ -41,51 +37,6 @@ static const struct engine_ops engine_ops = {
     .free = engine_free,
 };
 
-static uint64_t still(void)
-{
-    return 50000000;
-}
-
-static void fake_random(void *out, size_t n)
-{
-    static unsigned char next;
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)out)[i] = ++next;
-}
-
-static struct hub *new_hub(void)
-{
-    struct hub_config config = {
-        .memory_limit = 1u << 26,
-        .workers = 1,
-        .idempotency_ms = 600000,
-        .monotonic_ms = still,
-        .random = fake_random,
-    };
-    for (int kind = 0; kind < TOPIC_KINDS; kind++)
-        config.kinds[kind] = (struct topic_limits){.count = 1000, .idle_ms = 600000};
-    struct hub *h = hub_new(&config);
-    struct engine *engine = memory_zero(sizeof *engine);
-    engine->ops = &engine_ops;
-    hub_set_engine(h, engine);
-    return h;
-}
-
-/* Epochs become `#` and times `@`. */
-static void mask(struct buf *out, struct slice text)
-{
-    while (text.len) {
-        bool epoch = slice_starts(text, "\"epoch\":\""), time = slice_starts(text, "\"time\":\"");
-        if (epoch || time) {
-            buf_append_text(out, epoch ? "\"epoch\":\"#" : "\"time\":\"@");
-            text = slice_skip(text, epoch ? 9 + 11 : 8 + 24);
-        } else {
-            buf_append_char(out, *text.ptr);
-            text = slice_skip(text, 1);
-        }
-    }
-}
-
 static void hear(void *arg, struct slice line)
 {
     struct fixture *f = arg;
@@ -106,11 +57,11 @@ static struct fixture *begin(enum ack_mode ack)
     struct fixture *f = memory_zero(sizeof *f);
     f->shared.limits.message_size = 1000;
     f->api.shared = &f->shared;
-    f->api.hub = new_hub();
+    struct engine *engine = memory_zero(sizeof *engine);
+    engine->ops = &engine_ops;
+    f->api.hub = new_hub(engine);
     counting = f;
-    struct access_policy *policy = access_policy_new(&(struct access_policy_options){.open = true});
-    f->who = identity_anonymous(policy);
-    access_policy_unref(policy);
+    f->who = anybody();
     intake_init(&f->intake, &f->api, NULL, f->who, ack, &hearing, f);
     return f;
 }
@@ -152,12 +103,6 @@ static void assert_sum(struct fixture *f, const char *expected)
     buf_fini(&sum);
     buf_fini(&masked);
 }
-
-#define EVENT     "{\"topic\":\"session:a\",\"type\":\"x\"}"
-#define RESULT(n) "{\"topic\":\"session:a\",\"offset\":" #n ",\"epoch\":\"#\",\"time\":\"@\"}"
-#define NOT_AN_EVENT                                                                               \
-    "{\"error\":{\"status\":422,\"code\":\"invalid_event\",\"message\":\"an event must be a JSON " \
-    "object\"}"
 
 /* ---- Ack modes ---- */
 
@@ -309,8 +254,9 @@ static void test_out_of_memory_fails_one(void **state)
     memory_fail_nth(0);
     add(f, EVENT);
     intake_flush(&f->intake);
-    assert_heard(f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
-                              "\"not enough memory for this event\",\"retry_after\":1}}\n" RESULT(2) "\n");
+    assert_heard(
+        f, RESULT(1) "\n{\"error\":{\"status\":503,\"code\":\"out_of_memory\",\"message\":"
+                     "\"not enough memory for this event\",\"retry_after\":1}}\n" RESULT(2) "\n");
     end(f);
 }
 

@@ -412,7 +412,7 @@ static void test_json_events(void **state)
         assert_int_equal(json_string_is(id, "mine"), i == 1 || i == 3);
         assert_true(json_string_is(source, i == 1 ? "me" : "test"));
     }
-    assert_int_equal(fan_client_publish(c, NULL, "t", NULL), FAN_E_INVALID);
+    assert_int_equal(fan_client_publish(c, "", "t", NULL), FAN_E_INVALID);
     assert_int_equal(fan_client_publish(c, "a", "", NULL), FAN_E_INVALID);
     assert_int_equal(fan_client_publish(c, "\xff", "t", NULL), FAN_E_INVALID);
     assert_int_equal(fan_client_publish(c, "a", "\xff", NULL), FAN_E_INVALID);

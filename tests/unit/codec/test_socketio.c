@@ -103,7 +103,45 @@ static void test_heads(void **state)
     buf_clear(&out);
     sio_append_head(&out, SIO_EVENT, SLICE("/"), NULL);
     assert_true(slice_is(buf_slice(&out), "2"));
+    buf_clear(&out);
+    sio_append_binary_head(&out, SIO_ACK, 2, SLICE("/ws"), &id);
+    assert_true(slice_is(buf_slice(&out), "62-/ws,7"));
+    buf_clear(&out);
+    sio_append_binary_head(&out, SIO_EVENT, 1, SLICE("/"), NULL);
+    assert_true(slice_is(buf_slice(&out), "51-"));
+    buf_clear(&out);
+    sio_append_binary_head(&out, SIO_EVENT, 0, SLICE("/"), NULL);
+    assert_true(slice_is(buf_slice(&out), "2"));
     buf_fini(&out);
+}
+
+static void test_arguments(void **state)
+{
+    (void)state;
+    static const char one[] = "[{\"a\":[{\"_placeholder\":true,\"num\":0}]}]";
+    assert_true(sio_arguments_valid(SLICE("[]"), 0));
+    assert_true(sio_arguments_valid(SLICE("[1,null,\"x\"]"), 2));
+    assert_true(sio_arguments_valid(slice_from(one), 1));
+    assert_false(sio_arguments_valid(slice_from(one), 0));
+    assert_false(sio_arguments_valid(SLICE("{}"), 0));
+    assert_false(sio_arguments_valid(SLICE("[1"), 0));
+    assert_false(sio_arguments_valid(SLICE(""), 0));
+    assert_true(sio_event_reserved(SLICE("connect")) && sio_event_reserved(SLICE("disconnecting")));
+    assert_false(sio_event_reserved(SLICE("message")) || sio_event_reserved(SLICE("connec")));
+}
+
+static void test_names_of_namespaces(void **state)
+{
+    (void)state;
+    char longest[SIO_NAMESPACE_MAX + 1];
+    memset(longest, 'x', sizeof longest);
+    longest[0] = '/';
+    assert_true(sio_namespace_valid(SLICE("/")) && sio_namespace_valid(SLICE("/a/b-c_d.\xc3\xa4")));
+    assert_true(sio_namespace_valid(slice_of(longest, SIO_NAMESPACE_MAX)));
+    assert_false(sio_namespace_valid(slice_of(longest, sizeof longest)));
+    const char *const bad[] = {"", "a", "/a,b", "/a?b", "/a b", "/a\n", NULL};
+    for (const char *const *name = bad; *name; name++)
+        assert_false(sio_namespace_valid(slice_from(*name)));
 }
 
 static void test_attachments(void **state)
@@ -151,6 +189,8 @@ int main(void)
         cmocka_unit_test(test_names_of_prototypes_are_bytes),
         cmocka_unit_test(test_malformed_packets),
         cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_names_of_namespaces),
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_bad_attachments),
     };

@@ -89,7 +89,7 @@ static void test_defaults(void **state)
     struct config *c = load_good(0, NULL);
     assert_int_equal(c->listen.count, 1);
     assert_string_equal(c->listen.items[0], "127.0.0.1:8000");
-    assert_int_equal(c->engine, CONFIG_ENGINE_MEMORY);
+    assert_int_equal(c->engine, CONFIG_ENGINE_SQLITE);
     assert_true(c->workers >= 1);
     assert_int_equal(c->limits.messages, 5000);
     assert_int_equal(c->limits.message_size, 1024 * 1024);

@@ -3,6 +3,7 @@
 #include "../test.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -20,7 +21,7 @@ static int record(void *context, const char *to, const char *name, const char *t
 {
     (void)context;
     count++;
-    snprintf(topic, sizeof topic, "%s", to);
+    snprintf(topic, sizeof topic, "%s", to ? to : "(none)");
     snprintf(type, sizeof type, "%s", name);
     buf_clear(&data);
     buf_append(&data, text, size);
@@ -71,9 +72,10 @@ static void test_sessions(void **state)
     assert_published(fan_broadcast_run_started(&publisher, s, "make", "/", 7, 1, 80, -1),
                      "run_started",
                      "{\"command\":\"make\",\"cwd\":\"/\",\"pid\":7,\"pty\":true,\"cols\":80}");
-    assert_published(fan_broadcast_run_finished(&publisher, s, -1, "SIGTERM", 1.5, -1),
-                     "run_finished",
-                     "{\"exit_code\":null,\"signal\":\"SIGTERM\",\"duration\":1.5}");
+    assert_published(
+        fan_broadcast_run_finished(&publisher, s, -1, "SIGTERM", 1.5, -1, "make", NULL),
+        "run_finished",
+        "{\"exit_code\":null,\"signal\":\"SIGTERM\",\"duration\":1.5,\"command\":\"make\"}");
 }
 
 /* The timestamp, which is the current time, is cut off. */
@@ -111,6 +113,75 @@ static void test_channels(void **state)
                       "{\"type\":\"push\",\"message\":\"2 commits\"");
 }
 
+#define ID "550e8400-e29b-41d4-a716-446655440000"
+
+static void assert_routed(int result, const char *expected_type, const char *expected)
+{
+    if (result != 0)
+        fail_msg("%s: %s", expected_type, fan_broadcast_problem());
+    assert_string_equal(topic, "(none)");
+    assert_string_equal(type, expected_type);
+    assert_string_equal(buf_text(&data), expected);
+}
+
+static void test_rooms(void **state)
+{
+    (void)state;
+    assert_routed(fan_broadcast_project_updated(&publisher, ID, "P", NULL, "active", "ada",
+                                                "{\"status\":\"active\"}"),
+                  "project.updated",
+                  "{\"project_id\":\"" ID "\",\"project_name\":\"P\",\"status\":\"active\","
+                  "\"updated_by\":\"ada\",\"changes\":{\"status\":\"active\"}}");
+    assert_routed(fan_broadcast_project_deleted(&publisher, ID, "ada"), "project.deleted",
+                  "{\"project_id\":\"" ID "\",\"deleted_by\":\"ada\"}");
+    static const char agent[] = "{\"agent_id\":\"" ID "\",\"agent_name\":\"GPT-4\","
+                                "\"status\":\"online\",\"availability\":85,\"metadata\":{}}";
+    assert_routed(fan_broadcast_agent_status_changed(&publisher, ID, "GPT-4", "online", 85, NULL),
+                  "agent.status_changed", agent);
+    assert_routed(fan_broadcast_agent_connected(&publisher, ID, "GPT-4", "online", 85, NULL),
+                  "agent.connected", agent);
+    assert_routed(fan_broadcast_agent_disconnected(&publisher, ID, NULL, NULL, -1, NULL),
+                  "agent.disconnected", "{\"agent_id\":\"" ID "\",\"metadata\":{}}");
+    const struct fan_workflow w = {.workflow_id = ID,
+                                   .status = "running",
+                                   .progress = 50,
+                                   .current_step = "Step 2",
+                                   .total_steps = 5,
+                                   .estimated_time_remaining = 1.5,
+                                   .logs = "[\"a\"]"};
+    static const char workflow[] = "{\"workflow_id\":\"" ID "\",\"status\":\"running\","
+                                   "\"progress\":50,\"current_step\":\"Step 2\","
+                                   "\"total_steps\":5,\"estimated_time_remaining\":1.5,"
+                                   "\"logs\":[\"a\"]}";
+    assert_routed(fan_broadcast_workflow_started(&publisher, &w), "workflow.started", workflow);
+    assert_routed(fan_broadcast_workflow_progress(&publisher, &w), "workflow.progress", workflow);
+    assert_routed(fan_broadcast_workflow_completed(&publisher, &w), "workflow.completed", workflow);
+    assert_routed(fan_broadcast_workflow_failed(&publisher, &w), "workflow.failed", workflow);
+}
+
+static void test_rooms_of_github(void **state)
+{
+    (void)state;
+    const struct fan_pull_request pr = {.pr_id = "42", .project_id = ID, .title = "T"};
+    static const char pull[] = "{\"pr_id\":\"42\",\"project_id\":\"" ID "\",\"title\":\"T\"}";
+    assert_routed(fan_broadcast_pr_created(&publisher, &pr), "pr.created", pull);
+    assert_routed(fan_broadcast_pr_updated(&publisher, &pr), "pr.updated", pull);
+    assert_routed(fan_broadcast_pr_closed(&publisher, &pr), "pr.closed", pull);
+    const struct fan_issue i = {.issue_id = "7", .assigned_to = "ada"};
+    static const char issue[] = "{\"issue_id\":\"7\",\"assigned_to\":\"ada\"}";
+    assert_routed(fan_broadcast_issue_created(&publisher, &i), "issue.created", issue);
+    assert_routed(fan_broadcast_issue_updated(&publisher, &i), "issue.updated", issue);
+    assert_routed(fan_broadcast_issue_closed(&publisher, &i), "issue.closed", issue);
+    const struct fan_suggestion s1 = {
+        .suggestion_id = ID, .severity = "info", .confidence = 0.92, .project_id = ID};
+    assert_routed(fan_broadcast_ai_suggestion(&publisher, &s1), "ai.suggestion",
+                  "{\"suggestion_id\":\"" ID "\",\"severity\":\"info\",\"confidence\":0.92,"
+                  "\"project_id\":\"" ID "\",\"metadata\":{}}");
+    const struct fan_analysis a = {.analysis_id = "a1", .suggestions = "[]", .metadata = "{}"};
+    assert_routed(fan_broadcast_ai_analysis_complete(&publisher, &a), "ai.analysis_complete",
+                  "{\"analysis_id\":\"a1\",\"suggestions\":[],\"metadata\":{}}");
+}
+
 static void assert_refused(int result, const char *problem)
 {
     assert_int_equal(result, FAN_E_INVALID);
@@ -135,6 +206,17 @@ static void test_refusals(void **state)
                    "completed is missing: it must be a whole number of at least 0");
     assert_refused(fan_broadcast_channel_git(&publisher, "merge", "m", NULL),
                    "type must be one of status, commit, push, pull, branch, got \"merge\"");
+    assert_refused(fan_broadcast_project_deleted(&publisher, "7", NULL),
+                   "project_id must be a UUID, got \"7\"");
+    assert_refused(fan_broadcast_agent_connected(&publisher, ID, NULL, NULL, (double)NAN, NULL),
+                   "availability must be a number from 0 to 100");
+    assert_refused(fan_broadcast_workflow_failed(
+                       &publisher, &(struct fan_workflow){.workflow_id = ID, .status = "done"}),
+                   "status must be one of pending, running, completed, failed, cancelled, got "
+                   "\"done\"");
+    assert_refused(fan_broadcast_ai_suggestion(
+                       &publisher, &(struct fan_suggestion){.suggestion_id = ID, .confidence = 2}),
+                   "confidence must be a number from 0 to 1, got 2");
     assert_int_equal(count, 0);
 }
 
@@ -205,17 +287,41 @@ static void check_fields(const char *function, struct slice parameters,
     }
 }
 
+/* Where a function takes a struct of ours, its members are the parameters. */
+static struct slice fields_of_struct(struct slice parameters)
+{
+    static const char mark[] = "const struct fan_";
+    struct buf start = {0};
+    struct slice found = parameters;
+    for (size_t i = 0; i + strlen(mark) < parameters.len; i++) {
+        const char *at = parameters.ptr + i;
+        if (memcmp(at, mark, strlen(mark)) != 0 ||
+            memcmp(at, "const struct fan_publisher", 26) == 0)
+            continue;
+        buf_clear(&start);
+        at += strlen("const ");
+        buf_append(&start, at, strlen("struct ") + strcspn(at + strlen("struct "), " "));
+        buf_append_text(&start, " {");
+        const char *body = strstr(header.data, buf_text(&start));
+        if (!body)
+            fail_msg("include/fanfare/broadcast.h has no %s", buf_text(&start));
+        found = slice_of(body, (size_t)(strstr(body, "};") - body));
+    }
+    buf_fini(&start);
+    return found;
+}
+
 static void check_row(const char *prefix, const struct event_type *row)
 {
     char function[128];
     int n = snprintf(function, sizeof function, "int fan_broadcast_%s%s(", prefix, row->name.ptr);
     for (int i = 0; i < n; i++)
-        if (function[i] == '-')
+        if (function[i] == '-' || function[i] == '.')
             function[i] = '_';
     const char *at = strstr(header.data, function);
     if (!at)
         fail_msg("include/fanfare/broadcast.h is stale: there is no %s)", function);
-    struct slice parameters = slice_of(at, (size_t)(strstr(at, ");") - at) + 1);
+    struct slice parameters = fields_of_struct(slice_of(at, (size_t)(strstr(at, ");") - at) + 1));
     check_fields(function, parameters, row->fields, row->field_count);
 }
 
@@ -223,8 +329,7 @@ static void test_header_is_fresh(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < catalogue_count(); i++)
-        if (catalogue_at(i)->topics & TOPIC_BIT(TOPIC_SESSION)) /* others need their topics named */
-            check_row("", catalogue_at(i));
+        check_row("", catalogue_at(i));
     for (unsigned i = 0; i < catalogue_channel_count(); i++)
         check_row("channel_", catalogue_channel_at(i));
 }
@@ -232,10 +337,9 @@ static void test_header_is_fresh(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_header_is_fresh),
+        cmocka_unit_test(test_sessions), cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_rooms),    cmocka_unit_test(test_rooms_of_github),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_header_is_fresh),
     };
     return cmocka_run_group_tests(tests, read_header, release);
 }

@@ -439,6 +439,33 @@ static void test_drafts(void **state)
                  "data has 108 bytes; at most 100 are accepted (limits.message_size)");
 }
 
+static void test_drafts_without_a_topic(void **state)
+{
+    (void)state;
+    struct buf names = {0};
+    struct event_draft draft = {.type = SLICE("project.deleted"), .names = &names};
+    struct event *event;
+    struct event_check check;
+    draft.data = SLICE("{\"project_id\":\"550E8400-e29b-41d4-a716-446655440000\","
+                       "\"deleted_by\":\"a b\"}");
+    assert_int_equal(event_draft_make(&draft, 1000, &event, &check), 0);
+    assert_int_equal(event->place_count, 2);
+    assert_memory_equal(names.data, "project:550e8400-e29b-41d4-a716-446655440000\0user:a%20b",
+                        names.len);
+    event_unref(event);
+    buf_clear(&names);
+    draft.type = SLICE("tick");
+    assert_int_equal(event_draft_make(&draft, 1000, &event, &check), FAN_E_INVALID);
+    assert_string_equal(check.message, "topic is missing: events of type tick are published to a "
+                                       "topic, session:build_123 for instance");
+    draft.topic = SLICE("project:a");
+    assert_int_equal(event_draft_make(&draft, 1000, &event, &check), 0);
+    assert_int_equal(event->place_count, 1);
+    assert_string_equal(buf_text(&names), "project:a");
+    event_unref(event);
+    buf_fini(&names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_names_of_the_envelope),
         cmocka_unit_test(test_channels),
         cmocka_unit_test(test_drafts),
+        cmocka_unit_test(test_drafts_without_a_topic),
         cmocka_unit_test(test_table_is_sound),
         cmocka_unit_test(test_filter_names),
         cmocka_unit_test(test_type_names),

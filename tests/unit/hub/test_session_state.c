@@ -2,6 +2,7 @@
 #include "session_fixture.h"
 
 #include "base/memory.h"
+#include "codec/json_writer.h"
 #include "codec/utf8.h"
 #include "fanfare/error.h"
 #include "hub/session_state.h"
@@ -303,6 +304,43 @@ static void fold_everything(struct session_state *s)
     fold(s, "run_finished", "{\"exit_code\":1}");
 }
 
+/* Lists and pages must not tell two stories: what the summary says is in the state, word for word.
+ */
+static void test_summary_agrees_with_the_state(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"phase",
+                                        "status",
+                                        "build_progress",
+                                        "component_stats",
+                                        "feature_stats",
+                                        "overall_progress",
+                                        "run",
+                                        "started",
+                                        "updated"};
+    struct session_state *s = session_state_try_new();
+    fold_everything(s);
+    for (unsigned round = 0; round < 2; round++) {
+        struct buf out = {0}, summary = {0};
+        struct json_value whole, said, shown;
+        session_state_append_json(round ? s : NULL, SLICE("abc"), 2, &out);
+        json_begin(&summary, NULL, '{');
+        session_state_append_summary(round ? s : NULL, &summary);
+        json_end(&summary, '}');
+        assert_int_equal(json_parse(buf_slice(&out), &whole, NULL), 0);
+        assert_int_equal(json_parse(buf_slice(&summary), &said, NULL), 0);
+        for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+            assert_true(json_find(whole, slice_from(names[i]), &shown));
+            struct slice expected = shown.text;
+            assert_true(json_find(said, slice_from(names[i]), &shown));
+            assert_true(slice_equal(shown.text, expected));
+        }
+        buf_fini(&out);
+        buf_fini(&summary);
+    }
+    session_state_free(s);
+}
+
 static void test_snapshot(void **unused)
 {
     (void)unused;
@@ -385,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_items_are_bounded),
         cmocka_unit_test(test_metadata_is_bounded),
         cmocka_unit_test(test_texts_are_bounded),
+        cmocka_unit_test(test_summary_agrees_with_the_state),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_wrong_kinds),
         cmocka_unit_test(test_without_memory),

@@ -7,12 +7,13 @@
 #include "fanfare/error.h"
 #include "net/out_queue.h"
 
+static struct out_queue_pool pool;
 static struct out_queue *q;
 
 static int open_queue(void **state)
 {
     (void)state;
-    q = out_queue_new();
+    q = out_queue_new(&pool);
     return 0;
 }
 
@@ -20,7 +21,8 @@ static int close_queue(void **state)
 {
     (void)state;
     memory_fail_nth(0);
-    out_queue_free(q);
+    out_queue_free(&pool, q);
+    out_queue_pool_fini(&pool);
     return 0;
 }
 
@@ -236,9 +238,39 @@ static void test_without_memory(void **state)
     assert_false(out_queue_compact(q));
     assert_int_equal(q->bytes, 4);
     memory_fail_nth(1);
-    assert_null(out_queue_new());
+    assert_null(out_queue_new(&pool));
     bytes_unref(small);
     bytes_unref(large);
+}
+
+/* A queue that was used before is as empty as a new one. */
+static void test_spare_queues(void **state)
+{
+    (void)state;
+    struct out_queue *before = q;
+    push(OUT_CONTROL, "x", 0);
+    for (unsigned i = 0; i < OUT_INLINE; i++)
+        push(OUT_EVENTS, "y", i);
+    out_queue_advance(q, 2);
+    out_queue_free(&pool, q);
+    memory_fail_nth(1); /* none is allocated */
+    q = out_queue_new(&pool);
+    memory_fail_nth(0);
+    assert_ptr_equal(q, before);
+    assert_string_equal(content(), "");
+    push(OUT_EVENTS, "z", 1);
+    assert_string_equal(content(), "z");
+}
+
+static void test_spare_queues_are_few(void **state)
+{
+    (void)state;
+    static struct out_queue *many[OUT_SPARE_MAX + 10];
+    for (unsigned i = 0; i < OUT_SPARE_MAX + 10; i++)
+        many[i] = out_queue_new(&pool);
+    for (unsigned i = 0; i < OUT_SPARE_MAX + 10; i++)
+        out_queue_free(&pool, many[i]);
+    assert_int_equal(pool.count, OUT_SPARE_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_queue, close_queue)
@@ -256,6 +288,8 @@ int main(void)
         TEST(test_push_front),
         TEST(test_compact),
         TEST(test_without_memory),
+        TEST(test_spare_queues),
+        TEST(test_spare_queues_are_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,7 @@ static inline bool world_open(enum flush_choice flush, const struct http_app *ap
 static inline void world_close(void)
 {
     worker_stop(&world.worker);
+    worker_join(&world.worker);
     worker_fini(&world.worker);
     peer_table_free(world.shared.peers);
 }

@@ -67,16 +67,21 @@ static inline void write_all(int fd, const void *data, size_t len)
     }
 }
 
-static inline int connect_to(const struct fan_server *server)
+static inline int connect_to_url(const char *url)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
-    const char *port = strrchr(fan_server_url(server, 0), ':');
+    const char *port = strrchr(url, ':');
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)atoi(port + 1));
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
         fail_msg("cannot connect");
     return fd;
+}
+
+static inline int connect_to(const struct fan_server *server)
+{
+    return connect_to_url(fan_server_url(server, 0));
 }
 
 /* Reads exactly len bytes; false when the server ends the connection before. */
@@ -97,12 +102,10 @@ static inline bool read_exactly(int fd, void *data, size_t len)
 }
 
 /* Asks for a WebSocket; head gets the answer. `headers` are lines, each with its end. */
-static inline int open_websocket(const struct fan_server *server, const char *path,
-                                 const char *headers, char head[2048])
+static inline void upgrade(int fd, const char *path, const char *headers, char head[2048])
 {
     char request[1024];
     size_t len = 0;
-    int fd = connect_to(server);
     snprintf(request, sizeof request,
              "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
@@ -111,6 +114,13 @@ static inline int open_websocket(const struct fan_server *server, const char *pa
     memset(head, 0, 2048);
     while (!strstr(head, "\r\n\r\n") && len < 2047 && read_exactly(fd, head + len, 1))
         len++;
+}
+
+static inline int open_websocket(const struct fan_server *server, const char *path,
+                                 const char *headers, char head[2048])
+{
+    int fd = connect_to(server);
+    upgrade(fd, path, headers, head);
     return fd;
 }
 

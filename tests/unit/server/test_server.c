@@ -220,7 +220,7 @@ static void test_what_is_refused(void **state)
         int code;
         const char *message;
     } cases[] = {
-        {NULL, "x", "{}", FAN_E_INVALID, "topic \"\": "},
+        {NULL, "x", "{}", FAN_E_INVALID, "topic is missing: "},
         {"nowhere", "x", "{}", FAN_E_INVALID, "topic \"nowhere\": "},
         {"session:a b", "x", "{}", FAN_E_INVALID, "topic \"session:a b\": "},
         {"session:a", NULL, "{}", FAN_E_INVALID, "type"},

@@ -127,6 +127,32 @@ static void test_queue_overflow(void **state)
     output_queue_fini(&q);
 }
 
+/* The reader says how much may lie there: from then on, not at once. */
+static void test_limit(void **state)
+{
+    struct output_queue q;
+    struct list pieces;
+    char *block = memory_zero(OUTPUT_PIECE_SIZE);
+    size_t kept = 0;
+    (void)state;
+    output_queue_init(&q, 4 * OUTPUT_PIECE_SIZE);
+    list_init(&pieces);
+    for (int i = 0; i < 4; i++)
+        output_queue_append(&q, 0, slice_of(block, OUTPUT_PIECE_SIZE));
+    output_queue_set_limit(&q, 2 * OUTPUT_PIECE_SIZE);
+    assert_int_equal(q.bytes, 4 * OUTPUT_PIECE_SIZE);
+    output_queue_append(&q, 0, slice_of(block, OUTPUT_PIECE_SIZE));
+    assert_true(output_queue_take(&q, 0, 0, &pieces));
+    assert_int_equal(first(&pieces)->left_out, 3 * OUTPUT_PIECE_SIZE);
+    LIST_EACH (link, &pieces) {
+        kept += CONTAINER(link, struct output_piece, link)->len;
+        memory_free(CONTAINER(link, struct output_piece, link));
+    }
+    assert_int_equal(kept, 2 * OUTPUT_PIECE_SIZE);
+    memory_free(block);
+    output_queue_fini(&q);
+}
+
 static void test_no_memory(void **state)
 {
     struct output_queue q;
@@ -220,10 +246,15 @@ static void test_backlog_keeps_gaps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_streams), cmocka_unit_test(test_waits_for_a_batch),
-        cmocka_unit_test(test_reader_is_woken),   cmocka_unit_test(test_queue_overflow),
-        cmocka_unit_test(test_no_memory),         cmocka_unit_test(test_backlog_joins),
-        cmocka_unit_test(test_backlog_overflow),  cmocka_unit_test(test_backlog_keeps_gaps),
+        cmocka_unit_test(test_order_and_streams),
+        cmocka_unit_test(test_waits_for_a_batch),
+        cmocka_unit_test(test_reader_is_woken),
+        cmocka_unit_test(test_queue_overflow),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_backlog_joins),
+        cmocka_unit_test(test_backlog_overflow),
+        cmocka_unit_test(test_backlog_keeps_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

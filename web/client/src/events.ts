@@ -116,6 +116,10 @@ export interface RunFinishedData {
     duration?: number | null;
     /** Its process id, as in `run_started`. */
     pid?: number | null;
+    /** The command once more, for readers that have not seen `run_started`. */
+    command?: unknown;
+    /** Likewise its directory. */
+    cwd?: string | null;
     [more: string]: unknown;
 }
 
@@ -226,7 +230,7 @@ export interface FileSavedData {
     [more: string]: unknown;
 }
 
-/** A project changed. It belongs to `project:<id>` and `user:<updated_by>`. */
+/** A project changed. */
 export interface ProjectUpdatedData {
     /** The project. */
     project_id: string;
@@ -243,7 +247,7 @@ export interface ProjectUpdatedData {
     [more: string]: unknown;
 }
 
-/** A project is gone. It belongs to `project:<id>` and `user:<deleted_by>`. */
+/** A project is gone. */
 export interface ProjectDeletedData {
     /** The project. */
     project_id: string;
@@ -252,7 +256,7 @@ export interface ProjectDeletedData {
     [more: string]: unknown;
 }
 
-/** An agent's state changed. It belongs to `agent:<id>` and `global`, as the next two. */
+/** An agent's state changed. */
 export interface AgentStatusChangedData {
     /** The agent. */
     agent_id: string;
@@ -297,7 +301,7 @@ export interface AgentDisconnectedData {
     [more: string]: unknown;
 }
 
-/** A workflow began. It belongs to `project:<project_id>`, without one to `global`, as the next three. */
+/** A workflow began. */
 export interface WorkflowStartedData {
     /** The workflow. */
     workflow_id: string;
@@ -389,7 +393,7 @@ export interface WorkflowFailedData {
     [more: string]: unknown;
 }
 
-/** A pull request was opened. It belongs to `project:<project_id>`, as the next two. */
+/** A pull request was opened. */
 export interface PrCreatedData {
     /** The pull request. */
     pr_id: unknown;
@@ -458,7 +462,7 @@ export interface PrClosedData {
     [more: string]: unknown;
 }
 
-/** An issue was opened. It belongs to `project:<project_id>` and `user:<assigned_to>`, as the next two. */
+/** An issue was opened. */
 export interface IssueCreatedData {
     /** The issue. */
     issue_id: unknown;
@@ -521,7 +525,7 @@ export interface IssueClosedData {
     [more: string]: unknown;
 }
 
-/** A model suggests something. It belongs to `project:<id>` or `global`, as the next one. */
+/** A model suggests something. */
 export interface AiSuggestionData {
     /** The suggestion. */
     suggestion_id: string;
@@ -541,6 +545,8 @@ export interface AiSuggestionData {
     confidence?: number | null;
     /** What to do. */
     suggested_action?: unknown;
+    /** Its project. */
+    project_id?: string | null;
     /** Whatever else is known about it. */
     metadata?: Record<string, unknown> | null;
     [more: string]: unknown;
@@ -558,6 +564,8 @@ export interface AiAnalysisCompleteData {
     summary?: string | null;
     /** What to do. */
     suggestions?: unknown[] | null;
+    /** Its project. */
+    project_id?: string | null;
     /** Whatever else is known about it. */
     metadata?: Record<string, unknown> | null;
     [more: string]: unknown;

@@ -200,6 +200,10 @@ export interface SessionSummary {
     status: SessionStatus;
     overall_progress: OverallProgress;
     build_progress: Progress;
+    component_stats: Counts;
+    feature_stats: Counts;
+    /** What the last run came to. */
+    run: 'running' | 'succeeded' | 'failed' | null;
     started: string | null;
     updated: string | null;
 }

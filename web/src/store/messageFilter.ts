@@ -10,7 +10,7 @@ export interface RawMessage {
 
 /** The type without parsing all of a message that may be large: it stands first in what the server writes. */
 export function typeOf(text: string): string {
-    const match = /^\s*\{\s*"type"\s*:\s*"([^"\\]*)"/.exec(text.length > 300 ? text.slice(0, 300) : text);
+    const match = /^\s*\{\s*(?:"topic"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"/.exec(text.length > 300 ? text.slice(0, 300) : text);
     if (match) return match[1]!;
     try {
         const { type } = JSON.parse(text) as { type?: unknown };

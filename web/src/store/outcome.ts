@@ -30,7 +30,7 @@ export function followOutcome(session: Session): () => void {
                 const error = story.errors.at(-1)?.message;
                 notify(
                     `${session.id} ${words[state.status]}`,
-                    state.status === 'failed' && error ? error : state.knowsProgress ? `${state.percentage} %` : '',
+                    state.status === 'failed' ? (error ?? (state.knowsProgress ? `${state.percentage} %` : '')) : '',
                     session.id,
                 );
             }

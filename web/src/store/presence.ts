@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { ask } from './server.ts';
 
-/* Who else watches a session; asked for while someone looks at the page. */
+/* Who else follows a topic; asked for while someone looks at the page. */
 
 export interface Watcher {
     connection_id: string;
@@ -15,16 +15,20 @@ const interval = 8_000;
 
 export const watchers = signal<Watcher[] | null>(null);
 
+export async function askPresence(topic: string, signal: AbortSignal): Promise<Watcher[]> {
+    const path = `api/v1/topics/${encodeURIComponent(topic)}/presence`;
+    return (await ask<{ connections: Watcher[] }>(path, { signal })).connections;
+}
+
 /** Until the returned function is called. */
-export function followPresence(session: string): () => void {
+export function followPresence(topic: string): () => void {
     const ended = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const turn = async () => {
         clearTimeout(timer);
         if (document.visibilityState === 'visible') {
             try {
-                const path = `api/v1/topics/${encodeURIComponent(`session:${session}`)}/presence`;
-                watchers.value = (await ask<{ connections: Watcher[] }>(path, { signal: ended.signal })).connections;
+                watchers.value = await askPresence(topic, ended.signal);
             } catch {
                 if (!ended.signal.aborted) watchers.value = null;
             }

@@ -25,6 +25,7 @@ export const tokenWanted = signal<string | null>(null);
 export function useToken(text: string): void {
     token.value = text.trim();
     tokenWanted.value = null;
+    tokenOptional.value = false;
     try {
         if (token.value) sessionStorage.setItem(tokenKey, token.value);
         else sessionStorage.removeItem(tokenKey);
@@ -34,9 +35,18 @@ export function useToken(text: string): void {
 }
 
 export function wantToken(): void {
+    tokenOptional.value = false;
     tokenWanted.value = token.peek()
         ? 'The server does not accept this token (it may have expired).'
         : 'This server asks for a token.';
+}
+
+/** Whether the reader wants to be somebody else, and may think better of it. */
+export const tokenOptional = signal(false);
+
+export function askForToken(): void {
+    tokenOptional.value = true;
+    tokenWanted.value = 'What the page shows, and what it may follow, is up to the token.';
 }
 
 /** An answer that is not a success. */

@@ -1,6 +1,7 @@
 import { byteLength, cut, fits } from './bytes.ts';
 import { type BuildEvent, list, number, object, text } from './event.ts';
 import { Items, type ItemJson, type KnownStatus, type Stats } from './items.ts';
+import { goesOn, type Outlook } from './outlook.ts';
 
 /*
  * The current picture of a session, folded from its events exactly as the server folds it, so that
@@ -128,10 +129,13 @@ export class SessionState {
         return this.#files;
     }
 
-    /** Something goes on, whatever has failed meanwhile. */
+    get outlook(): Outlook {
+        const { status, run, percentage } = this;
+        return { status, run, percentage, inProgress: this.leading.counts.in_progress };
+    }
+
     get isRunning(): boolean {
-        if (this.run !== null) return this.run === 'running';
-        return this.status === 'in_progress' || (this.status === 'failed' && this.leading.counts.in_progress > 0);
+        return goesOn(this.outlook);
     }
 
     /** Somebody said how far it is; otherwise the percentage is no news. */

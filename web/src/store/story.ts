@@ -215,13 +215,14 @@ export class Story {
     #runFinished({ data, offset }: BuildEvent, time: number): void {
         let run = this.runs.at(-1);
         if (!run || run.finished !== null) {
+            // Its beginning is not in the history any more; the end tells what ran.
             const seconds = number(data.duration) ?? 0;
             run = {
                 offset: offset!,
                 started: time - seconds * 1000,
-                command: '',
-                cwd: null,
-                pid: null,
+                command: commandText(data.command),
+                cwd: text(data.cwd),
+                pid: number(data.pid),
                 finished: null,
                 exitCode: null,
                 signal: null,

@@ -128,6 +128,12 @@ function bringIntoView(element: HTMLElement | null, at: number): void {
         element.scrollLeft = Math.max(0, at - element.clientWidth / 3);
 }
 
+/* On a window that is too low for the page, the page scrolls as well. */
+function bringIntoWindow(row: Element): void {
+    const { top, bottom } = row.getBoundingClientRect();
+    if (top < window.innerHeight * 0.15 || bottom > window.innerHeight * 0.95) window.scrollBy(0, top - window.innerHeight / 2);
+}
+
 /** The keys of a terminal that has the focus, for a page's help. */
 export const terminalKeys: readonly { readonly keys: string; readonly does: string }[] = [
     { keys: '/', does: 'Search (also Ctrl+F)' },
@@ -191,6 +197,10 @@ function Lines({ model, frame, scroller, label, href, onFollow }: LinesProps): J
         if (Math.abs(element.scrollTop - frame.placement.scrollTop) > 0.5) element.scrollTop = frame.placement.scrollTop;
         put.current = element.scrollTop;
     });
+    useLayoutEffect(() => {
+        const row = model.revealed > 0 && scroller.current!.querySelector('.terminal-row.is-marked');
+        if (row) bringIntoWindow(row);
+    }, [model.revealed]);
     const scrolled = (element: HTMLElement): void => {
         const sideways = element.scrollLeft !== model.scrollLeft;
         model.scrollLeft = element.scrollLeft;

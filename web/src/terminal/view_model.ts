@@ -69,6 +69,8 @@ export class ViewModel {
     /** What was done last, in words. */
     said = '';
     scrollLeft = 0;
+    /** How many times marked lines were gone to. */
+    revealed = 0;
     #searchFrom: number | 'last' = 'last';
     #searching = false;
     #marks: Marks | undefined;
@@ -127,7 +129,10 @@ export class ViewModel {
         this.#marks = marksOf(transcript, selected);
         if (selected !== this.#shown && (this.#marks || !selected)) {
             this.#shown = selected;
-            if (this.#marks) this.#reveal(this.#marks.first);
+            if (this.#marks) {
+                this.#reveal(this.#marks.first);
+                this.revealed++;
+            }
         }
         if (this.#searching) this.#showFirstMatch();
         const placement = viewport.place();

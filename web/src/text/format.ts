@@ -65,6 +65,12 @@ export function percentText(percent: number): string {
     return `${Number.isInteger(shown) ? shown : shown.toFixed(1)} %`;
 }
 
+/** Of something per second: 0, 0.4, 12, 1,234. */
+export function rateText(rate: number): string {
+    if (rate < 0.05) return '0';
+    return rate < 9.95 ? rate.toFixed(1) : countText(Math.round(rate));
+}
+
 export function bytesText(bytes: number): string {
     if (bytes < 1024) return `${bytes} B`;
     if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(bytes < 10 * 1024 ? 1 : 0)} KiB`;

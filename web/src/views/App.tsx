@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { sessionId } from '../store/route.ts';
+import { roomTopic, route, sessionId } from '../store/route.ts';
 import { token, tokenWanted } from '../store/server.ts';
 import { nextTheme } from '../store/settings.ts';
 import { helpOpen } from '../store/shortcuts.ts';
@@ -13,23 +14,32 @@ import { TopBar } from './TopBar.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 
 /*
- * What a session needs is a file of its own: the list is there without it. It is asked for at once
- * where a session is opened, and otherwise when the browser has nothing better to do.
+ * What a session or a room needs is a file of its own: the list of sessions is there without it. It is
+ * asked for at once where it is opened, and otherwise when the browser has nothing better to do.
  */
-type SessionModule = typeof import('./SessionPage.tsx');
-const sessionModule = signal<SessionModule | 'failed' | null>(null);
-
-async function loadSessionModule(): Promise<void> {
-    if (sessionModule.peek() === 'failed') sessionModule.value = null;
-    try {
-        sessionModule.value ??= await import('./SessionPage.tsx');
-    } catch {
-        sessionModule.value = 'failed';
-    }
+function lazy<Module>(fetchIt: () => Promise<Module>) {
+    const module = signal<Module | 'failed' | null>(null);
+    const load = async (): Promise<void> => {
+        if (module.peek() === 'failed') module.value = null;
+        try {
+            module.value ??= await fetchIt();
+        } catch {
+            module.value = 'failed';
+        }
+    };
+    return { module, load };
 }
 
-if (sessionId.peek()) void loadSessionModule();
-else setTimeout(loadSessionModule, 1000);
+const sessionFile = lazy(() => import('./SessionPage.tsx'));
+const roomsFile = lazy(() => import('./RoomsPage.tsx'));
+const showsRooms = () => roomTopic.value !== null || (!sessionId.value && route.value.list !== 'sessions');
+
+if (sessionId.peek()) void sessionFile.load();
+else if (showsRooms()) void roomsFile.load();
+setTimeout(() => {
+    void sessionFile.load();
+    void roomsFile.load();
+}, 1000);
 
 export function App() {
     useShortcuts('Everywhere', [
@@ -62,13 +72,13 @@ function focusMain(): void {
 }
 
 function Page() {
-    const id = sessionId.value;
+    const { session: id, room, list } = route.value;
     const isFirst = useRef(true);
     // Another page without a load: who reads it by ear or key begins at its top.
     useEffect(() => {
         if (isFirst.current) isFirst.current = false;
         else focusMain();
-    }, [id]);
+    }, [id, room, list]);
     if (tokenWanted.value)
         return (
             <>
@@ -76,12 +86,34 @@ function Page() {
                 <TokenBox />
             </>
         );
-    return id ? <LazySession id={id} /> : <SessionList />;
+    if (id)
+        return (
+            <Lazy key={id} file={sessionFile}>
+                {({ SessionPage }) => <SessionPage key={`${id} ${token.value}`} id={id} />}
+            </Lazy>
+        );
+    if (room)
+        return (
+            <Lazy key={room} file={roomsFile}>
+                {({ RoomPage }) => <RoomPage key={`${room} ${token.value}`} topic={room} />}
+            </Lazy>
+        );
+    if (list === 'sessions') return <SessionList />;
+    return (
+        <Lazy key={list} file={roomsFile}>
+            {({ RoomList, PeopleList }) => (list === 'rooms' ? <RoomList /> : <PeopleList />)}
+        </Lazy>
+    );
 }
 
-function LazySession({ id }: { id: string }) {
-    const module = sessionModule.value;
-    useEffect(() => void loadSessionModule(), [id]);
+interface LazyProps<Module> {
+    file: ReturnType<typeof lazy<Module>>;
+    children(module: Module): ComponentChildren;
+}
+
+function Lazy<Module>({ file, children }: LazyProps<Module>) {
+    const module = file.module.value;
+    useEffect(() => void file.load(), []);
     if (module === null || module === 'failed')
         return (
             <>
@@ -89,7 +121,7 @@ function LazySession({ id }: { id: string }) {
                 <Loading failed={module === 'failed'} />
             </>
         );
-    return <module.SessionPage key={`${id} ${token.value}`} id={id} />;
+    return <>{children(module)}</>;
 }
 
 /* A file that could not be had is asked for again under the same name by a new page only. */

@@ -1,6 +1,9 @@
 import { now } from '../store/clock.ts';
 import type { Session } from '../store/session.ts';
 
+/** A session or a room: what has a connection of its own. */
+type Connected = Pick<Session, 'connection' | 'away' | 'roundTrip' | 'reconnect'>;
+
 /** Seconds until the next try, as the badge counts them down. */
 function waitText(retryAt: number | undefined): string {
     now.value; // counts with the page's seconds
@@ -9,7 +12,7 @@ function waitText(retryAt: number | undefined): string {
     return seconds > 0 ? `, trying again in ${seconds} s` : ', trying again';
 }
 
-export function connectionWords(session: Session): { tone: 'open' | 'busy' | 'away'; text: string; detail: string } {
+export function connectionWords(session: Connected): { tone: 'open' | 'busy' | 'away'; text: string; detail: string } {
     const { phase, retryAt, error } = session.connection.value;
     const detail = error?.message ?? '';
     switch (phase) {
@@ -30,7 +33,7 @@ export function connectionWords(session: Session): { tone: 'open' | 'busy' | 'aw
     }
 }
 
-export function ConnectionBadge({ session }: { session: Session }) {
+export function ConnectionBadge({ session }: { session: Connected }) {
     const { tone, text, detail } = connectionWords(session);
     const { roundTrip } = session;
     return (

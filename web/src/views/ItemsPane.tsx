@@ -2,12 +2,14 @@ import { useComputed, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { arrange, groupNames, type Order } from '../store/arrange.ts';
 import { type Item, percentOf } from '../store/items.ts';
+import { statusWord } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
 import { agoText, clockText, countText, durationText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
+import { visibleName } from '../text/names.ts';
 import { Bar } from './Bar.tsx';
 import { CloseButton } from './CloseButton.tsx';
 import { SearchField } from './SearchField.tsx';
-import { StatusIcon, statusWord, toneOf } from './StatusIcon.tsx';
+import { StatusIcon, toneOf } from './StatusIcon.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 import { VirtualList } from './VirtualList.tsx';
 
@@ -155,7 +157,8 @@ function StatusFilter({ counts, status }: { counts: Record<string, number>; stat
 }
 
 /** The end of a path tells more than its beginning: that is what gets shortened. */
-function ItemName({ id }: { id: string }) {
+function ItemName({ id: wholeId }: { id: string }) {
+    const id = visibleName(wholeId);
     const cut = id.lastIndexOf('/', id.length - 2) + 1;
     return (
         <span class="item-name" title={id}>
@@ -199,7 +202,7 @@ function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
                     <span class="item-time num">{timeOf(item)}</span>
                 ) : (
                     <>
-                        <Bar percent={percent} status={item.status} label={`Progress of ${item.id}`} />
+                        <Bar percent={percent} status={item.status} label={`Progress of ${visibleName(item.id)}`} />
                         <span class={`item-percent num is-${toneOf(item.status)}`}>{percentText(percent)}</span>
                     </>
                 )}
@@ -212,10 +215,10 @@ function ItemDetail({ item, time, onClose }: { item: Item; time: number; onClose
     const { metadata } = item;
     const updated = Date.parse(item.updated);
     return (
-        <section class="detail" aria-label={`Details of ${item.id}`}>
+        <section class="detail" aria-label={`Details of ${visibleName(item.id)}`}>
             <div class="detail-head">
                 <StatusIcon status={item.status} />
-                <h3>{item.id}</h3>
+                <h3 class="item-title">{visibleName(item.id)}</h3>
                 <CloseButton onClose={onClose} />
             </div>
             <p class="faint">

@@ -1,13 +1,16 @@
 import { base } from '../store/server.ts';
 import { CopyButton } from './CopyButton.tsx';
 
-export function Command({ text }: { text: string }) {
+/** plain: no shell's command, so without its prompt. */
+export function Command({ text, plain = false }: { text: string; plain?: boolean }) {
     return (
         <div class="command">
             <code>
-                <span class="prompt" aria-hidden="true">
-                    ${' '}
-                </span>
+                {!plain && (
+                    <span class="prompt" aria-hidden="true">
+                        ${' '}
+                    </span>
+                )}
                 {text}
             </code>
             <CopyButton text={text} label={`Copy: ${text}`} />

@@ -23,7 +23,7 @@ export function NotifyButton() {
     return (
         <button
             type="button"
-            class={`button quiet ${on ? 'on' : ''}`}
+            class={`button quiet notify ${on ? 'on' : ''}`}
             aria-pressed={on}
             disabled={notifyDenied.value}
             aria-label="Notify me when a build ends"

@@ -6,7 +6,7 @@ import { Icon } from './Icon.tsx';
 import { Menu } from './Menu.tsx';
 
 const shownMost = 50;
-const dialects: Record<string, string> = {
+export const dialects: Record<string, string> = {
     build: 'Page or tool',
     sse: 'Event stream',
     ide: 'Editor',
@@ -14,7 +14,7 @@ const dialects: Record<string, string> = {
     channels: 'Editor',
 };
 
-function nameOf({ user_id: user, dialect }: Watcher): string {
+export function watcherName({ user_id: user, dialect }: Watcher): string {
     return user && user !== 'anonymous' ? user : (dialects[dialect] ?? dialect);
 }
 
@@ -37,7 +37,7 @@ export function Presence({ session }: { session: Session }) {
                     {all.slice(0, shownMost).map((each) => (
                         <li key={each.connection_id}>
                             <span>
-                                {nameOf(each)}
+                                {watcherName(each)}
                                 {each.connection_id === own && <span class="faint"> (you)</span>}
                             </span>
                             <span class="faint num">{agoText(now.value - Date.parse(each.since))}</span>

@@ -1,3 +1,4 @@
+import { shownPercentage } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
 import type { Entry } from '../store/story.ts';
 import { clockText, elapsedText } from '../text/format.ts';
@@ -22,7 +23,8 @@ export function ProgressChart({ session }: { session: Session }) {
     const line = samples
         .map(({ time, percent }, i) => `${i ? 'L' : 'M'}${x(time).toFixed(1)} ${y(percent).toFixed(1)}`)
         .join('');
-    const end = `L${x(to).toFixed(1)} ${y(samples.at(-1)!.percent).toFixed(1)}`;
+    const done = shownPercentage({ status: state.status, percentage: samples.at(-1)!.percent });
+    const end = `L${x(to).toFixed(1)} ${y(done).toFixed(1)}`;
     const phases = entries.filter((entry) => entry.phase);
     return (
         <figure class={`chart is-${state.status}`} aria-label={`Progress over ${elapsedText(to - from)}`}>

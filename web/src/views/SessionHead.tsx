@@ -1,10 +1,11 @@
 import { leftText, secondsLeft } from '../store/eta.ts';
+import { outlookWord, shownPercentage } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
 import { hasFailed, outcome } from '../store/story.ts';
 import { countText, durationText, elapsedText, fullTimeText, percentText } from '../text/format.ts';
 import { Bar } from './Bar.tsx';
 import { CopyButton } from './CopyButton.tsx';
-import { StatusIcon, statusWord } from './StatusIcon.tsx';
+import { StatusIcon } from './StatusIcon.tsx';
 
 /** When the build began that goes on or went last, and how long it took so far. */
 export function elapsedOf(session: Session): { since: number; ms: number; over: boolean } | null {
@@ -36,9 +37,10 @@ export function SessionHead({ session }: { session: Session }) {
     session.storyChanged.value;
     const { state, story } = session;
     const known = session.known.value;
-    const { status, percentage, phase } = state;
+    const { status, phase, outlook } = state;
     const running = state.isRunning;
-    const word = status === 'failed' && running ? 'Failing' : statusWord(status);
+    const word = outlookWord(outlook);
+    const percentage = shownPercentage(outlook);
     const left = running ? secondsLeft(story.samples, session.time) : null;
     const elapsed = elapsedOf(session);
     const failed = running && state.leading.size ? (100 * state.leading.counts.failed) / state.leading.size : 0;

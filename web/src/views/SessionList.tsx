@@ -1,13 +1,16 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { now } from '../store/clock.ts';
+import { goesOn, type Outlook, outlookWord, shownPercentage } from '../store/outlook.ts';
 import { addressOf, go } from '../store/route.ts';
 import {
+    failedShare,
     followSessions,
     knowsProgress,
     listFilter,
     type ListFilter,
     listSearch,
     listTrouble,
+    outlookOf,
     sessions,
     type SessionSummary,
     shownSessions,
@@ -20,9 +23,9 @@ import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { ListEmpty } from './ListEmpty.tsx';
 import { SearchField } from './SearchField.tsx';
-import { StatusIcon, statusWord } from './StatusIcon.tsx';
+import { StatusIcon } from './StatusIcon.tsx';
 import { TopBar } from './TopBar.tsx';
-import { useShortcuts } from './useShortcuts.ts';
+import { useListKeys } from './useListKeys.ts';
 
 const pageSize = 200;
 const filters: [ListFilter, string][] = [
@@ -32,9 +35,10 @@ const filters: [ListFilter, string][] = [
     ['completed', 'Passed'],
 ];
 
-function durationOf({ status, started, updated }: SessionSummary): string {
+function durationOf(session: SessionSummary): string {
+    const { started, updated } = session;
     if (!started || !updated) return '–';
-    const end = status === 'in_progress' ? Math.max(now.value, Date.parse(updated)) : Date.parse(updated);
+    const end = goesOn(outlookOf(session)) ? Math.max(now.value, Date.parse(updated)) : Date.parse(updated);
     return elapsedText(end - Date.parse(started));
 }
 
@@ -42,14 +46,28 @@ function stepsOf({ build_progress: { total, completed } }: SessionSummary): stri
     return total > 0 ? `${countText(completed)} / ${countText(total)}` : '';
 }
 
+/** The phase; the state in its place where there is none, and before it where its sign tells half of it. */
+function Phase({ phase, outlook }: { phase: string | null; outlook: Outlook }) {
+    if (!(outlook.status === 'failed' && goesOn(outlook))) return <>{phase ?? outlookWord(outlook)}</>;
+    return (
+        <>
+            <span class="is-failed">{outlookWord(outlook)}</span>
+            {phase && ` · ${phase}`}
+        </>
+    );
+}
+
 function SessionRow({ session }: { session: SessionSummary }) {
     const { session_id: id, status, phase, updated, started, connections } = session;
-    const percent = session.overall_progress.completion_percentage;
+    const outlook = outlookOf(session);
+    const running = goesOn(outlook);
+    const word = outlookWord(outlook);
+    const percent = shownPercentage(outlook);
     const told = knowsProgress(session);
     const place = { session: id };
     const said = [
         id,
-        statusWord(status),
+        word,
         phase,
         told && percentText(percent),
         started && `started ${agoText(now.value - Date.parse(started))}`,
@@ -71,16 +89,17 @@ function SessionRow({ session }: { session: SessionSummary }) {
                 <span class="session-names">
                     <span class="session-name">{id}</span>
                     <span class="session-phase">
-                        {session.offset === 0 ? 'nothing published yet' : (phase ?? statusWord(status))}
+                        {session.offset === 0 ? 'nothing published yet' : <Phase phase={phase} outlook={outlook} />}
                     </span>
                 </span>
                 <span class="session-progress">
                     <Bar
                         percent={percent}
-                        status={status}
+                        status={status === 'failed' && running ? 'in_progress' : status}
+                        failed={running ? failedShare(session) : 0}
                         label={`Progress of ${id}`}
                         unknown={!told}
-                        {...(told ? {} : { valueText: statusWord(status) })}
+                        valueText={told ? `${percentText(percent)}, ${word}` : word}
                     />
                     <span class="session-percent num">{told && percentText(percent)}</span>
                 </span>
@@ -115,22 +134,11 @@ export function SessionList() {
     const known = sessions.value !== null;
     const isEmpty = sessions.value?.length === 0;
 
-    const focusRow = (step: number) => {
-        const links = [...(list.current?.querySelectorAll<HTMLAnchorElement>('a.session-link') ?? [])];
-        const at = links.indexOf(document.activeElement as HTMLAnchorElement);
-        links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
-    };
+    const focusRow = useListKeys('Sessions', 'session', { list, links: 'a.session-link', search });
     const searchKey = ({ key }: KeyboardEvent) => {
         if (key === 'ArrowDown') focusRow(1);
         if (key === 'Enter' && shown[0]) go({ session: shown[0].session_id });
     };
-    useShortcuts('Sessions', [
-        { key: '/', does: 'Search', act: () => search.current?.focus() },
-        { key: 'j', does: 'Next session', act: () => focusRow(1) },
-        { key: 'k', does: 'Previous session', act: () => focusRow(-1) },
-        { key: 'ArrowDown', does: 'Next session', act: () => focusRow(1) },
-        { key: 'ArrowUp', does: 'Previous session', act: () => focusRow(-1) },
-    ]);
 
     return (
         <>
@@ -206,7 +214,7 @@ export function SessionList() {
     );
 }
 
-function ListTrouble({ text }: { text: string }) {
+export function ListTrouble({ text }: { text: string }) {
     return (
         <span class="connection is-away" role="status">
             <span class="connection-dot" />
@@ -215,9 +223,9 @@ function ListTrouble({ text }: { text: string }) {
     );
 }
 
-function ListWaiting() {
+export function ListWaiting({ what = 'the sessions' }: { what?: string }) {
     return (
-        <div class="card session-table" aria-busy="true" aria-label="Asking for the sessions">
+        <div class="card session-table" aria-busy="true" role="status" aria-label={`Asking for ${what}`}>
             {[0, 1, 2].map((i) => (
                 <div key={i} class="skeleton-row">
                     <span class="skeleton" />

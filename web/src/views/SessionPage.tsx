@@ -48,7 +48,7 @@ export function SessionPage({ id }: { id: string }) {
     }, [session]);
     // Asked anew with each connection, so that the list has this page's own.
     const connection = session.connectionId.value;
-    useEffect(() => followPresence(id), [id, connection]);
+    useEffect(() => followPresence(`session:${id}`), [id, connection]);
     useEffect(() => followOutcome(session), [session]);
     const wide = useIsWide();
     // Whether the session has components or features, without drawing all again at each of their changes.
@@ -206,7 +206,7 @@ function SessionTabs({ session, wide, withSide, hasItems, chosen, onChoose }: Bo
     session.storyChanged.value;
     const { story } = session;
     const some = (count: number) => (count ? { count: countText(count) } : {});
-    const tabs: Tab[] = [
+    const tabs: Tab<View>[] = [
         ...(!withSide && hasItems ? [{ view: 'components' as const, name: 'Components' }] : []),
         { view: 'terminal', name: 'Terminal' },
         { view: 'timeline', name: 'Timeline', ...some(story.entries.length + story.dropped) },

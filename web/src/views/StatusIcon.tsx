@@ -1,15 +1,6 @@
+import { statusWords } from '../store/outlook.ts';
+
 /* What state something is in, as a sign; the words stand beside it or in its label. */
-
-export const statusWords: Record<string, string> = {
-    pending: 'Waiting',
-    in_progress: 'Running',
-    completed: 'Passed',
-    failed: 'Failed',
-};
-
-export function statusWord(status: string): string {
-    return statusWords[status] ?? status.replaceAll('_', ' ');
-}
 
 /** A class for the colour: other states than the known ones have their own. */
 export function toneOf(status: string): string {

@@ -1,26 +1,25 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import type { View } from '../store/route.ts';
 
-export interface Tab {
+export interface Tab<View extends string = string> {
     view: View;
     name: string;
     count?: ComponentChildren;
     tone?: 'bad' | 'plain';
 }
 
-interface TabsProps {
-    tabs: readonly Tab[];
+interface TabsProps<View extends string> {
+    tabs: readonly Tab<View>[];
     chosen: View;
     label: string;
     onChoose(view: View): void;
 }
 
-export const tabId = (view: View) => `tab-${view}`;
-export const panelId = (view: View) => `panel-${view}`;
+export const tabId = (view: string) => `tab-${view}`;
+export const panelId = (view: string) => `panel-${view}`;
 
 /** Tabs as the ARIA practices have them: one stop, arrows choose. */
-export function Tabs({ tabs, chosen, label, onChoose }: TabsProps) {
+export function Tabs<View extends string>({ tabs, chosen, label, onChoose }: TabsProps<View>) {
     const list = useRef<HTMLDivElement>(null);
     const move = (event: KeyboardEvent) => {
         const at = tabs.findIndex(({ view }) => view === chosen);

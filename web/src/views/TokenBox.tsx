@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import { tokenWanted, useToken } from '../store/server.ts';
+import { token, tokenOptional, tokenWanted, useToken } from '../store/server.ts';
 
 /** Asks for a token, when the server wants one. */
 export function TokenBox() {
@@ -11,8 +11,8 @@ export function TokenBox() {
     return (
         <main class="token-page" id="main">
             <form class="card token-box" onSubmit={submit}>
-                <h1>Token needed</h1>
-                <p role="alert">{tokenWanted.value}</p>
+                <h1>{tokenOptional.value ? 'Use a token' : 'Token needed'}</h1>
+                <p role={tokenOptional.value ? undefined : 'alert'}>{tokenWanted.value}</p>
                 <label class="field">
                     <span>Token</span>
                     <input
@@ -33,6 +33,11 @@ export function TokenBox() {
                 <button class="button primary" type="submit">
                     Continue
                 </button>
+                {tokenOptional.value && (
+                    <button class="button" type="button" onClick={() => useToken(token.peek())}>
+                        Go back
+                    </button>
+                )}
             </form>
         </main>
     );

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { addressOf, go, route } from '../store/route.ts';
+import { addressOf, go, type List, lists, route } from '../store/route.ts';
 import { isDark, nextTheme, theme } from '../store/settings.ts';
 import { helpOpen } from '../store/shortcuts.ts';
 import { Icon } from './Icon.tsx';
@@ -18,9 +18,47 @@ export function Logo() {
     );
 }
 
+const listNames: Record<List, string> = { sessions: 'Sessions', rooms: 'Rooms', people: 'People' };
+
+/** What leads back from a session or a room, and its name. */
+function Trail({ list, name }: { list: List; name: string }) {
+    return (
+        <>
+            <a class="crumb back" href={addressOf({ list })} onClick={followLink(() => go({ list }))}>
+                {listNames[list]}
+            </a>
+            <span class="crumb-line" aria-hidden="true">
+                /
+            </span>
+            <span class="crumb current" aria-current="page" title={name}>
+                {name}
+            </span>
+        </>
+    );
+}
+
+function ListLinks({ current }: { current: List }) {
+    return (
+        <ul class="places">
+            {lists.map((list) => (
+                <li key={list}>
+                    <a
+                        class={`crumb place ${list === current ? 'current' : ''}`}
+                        href={addressOf({ list })}
+                        onClick={followLink(() => go({ list }))}
+                        {...(list === current ? { 'aria-current': 'page' as const } : {})}
+                    >
+                        {listNames[list]}
+                    </a>
+                </li>
+            ))}
+        </ul>
+    );
+}
+
 /** The bar on every page; children: what belongs to the page that is open. */
 export function TopBar({ children }: { children?: ComponentChildren }) {
-    const { session } = route.value;
+    const { session, room, list } = route.value;
     const ThemeSign = theme.value === 'system' ? 'system' : isDark.value ? 'moon' : 'sun';
     return (
         <header class="top">
@@ -29,7 +67,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
                     class="home"
                     href={addressOf({})}
                     onClick={followLink(() => go({}))}
-                    aria-label={session ? 'Fanfare: all sessions' : 'Fanfare'}
+                    aria-label={session || room || list !== 'sessions' ? 'Fanfare: all sessions' : 'Fanfare'}
                 >
                     <Logo />
                     <span class="home-name">Fanfare</span>
@@ -37,23 +75,9 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
                 <span class="crumb-line" aria-hidden="true">
                     /
                 </span>
-                {session ? (
-                    <>
-                        <a class="crumb back" href={addressOf({})} onClick={followLink(() => go({}))}>
-                            Sessions
-                        </a>
-                        <span class="crumb-line" aria-hidden="true">
-                            /
-                        </span>
-                        <span class="crumb current" aria-current="page" title={session}>
-                            {session}
-                        </span>
-                    </>
-                ) : (
-                    <span class="crumb current" aria-current="page">
-                        Sessions
-                    </span>
-                )}
+                {session && <Trail list="sessions" name={session} />}
+                {room && <Trail list="rooms" name={room} />}
+                {!session && !room && <ListLinks current={list} />}
             </nav>
             <div class="top-tools">
                 {children}

@@ -1,9 +1,16 @@
 """Publish events to a Fanfare server."""
 from .asynchronous import AsyncPublisher
-from .broadcast import (broadcast_build_progress, broadcast_checkpoint_update,
-                        broadcast_component_update, broadcast_error, broadcast_feature_update,
-                        broadcast_file_change, broadcast_terminal_output, close, configure, flush,
-                        get_publisher)
+from .broadcast import (Broadcaster, broadcast_agent_connected, broadcast_agent_disconnected,
+                        broadcast_agent_status_changed, broadcast_ai_analysis_complete,
+                        broadcast_ai_suggestion, broadcast_build_progress,
+                        broadcast_checkpoint_update, broadcast_component_update, broadcast_error,
+                        broadcast_feature_update, broadcast_file_change, broadcast_issue_closed,
+                        broadcast_issue_created, broadcast_issue_updated, broadcast_pr_closed,
+                        broadcast_pr_created, broadcast_pr_updated, broadcast_project_deleted,
+                        broadcast_project_updated, broadcast_terminal_output,
+                        broadcast_workflow_completed, broadcast_workflow_failed,
+                        broadcast_workflow_progress, broadcast_workflow_started, close, configure,
+                        flush, get_broadcaster, get_publisher)
 from .checkpoint import (calculate_completion_percentage, extract_component_updates,
                          extract_feature_updates, get_checkpoint_summary, get_component_updates,
                          get_feature_updates, parse_checkpoint)
@@ -17,12 +24,19 @@ from .watcher import FileWatcher, create_file_watcher_with_websocket
 __version__ = "0.1.0"
 
 __all__ = [
-    "AccessDenied", "AsyncPublisher", "CheckpointError", "ConfigurationError", "EventRefused",
-    "FanfareError", "FileWatcher", "Problem", "ProgramNotFound", "Publisher", "PublisherClosed",
-    "Receipt", "SpoolFull", "Stats", "TerminalStream", "WatchError", "broadcast_build_progress",
+    "AccessDenied", "AsyncPublisher", "Broadcaster", "CheckpointError", "ConfigurationError",
+    "EventRefused", "FanfareError", "FileWatcher", "Problem", "ProgramNotFound", "Publisher",
+    "PublisherClosed", "Receipt", "SpoolFull", "Stats", "TerminalStream", "WatchError",
+    "broadcast_agent_connected", "broadcast_agent_disconnected", "broadcast_agent_status_changed",
+    "broadcast_ai_analysis_complete", "broadcast_ai_suggestion", "broadcast_build_progress",
     "broadcast_checkpoint_update", "broadcast_component_update", "broadcast_error",
-    "broadcast_feature_update", "broadcast_file_change", "broadcast_terminal_output",
+    "broadcast_feature_update", "broadcast_file_change", "broadcast_issue_closed",
+    "broadcast_issue_created", "broadcast_issue_updated", "broadcast_pr_closed",
+    "broadcast_pr_created", "broadcast_pr_updated", "broadcast_project_deleted",
+    "broadcast_project_updated", "broadcast_terminal_output", "broadcast_workflow_completed",
+    "broadcast_workflow_failed", "broadcast_workflow_progress", "broadcast_workflow_started",
     "calculate_completion_percentage", "close", "configure", "create_file_watcher_with_websocket",
-    "extract_component_updates", "extract_feature_updates", "flush", "get_checkpoint_summary",
-    "get_component_updates", "get_feature_updates", "get_publisher", "parse_checkpoint",
+    "extract_component_updates", "extract_feature_updates", "flush", "get_broadcaster",
+    "get_checkpoint_summary", "get_component_updates", "get_feature_updates", "get_publisher",
+    "parse_checkpoint",
 ]

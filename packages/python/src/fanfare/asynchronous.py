@@ -36,7 +36,7 @@ class AsyncPublisher(Typed):
             self._publisher._entry(topic, type, data, id, key, time, source, ephemeral))
 
     async def _publish_built(self, build: Callable[[], events.Event]) -> Optional[Receipt]:
-        return await self._publish(self._publisher._entry(*build()))
+        return await self._publish(self._publisher._entry(*build(), routed=True))
 
     async def _publish(self, entry: Entry) -> Optional[Receipt]:
         loop = asyncio.get_running_loop()

@@ -83,3 +83,62 @@ broadcast_checkpoint_update = broadcasts(events.checkpoint_update)
 broadcast_build_progress = broadcasts(events.build_progress)
 broadcast_file_change = broadcasts(events.file_change)
 broadcast_error = broadcasts(events.error)
+
+broadcast_project_updated = broadcasts(events.project_updated)
+broadcast_project_deleted = broadcasts(events.project_deleted)
+broadcast_agent_status_changed = broadcasts(events.agent_status_changed)
+broadcast_agent_connected = broadcasts(events.agent_connected)
+broadcast_agent_disconnected = broadcasts(events.agent_disconnected)
+broadcast_workflow_started = broadcasts(events.workflow_started)
+broadcast_workflow_progress = broadcasts(events.workflow_progress)
+broadcast_workflow_completed = broadcasts(events.workflow_completed)
+broadcast_workflow_failed = broadcasts(events.workflow_failed)
+broadcast_pr_created = broadcasts(events.pr_created)
+broadcast_pr_updated = broadcasts(events.pr_updated)
+broadcast_pr_closed = broadcasts(events.pr_closed)
+broadcast_issue_created = broadcasts(events.issue_created)
+broadcast_issue_updated = broadcasts(events.issue_updated)
+broadcast_issue_closed = broadcasts(events.issue_closed)
+broadcast_ai_suggestion = broadcasts(events.ai_suggestion)
+broadcast_ai_analysis_complete = broadcasts(events.ai_analysis_complete)
+
+
+class Broadcaster:
+    """The broadcast functions as methods, for backends that have them on an object:
+
+        broadcaster = get_broadcaster()
+        await broadcaster.broadcast_project_updated(project_id=project.id, status="active")
+    """
+
+    broadcast_component_update = staticmethod(broadcast_component_update)
+    broadcast_feature_update = staticmethod(broadcast_feature_update)
+    broadcast_terminal_output = staticmethod(broadcast_terminal_output)
+    broadcast_checkpoint_update = staticmethod(broadcast_checkpoint_update)
+    broadcast_build_progress = staticmethod(broadcast_build_progress)
+    broadcast_file_change = staticmethod(broadcast_file_change)
+    broadcast_error = staticmethod(broadcast_error)
+    broadcast_project_updated = staticmethod(broadcast_project_updated)
+    broadcast_project_deleted = staticmethod(broadcast_project_deleted)
+    broadcast_agent_status_changed = staticmethod(broadcast_agent_status_changed)
+    broadcast_agent_connected = staticmethod(broadcast_agent_connected)
+    broadcast_agent_disconnected = staticmethod(broadcast_agent_disconnected)
+    broadcast_workflow_started = staticmethod(broadcast_workflow_started)
+    broadcast_workflow_progress = staticmethod(broadcast_workflow_progress)
+    broadcast_workflow_completed = staticmethod(broadcast_workflow_completed)
+    broadcast_workflow_failed = staticmethod(broadcast_workflow_failed)
+    broadcast_pr_created = staticmethod(broadcast_pr_created)
+    broadcast_pr_updated = staticmethod(broadcast_pr_updated)
+    broadcast_pr_closed = staticmethod(broadcast_pr_closed)
+    broadcast_issue_created = staticmethod(broadcast_issue_created)
+    broadcast_issue_updated = staticmethod(broadcast_issue_updated)
+    broadcast_issue_closed = staticmethod(broadcast_issue_closed)
+    broadcast_ai_suggestion = staticmethod(broadcast_ai_suggestion)
+    broadcast_ai_analysis_complete = staticmethod(broadcast_ai_analysis_complete)
+
+
+_broadcaster = Broadcaster()
+
+
+def get_broadcaster() -> Broadcaster:
+    """The broadcast functions, over the publisher that configure or the environment name."""
+    return _broadcaster

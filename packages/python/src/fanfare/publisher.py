@@ -159,18 +159,23 @@ class Publisher(Typed):
         None, or with confirm a Receipt when the server acknowledged the event in time.
         """
         entry = self._entry(topic, type, data, id, key, time, source, ephemeral)
-        if self._confirm if confirm is None else confirm:
+        return self._publish(entry, self._confirm if confirm is None else confirm)
+
+    def _publish_built(self, build: Callable[[], events.Event]) -> Optional[Receipt]:
+        return self._publish(self._entry(*build(), routed=True), self._confirm)
+
+    def _publish(self, entry: Entry, confirm: bool) -> Optional[Receipt]:
+        if confirm:
             return self._publish_confirmed(entry)
         self._accept(entry)
         return None
 
-    def _publish_built(self, build: Callable[[], events.Event]) -> Optional[Receipt]:
-        return self.publish(*build())
-
-    def _entry(self, topic: Union[str, Sequence[str]], type: Optional[str],
+    def _entry(self, topic: Union[str, Sequence[str], None], type: Optional[str],
                data: Optional[Mapping[str, Any]], id: Optional[str] = None,
                key: Optional[str] = None, time: Optional[str] = None,
-               source: Optional[str] = None, ephemeral: bool = False) -> Entry:
+               source: Optional[str] = None, ephemeral: bool = False,
+               routed: bool = False) -> Entry:
+        """routed: without a topic the server knows where it goes."""
         if data is not None and not isinstance(data, Mapping):
             raise EventRefused(f"data must be a mapping (a JSON object), got {data!r:.60}", "data")
         members: Dict[str, Any] = {"id": id if id is not None else self._next_id()}
@@ -178,7 +183,7 @@ class Publisher(Typed):
             members["topic"] = topic
         elif isinstance(topic, Sequence):
             members["topics"] = topic
-        else:
+        elif topic is not None or not routed:
             raise EventRefused('topic must be a string such as "session:build_123", or a list of '
                                f"them, got {topic!r:.60}", "topic")
         for name, value in (("type", type), ("key", key), ("time", time),
@@ -190,7 +195,8 @@ class Publisher(Typed):
         if ephemeral:
             members["ephemeral"] = True
         members["data"] = data if data is not None else {}
-        return Entry(events.encode_line(members), (str(topic), type or "event"))
+        place = "" if topic is None else f"{topic} "
+        return Entry(events.encode_line(members), place + (type or "event"))
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}-{next(self._id_numbers)}"
@@ -409,8 +415,7 @@ class Publisher(Typed):
         return found.pause
 
     def _report_refused(self, entry: Entry, error: EventRefused) -> None:
-        topic, type = entry.label
-        self._report(Problem("refused", f"{topic} {type}: {error}", error.status, 1))
+        self._report(Problem("refused", f"{entry.label}: {error}", error.status, 1))
 
     # ---- When the server is away ----
 

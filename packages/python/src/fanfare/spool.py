@@ -35,7 +35,7 @@ class Entry:
 
     __slots__ = ("line", "label", "waiter", "number", "cost")
 
-    def __init__(self, line: bytes, label: Tuple[str, str],
+    def __init__(self, line: bytes, label: str,
                  waiter: Optional[Waiter] = None) -> None:
         self.line = line
         self.label = label
