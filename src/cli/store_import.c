@@ -67,7 +67,7 @@ static struct slice read_text(struct json_value event, struct slice name, struct
 static bool read_topics(struct pending *p, struct json_value event)
 {
     struct json_value value, name;
-    size_t ends[HUB_MAX_EVENT_TOPICS];
+    size_t ends[HUB_MAX_EVENT_TOPICS] = {0};
     if (!json_find(event, SLICE("topics"), &value) || value.kind != JSON_ARRAY) {
         read_text(event, SLICE("topic"), &p->names);
         p->topics[0] = buf_slice(&p->names);

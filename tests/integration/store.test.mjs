@@ -15,7 +15,7 @@ const history = async (server, topic) =>
 /** A directory in which a server has kept events of two sessions and one for both and everybody. */
 async function filled(t, { running = false } = {}) {
     const server = await startServer({ t, args: ['--engine', 'sqlite'] });
-    for (const n of range(5)) await server.publish({ topic: 'session:a', type: 'tick', id: `a-${n}`, data: { n, text: 'ä"\\\u0001' } });
+    for (const n of range(5)) await server.publish({ topic: 'session:a', type: 'tick', id: `a-${n}`, data: { n, text: 'ä"\\\u0001', mark: `mark-${n}` } });
     await server.publish({ topics: ['session:b', 'session:a', 'global'], type: 'shared', source: 'somebody', data: {} });
     await server.publish({ topic: 'session:b', type: 'component_update', time: '2026-01-31T12:00:00.123Z', data: { component_id: 'auth', status: 'completed', progress: 100, metadata: {} } });
     await server.publish({ topic: 'channel:notes', type: 'tick', data: {} });
@@ -165,27 +165,26 @@ test('wrong usage, and directories without a database', async () => {
     assert.match(outcome.stderr, /damaged|not a database/);
 });
 
-/** Overwrites bytes of the database where a text stands. */
+/** Overwrites the database's bytes wherever a text stands: pages also hold remains of what was moved. */
 function damage(directory, text) {
     const file = path.join(directory, 'data', 'fanfare.db');
-    const at = fs.readFileSync(file).indexOf(text);
-    assert.ok(at >= 0, `"${text}" is not in the database`);
-    const fd = fs.openSync(file, 'r+');
-    fs.writeSync(fd, Buffer.alloc(6, '#'), 0, 6, at);
-    fs.closeSync(fd);
+    const bytes = fs.readFileSync(file);
+    assert.ok(bytes.includes(text), `"${text}" is not in the database`);
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text)) bytes.fill('#', at, at + text.length);
+    fs.writeFileSync(file, bytes);
 }
 
 test('a damaged run is found, and left out of an export', async (t) => {
     const { directory } = await filled(t);
-    damage(directory, 'completed');
+    damage(directory, 'mark-3');
     const { code, stdout } = await store(directory, ['check']);
     assert.equal(code, 1);
-    assert.match(stdout, /^session:b: the run of #2 to #2 is damaged: its checksum is wrong\n/);
+    assert.match(stdout, /^session:a: the run of #4 to #4 is damaged: its checksum is wrong\n/);
     assert.match(stdout, /1 problem\n$/);
     const verdict = JSON.parse((await store(directory, ['check', '--json'])).stdout);
     assert.deepEqual([verdict.ok, verdict.count, verdict.problems.length], [false, 1, 1]);
     const rest = await store(directory, ['export']);
     assert.equal(rest.code, 1);
-    assert.match(rest.stderr, /session:b: #2 to #2 are damaged and left out/);
-    assert.deepEqual(lines(rest.stdout).map((event) => event.type), ['tick', 'tick', 'tick', 'tick', 'tick', 'shared']);
+    assert.match(rest.stderr, /session:a: #4 to #4 are damaged and left out/);
+    assert.deepEqual(lines(rest.stdout).map((event) => event.data.n ?? event.type), [0, 1, 2, 4, 'shared', 'component_update']);
 });

@@ -162,7 +162,7 @@ export class Session {
     /** Shows the past, from its beginning on, or the present again. The session goes on behind it. */
     playBack(begin: boolean): void {
         const before = this.playback.peek();
-        if (begin === (before !== null)) return;
+        if (begin === (before !== null) || (begin && this.live.offset === 0)) return;
         this.playback.value = begin ? new Playback(this.id, this.live.offset, () => this.#showAll()) : null;
         before?.close();
         this.#showAll();
