@@ -45,6 +45,7 @@ const struct command *command_find(const char *name);
 
 extern const struct command serve_command, pub_command, sub_command, run_command, watch_command,
     checkpoint_command, config_command, version_command, help_command;
-extern const struct command token_command, top_command, replay_command, bench_command;
+extern const struct command token_command, store_command, top_command, replay_command,
+    bench_command;
 
 #endif

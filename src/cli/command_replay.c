@@ -100,6 +100,7 @@ static int open_file(struct replay *r)
 {
     bool standard = strcmp(r->from, "-") == 0;
     r->file.name = standard ? "stdin" : r->from;
+    r->file.command = &replay_command;
     r->file.wake = r->remote.target.wake;
     r->file.fd = standard ? STDIN_FILENO : open(r->from, O_RDONLY | O_CLOEXEC);
     if (r->file.fd < 0)

@@ -10,10 +10,9 @@
 #include "config/suggest.h"
 
 const struct command *const commands[] = {
-    &serve_command,      &pub_command,   &sub_command,    &run_command,
-    &replay_command,     &top_command,   &bench_command,  &watch_command,
-    &checkpoint_command, &token_command, &config_command, &version_command,
-    &help_command,       NULL,
+    &serve_command, &pub_command,    &sub_command,     &run_command,        &replay_command,
+    &top_command,   &bench_command,  &watch_command,   &checkpoint_command, &token_command,
+    &store_command, &config_command, &version_command, &help_command,       NULL,
 };
 
 const struct command *command_find(const char *name)

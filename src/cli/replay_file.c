@@ -10,7 +10,7 @@
 
 static int file_error(const struct replay_file *f, const char *reason)
 {
-    return command_error(&replay_command, "%s: %s", f->name, reason);
+    return command_error(f->command, "%s: %s", f->name, reason);
 }
 
 /* Reads what there is. 0, REPLAY_INTERRUPTED, FAILED. */
@@ -74,10 +74,10 @@ int replay_file_next(struct replay_file *f, struct json_value *event)
     if (code)
         return code;
     if (json_parse(line, event, &problem) != 0)
-        return command_error(&replay_command, "%s:%llu: not JSON: %s (column %zu)", f->name,
+        return command_error(f->command, "%s:%llu: not JSON: %s (column %zu)", f->name,
                              (unsigned long long)f->line, problem.message, problem.at + 1);
     if (event->kind != JSON_OBJECT)
-        return command_error(&replay_command,
+        return command_error(f->command,
                              "%s:%llu: expected an event as `fanfare sub --json` writes it, a JSON "
                              "object, not %s",
                              f->name, (unsigned long long)f->line, json_kind_name(event->kind));

@@ -32,14 +32,15 @@ void replay_history_fini(struct replay_history *h);
 
 /* A recording: one event as a JSON object on each line, as `fanfare sub --json` writes it. */
 struct replay_file {
-    const char *name; /* for messages */
-    int fd;           /* read from; the owner closes it */
-    int wake;         /* interrupts; -1: nothing does */
+    const struct command *command; /* whose messages these are */
+    const char *name;
+    int fd;   /* read from; the owner closes it */
+    int wake; /* interrupts; -1: nothing does */
 
     /* Private. */
     struct buf text;
-    size_t taken; /* bytes of text that the last call returned */
-    uint64_t line;
+    size_t taken;  /* bytes of text that the last call returned */
+    uint64_t line; /* of the last event, from 1; may be read */
     bool ended;
 };
 

@@ -5,27 +5,7 @@
 
 #include "auth/development_key.h"
 #include "auth/keyring.h"
-
-/* --config and --data as `fanfare serve` takes them. */
-static int load(struct token_judge *j, const struct arguments *a)
-{
-    static const char *const names[] = {"config", "data"};
-    char *args[4];
-    int count = 0;
-    struct buf problems = {0};
-    for (int i = 0; i < 2; i++)
-        if (arguments_has(a, names[i])) {
-            args[count++] = (char *)(i == 0 ? "--config" : "--data");
-            args[count++] = (char *)arguments_get(a, names[i]);
-        }
-    int error = config_load(&j->config, count, args, &problems);
-    while (problems.len && problems.data[problems.len - 1] == '\n')
-        problems.len--;
-    if (error)
-        command_error(a->command, "%s", buf_text(&problems));
-    buf_fini(&problems);
-    return error ? FAILED : 0;
-}
+#include "cli/server_config.h"
 
 static bool is_pem(struct slice text)
 {
@@ -51,7 +31,7 @@ static int read_key_file(struct buf *out, const struct arguments *a)
 int token_judge_init(struct token_judge *j, const struct arguments *a)
 {
     *j = (struct token_judge){0};
-    int code = load(j, a);
+    int code = server_config_load(a, NULL, &j->config);
     if (code)
         return code;
     j->options = token_options(j->config, &j->path);

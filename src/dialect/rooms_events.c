@@ -86,7 +86,7 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
                  const struct start_point *start)
 {
     struct join_result r;
-    int error = room_join(c, room, start, 0, &r);
+    int error = room_join(c, room, start, ROOM_SINCE_START, &r);
     if (error == FAN_E_LIMIT)
         room_refuse(c, call, "LIMIT", SLICE("the server has as many rooms as it can"));
     else if (error)

@@ -136,7 +136,9 @@ void room_take_text(struct client *c, struct slice text);
 void room_take_binary(struct client *c, struct slice bytes);
 
 /* subscriber_join and subscriber_leave, as the client's events are encoded. since: from which
- * position on it counts as being in the room; 0: from where it begins to read. */
+ * position on it counts as being in the room, and has been handed what came up to where it starts;
+ * ROOM_SINCE_START: it is new there. */
+#define ROOM_SINCE_START UINT64_MAX
 int room_join(struct client *c, struct slice room, const struct start_point *start, uint64_t since,
               struct join_result *result);
 void room_leave(struct client *c, struct slice room);

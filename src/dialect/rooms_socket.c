@@ -100,7 +100,7 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
     int error = subscriber_join(&c->subscriber, room, encoding_of(s), start, result);
     if (error)
         return error;
-    if (!since)
+    if (since == ROOM_SINCE_START)
         since = result->position;
     else if (result->reason == RESUME_OK)
         subscriber_had(&c->subscriber, room, since);
@@ -134,7 +134,7 @@ static bool join_own_rooms(struct client *c, struct slice own, struct join_resul
     const struct slice rooms[] = {own, SLICE("global")};
     for (unsigned i = 0; i < 2; i++) {
         struct join_result r;
-        int error = room_join(c, rooms[i], &now, 0, &r);
+        int error = room_join(c, rooms[i], &now, ROOM_SINCE_START, &r);
         if (error) {
             websocket_client_refuse_join(c, error);
             return false;

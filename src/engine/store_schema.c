@@ -74,6 +74,19 @@ static int check_owner(sqlite3 *db, int64_t version, struct buf *why)
     return 0;
 }
 
+int store_schema_check(sqlite3 *db, struct buf *why)
+{
+    int64_t version;
+    if (read_pragma(db, "PRAGMA user_version", &version) != 0)
+        return fail(db, why);
+    int error = check_owner(db, version, why);
+    if (!error && version < store_schema_version()) {
+        BUF_LITERAL(why, "it is of an older version: a server brings it up to date when it starts");
+        error = FAN_E_UNSUPPORTED;
+    }
+    return error;
+}
+
 int store_migrate(sqlite3 *db, struct buf *why)
 {
     int64_t version;

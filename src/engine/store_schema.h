@@ -45,4 +45,7 @@ static inline uint64_t store_run_offset(int64_t id)
  */
 int store_migrate(sqlite3 *db, struct buf *why);
 
+/* Whether the database is of just this version. 0, or as store_migrate. */
+int store_schema_check(sqlite3 *db, struct buf *why);
+
 #endif

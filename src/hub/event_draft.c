@@ -17,13 +17,13 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct event_check *chec
     return error;
 }
 
-/* The one topic that was named; nothing when there is none. */
-static int read_topic(const struct event_draft *draft, unsigned *kinds, uint32_t *channels,
-                      struct event_check *check)
+/* Adds what the topic allows to the kinds and channels of those before it. An empty one is none
+ * where events may find their own. */
+static int read_topic(const struct event_draft *draft, struct slice topic, unsigned *kinds,
+                      uint32_t *channels, struct event_check *check)
 {
     struct topic_name name;
     const char *why;
-    struct slice topic = draft->topic;
     if (topic.len == 0 && draft->names)
         return 0;
     if (topic_name_parse(topic, &name, &why) != 0)
@@ -33,8 +33,8 @@ static int read_topic(const struct event_draft *draft, unsigned *kinds, uint32_t
         buf_append_slice(draft->names, topic);
         buf_append_char(draft->names, '\0');
     }
-    *kinds = TOPIC_BIT(name.kind);
-    *channels = event_channel_bit(name);
+    *kinds |= TOPIC_BIT(name.kind);
+    *channels |= event_channel_bit(name);
     return 0;
 }
 
@@ -42,7 +42,9 @@ static int read_names(const struct event_draft *draft, struct event_spec *spec, 
                       struct event_check *check)
 {
     unsigned kinds = 0;
-    int error = read_topic(draft, &kinds, channels, check);
+    int error = read_topic(draft, draft->topic, &kinds, channels, check);
+    for (unsigned i = 0; !error && i < draft->more_count; i++)
+        error = read_topic(draft, draft->more[i], &kinds, channels, check);
     if (!error)
         error = event_type_resolve(draft->type, kinds, &spec->type_info, check);
     if (!error && !kinds && !event_has_routes(spec->type_info))
@@ -100,9 +102,10 @@ int event_draft_make(const struct event_draft *draft, size_t max_data, struct ev
     struct event_spec spec = {
         .source = draft->source,
         .id = draft->id,
+        .key = draft->key,
         .time_ms = draft->time_ms,
         .ephemeral = draft->ephemeral,
-        .place_count = 1,
+        .place_count = 1 + draft->more_count,
     };
     struct buf replacement = {0};
     uint32_t channels = 0;

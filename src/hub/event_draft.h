@@ -10,8 +10,11 @@
 #include "hub/event_validate.h"
 
 struct event_draft {
-    struct slice topic; /* empty: where events of the type go by themselves (event_route.h) */
+    struct slice topic;       /* empty: where events of the type go by themselves (event_route.h) */
+    const struct slice *more; /* further topics, as many as more_count says; only without `names` */
+    unsigned more_count;
     struct slice type, source, id;
+    struct slice key;  /* may be empty; a type of the catalogue has its own */
     struct slice data; /* JSON text, an object */
     struct buf *names; /* gets the topics' names, each followed by a NUL; NULL: topic is given */
     int64_t time_ms;

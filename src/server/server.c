@@ -17,11 +17,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "dialect/rooms_space.h"
-#include "engine/memory.h"
-#include "engine/sqlite.h"
 #include "fanfare/error.h"
 #include "server/private.h"
 #include "server/socketio.h"
+#include "server/storage.h"
 
 #define TICK_MS        1000
 #define TICK_FINEST_MS 10 /* of the workers */
@@ -116,31 +115,6 @@ static void prepare_delivery(struct server *s)
     s->delivery_options.presence_arg = s;
     s->delivery_options.deflate_threshold = s->config->deflate.threshold;
     s->delivery_options.deflate_level = (int)s->config->deflate.level;
-}
-
-static const enum store_synchronous synchronous_map[] = {
-    [CONFIG_SYNC_FULL] = STORE_SYNC_FULL,
-    [CONFIG_SYNC_NORMAL] = STORE_SYNC_NORMAL,
-    [CONFIG_SYNC_OFF] = STORE_SYNC_OFF,
-};
-
-static int prepare_hub(struct server *s, struct buf *why)
-{
-    struct hub_config config;
-    server_apply_hub(s->config, &config);
-    s->hub = hub_new(&config);
-    if (s->owner.engine || s->config->engine == CONFIG_ENGINE_MEMORY) {
-        hub_set_engine(s->hub, s->owner.engine ? s->owner.engine : engine_memory_new());
-        return 0;
-    }
-    struct sqlite_options options = {
-        .directory = s->config->data,
-        .synchronous = synchronous_map[s->config->store_synchronous],
-        .memory_limit = config.memory_limit,
-        .idempotency_ms = config.idempotency_ms,
-    };
-    memcpy(options.kinds, config.kinds, sizeof options.kinds);
-    return engine_sqlite_start(s->hub, &options, why);
 }
 
 static void wake_worker(void *arg)
@@ -271,7 +245,7 @@ static int start(struct server *s, unsigned files, struct buf *why)
 {
     prepare_net(s);
     prepare_delivery(s);
-    int error = prepare_hub(s, why);
+    int error = storage_open(s->config, s->owner.engine, &s->hub, why);
     if (!error)
         error = make_workers(s, why);
     if (!error)

@@ -37,14 +37,14 @@ const offsets = async (server, topic) =>
     (await server.get(`/api/v1/topics/${topic}/history?since=0&limit=1000`)).json.events.map((event) => [event.offset, event.data.n]);
 
 for (const [fault, reason] of [
-    ['full', /disk is full/], ['read-only', /read-only/], ['error', /input\/output error/], ['sync-error', /input\/output error/],
+    ['full', /disk is full/], ['read-only', /read-only|input\/output error|cannot be opened/], ['error', /input\/output error/], ['sync-error', /input\/output error/],
 ]) {
     test(`disk ${fault}: durable topics are refused with the reason, the rest goes on, and all of it later`,
         { skip, timeout: 60000 }, async (t) => {
             const server = await faultyServer(t);
             const topic = `session:${uniqueName()}`;
             const durable = await openEvents(t, server, `topic=${topic}`);
-            const channel = await openEvents(t, server, 'topic=channel:files');
+            const channel = await openEvents(t, server, 'topic=channel:notes');
             assert.equal((await publish(server, { topic, data: { n: 1 } })).json.offset, 1);
             await durable.next();
 
@@ -55,9 +55,9 @@ for (const [fault, reason] of [
                 assert.match(refused.json.error.message, reason);
                 assert.ok(Number(refused.headers['retry-after']) >= 1, 'Retry-After');
             }
-            const mixed = await publish(server, { topics: [topic, 'channel:files'], data: { n: 'both or none' } });
+            const mixed = await publish(server, { topics: [topic, 'channel:notes'], data: { n: 'both or none' } });
             assert.equal(mixed.status, 503);
-            assert.equal((await publish(server, { topic: 'channel:files', data: { n: 'channel' } })).status, 200);
+            assert.equal((await publish(server, { topic: 'channel:notes', data: { n: 'channel' } })).status, 200);
             assert.equal((await publish(server, { topic, ephemeral: true, data: { n: 'ephemeral' } })).status, 200);
             assert.equal((await channel.next()).json.data.n, 'channel');
             assert.equal((await durable.next()).json.data.n, 'ephemeral', 'nobody saw what was refused');
@@ -71,7 +71,9 @@ for (const [fault, reason] of [
             assert.equal((await publish(server, { topic, data: { n: 2 }, id: 'the one' })).json.offset, 2);
             assert.equal((await durable.next()).json.data.n, 2);
             assert.deepEqual(await offsets(server, topic), [[1, 1], [2, 2]]);
-            assert.equal(count(server.stderr(), 'cannot be written and are refused'), 1, server.stderr());
+            // Once for each reason: what is read-only is an error at first, and found to be so then.
+            const reports = count(server.stderr(), 'cannot be written and are refused');
+            assert.ok(reports === 1 || (reports === 2 && fault === 'read-only'), server.stderr());
             assert.equal(count(server.stderr(), 'are written again'), 1, server.stderr());
         });
 }
@@ -102,24 +104,26 @@ test('a publisher that repeats what was refused loses nothing and keeps its orde
     assert.ok(refusals > 0, 'the disk never failed; the test is too gentle');
 });
 
-test('what a commit that failed at its sync left behind is not there after a kill', { skip, timeout: 60000 }, async (t) => {
+test('a commit that failed at its sync, and a kill: repeated with its id the event stands there once', { skip, timeout: 60000 }, async (t) => {
     const server = await faultyServer(t);
     const topic = `session:${uniqueName()}`;
     await publish(server, { topic, data: { n: 1 } });
     server.fault('sync-error');
-    assert.equal((await publish(server, { topic, data: { n: 'refused' } })).status, 503);
+    assert.equal((await publish(server, { topic, id: 'again', data: { n: 2 } })).status, 503);
     server.mayEndBadly = true;
     await server.stop('SIGKILL');
-    const again = await startServer({ t, directory: server.directory, args: ['--engine', 'sqlite'] });
-    assert.deepEqual(await offsets(again, topic), [[1, 1]]);
-    assert.equal((await publish(again, { topic, data: { n: 2 } })).json.offset, 2);
+    // What the disk has of it nobody can tell; the publisher does not know either, and repeats it.
+    const next = await startServer({ t, directory: server.directory, args: ['--engine', 'sqlite'] });
+    assert.equal((await publish(next, { topic, id: 'again', data: { n: 2 } })).json.offset, 2);
+    assert.equal((await publish(next, { topic, data: { n: 3 } })).json.offset, 3);
+    assert.deepEqual(await offsets(next, topic), [[1, 1], [2, 2], [3, 3]]);
 });
 
 test('a slow disk slows durable topics only', { skip, timeout: 60000 }, async (t) => {
     const server = await faultyServer(t);
     const topic = `session:${uniqueName()}`;
     const durable = await openEvents(t, server, `topic=${topic}`);
-    const channel = await openEvents(t, server, 'topic=channel:files');
+    const channel = await openEvents(t, server, 'topic=channel:notes');
     await publish(server, { topic, data: { n: 0 } });
     await durable.next();
     server.fault('slow 1500');
@@ -130,7 +134,7 @@ test('a slow disk slows durable topics only', { skip, timeout: 60000 }, async (t
         return answer;
     });
     for (const n of range(20)) {
-        assert.equal((await publish(server, { topic: 'channel:files', data: { n } })).status, 200);
+        assert.equal((await publish(server, { topic: 'channel:notes', data: { n } })).status, 200);
         assert.equal((await channel.next()).json.data.n, n);
         assert.equal((await server.get('/health')).status, 200);
     }
@@ -152,15 +156,13 @@ test('a disk that is full from the start is a clear refusal to start', { skip },
 
 // ---- Pages that went bad ----
 
-/** Overwrites some bytes behind the first occurrence of a text in the database. */
+/** Overwrites the database's bytes wherever a text stands: pages also hold remains of what was moved. */
 function damage(directory, text) {
     const file = path.join(directory, 'data', 'fanfare.db');
     const bytes = fs.readFileSync(file);
-    const at = bytes.indexOf(text);
-    assert.ok(at >= 0, `"${text}" is not in the database`);
-    const fd = fs.openSync(file, 'r+');
-    fs.writeSync(fd, Buffer.alloc(8, '#'), 0, 8, at);
-    fs.closeSync(fd);
+    assert.ok(bytes.includes(text), `"${text}" is not in the database`);
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text)) bytes.fill('#', at, at + text.length);
+    fs.writeFileSync(file, bytes);
 }
 
 /** A server that has stored one event in each of `count` commits, ended in order. */

@@ -49,6 +49,7 @@ class Publisher {
         }
         const places = answer.results ?? [answer];
         this.load.ledger.acknowledge(event, places, this.name);
+        event.text = undefined; // is not sent again; a long run has many
         return true;
     }
 

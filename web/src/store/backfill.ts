@@ -52,7 +52,7 @@ export class Backfill {
 
     async run(): Promise<void> {
         const session = this.#session;
-        if (session.offset === 0) {
+        if (session.live.offset === 0) {
             session.history.value = { phase: 'whole', read: 0, of: 0 };
             return;
         }
@@ -68,7 +68,7 @@ export class Backfill {
                     session.history.value = {
                         phase: 'failed',
                         read: this.#at,
-                        of: session.offset,
+                        of: session.live.offset,
                         error: (error as Error).message,
                     };
                     this.stop();
@@ -80,7 +80,7 @@ export class Backfill {
     }
 
     #tell(): void {
-        this.#session.history.value = { phase: 'reading', read: this.#at, of: this.#session.offset };
+        this.#session.history.value = { phase: 'reading', read: this.#at, of: this.#session.live.offset };
     }
 
     /** Whether the live tail is reached. */
@@ -102,7 +102,7 @@ export class Backfill {
                 if (this.#stopped) return true;
                 due = performance.now() + pieceMs;
             }
-            if (event.offset! > session.offset) break; // the live tail has yet to bring it
+            if (event.offset! > session.live.offset) break; // the live tail has yet to bring it
             this.#take(event);
             units += typeof event.data.output === 'string' ? event.data.output.length + 150 : 400;
         }
@@ -128,9 +128,9 @@ export class Backfill {
     #meet(rest: readonly BuildEvent[]): boolean {
         const session = this.#session;
         for (const event of rest) this.#take(event);
-        if (this.#at !== session.offset) return false;
+        if (this.#at !== session.live.offset) return false;
         const whole = (this.#first ?? 1) <= 1;
-        void session.transcripts.adopt(this.#transcript!);
+        void session.live.transcripts.adopt(this.#transcript!);
         this.#transcript = null;
         session.adopt(whole ? this.#state : null, this.#story);
         session.history.value = { phase: whole ? 'whole' : 'trimmed', read: this.#at, of: this.#at };

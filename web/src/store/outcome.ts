@@ -15,12 +15,12 @@ export function followOutcome(session: Session): () => void {
     const endTab = effect(() => {
         session.headChanged.value;
         session.storyChanged.value;
-        const { state, story } = session;
+        const { state, story } = session.live; // whatever moment is shown
         showTab({
             session: session.id,
             status: state.status,
             percent: state.knowsProgress ? state.percentage : null,
-            errors: session.currentErrors.length,
+            errors: session.currentErrorsOf(session.live).length,
             away: session.away.value,
         });
         if (!session.known.value) return;

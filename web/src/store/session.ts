@@ -2,9 +2,10 @@ import { signal } from '@preact/signals';
 import type { Connection, Gap, SessionState as Snapshot, Stream } from '../../client/src/fanfare.ts';
 import { Backfill } from './backfill.ts';
 import { client } from './client.ts';
-import { learnTime } from './clock.ts';
+import { learnTime, now } from './clock.ts';
 import type { BuildEvent } from './event.ts';
 import { Messages } from './messages.ts';
+import { Playback } from './playback.ts';
 import { Recent } from './recent.ts';
 import { Refresh } from './refresh.ts';
 import { wantToken } from './server.ts';
@@ -22,6 +23,15 @@ export interface Notice {
     readonly id: number;
     readonly tone: 'bad' | 'plain';
     readonly text: string;
+}
+
+/** What a session is at one moment. */
+export interface Picture {
+    state: SessionState;
+    story: Story;
+    readonly transcripts: Transcripts;
+    /** The last event that is in it. */
+    offset: number;
 }
 
 export interface HistoryProgress {
@@ -58,14 +68,13 @@ export function gapText({ reason, from, to }: Pick<Gap, 'reason' | 'from' | 'to'
 
 export class Session {
     readonly id: string;
-    state = new SessionState();
-    story = new Story();
-    /** The last event that is in the state. */
-    offset = 0;
+    /** As the session is; what views show may be a moment of its past. */
+    readonly live: Picture = { state: new SessionState(), story: new Story(), transcripts: new Transcripts(), offset: 0 };
     /** The newest events, for the history to meet the live tail. */
     readonly recent = new Recent();
     readonly messages = new Messages();
-    readonly transcripts = new Transcripts();
+    /** The session's past, while somebody looks at that. */
+    readonly playback = signal<Playback | null>(null);
 
     /** Each changes when views of that part should look again. */
     readonly headChanged = signal(0);
@@ -105,10 +114,37 @@ export class Session {
         this.connection.value = this.#stream.connection;
     }
 
+    get #shown(): Picture {
+        return this.playback.value?.picture ?? this.live;
+    }
+
+    get state(): SessionState {
+        return this.#shown.state;
+    }
+
+    get story(): Story {
+        return this.#shown.story;
+    }
+
+    get transcripts(): Transcripts {
+        return this.#shown.transcripts;
+    }
+
+    get offset(): number {
+        return this.#shown.offset;
+    }
+
+    /** The time at the moment that is shown; ms since 1970. */
+    get time(): number {
+        const { updated } = this.state;
+        return this.playback.value && updated ? Date.parse(updated) : now.value;
+    }
+
     close(): void {
+        this.playBack(false);
         this.#backfill?.stop();
         this.#stream.close();
-        this.transcripts.dispose();
+        this.live.transcripts.dispose();
     }
 
     // ---- What the reader asks for ----
@@ -121,6 +157,20 @@ export class Session {
         const took = await this.#stream.ping();
         this.roundTrip.value = took;
         return took;
+    }
+
+    /** Shows the past, from its beginning on, or the present again. The session goes on behind it. */
+    playBack(begin: boolean): void {
+        const before = this.playback.peek();
+        if (begin === (before !== null) || (begin && this.live.offset === 0)) return;
+        this.playback.value = begin ? new Playback(this.id, this.live.offset, () => this.#showAll()) : null;
+        before?.close();
+        this.#showAll();
+    }
+
+    #showAll(): void {
+        this.#changed = { head: true, items: true, story: true, messages: this.#changed.messages };
+        this.#refresh.soon();
     }
 
     requestState(): void {
@@ -149,8 +199,12 @@ export class Session {
 
     /** The errors of the build that goes on, or went last; without its history the state tells whether there are any. */
     get currentErrors(): readonly BuildError[] {
-        const isKnown = /^(whole|trimmed)$/.test(this.history.value.phase);
-        return isKnown || this.state.status === 'failed' ? this.story.currentErrors : [];
+        return this.currentErrorsOf(this.#shown);
+    }
+
+    currentErrorsOf({ state, story }: Picture): readonly BuildError[] {
+        const isKnown = this.playback.value !== null || /^(whole|trimmed)$/.test(this.history.value.phase);
+        return isKnown || state.status === 'failed' ? story.currentErrors : [];
     }
 
     readHistoryAgain(): void {
@@ -170,11 +224,11 @@ export class Session {
 
     #begin(snapshot: Snapshot, later: readonly BuildEvent[]): void {
         this.#beginsAnew = false;
-        this.offset = snapshot.offset;
-        this.state = SessionState.load(snapshot as unknown as Record<string, unknown>);
-        this.story = Story.fromState(this.state);
+        this.live.offset = snapshot.offset;
+        this.live.state = SessionState.load(snapshot as unknown as Record<string, unknown>);
+        this.live.story = Story.fromState(this.live.state);
         this.recent.clear(snapshot.offset);
-        this.transcripts.begin(snapshot.terminal_tail, snapshot.offset);
+        this.live.transcripts.begin(snapshot.terminal_tail, snapshot.offset);
         for (const event of later) this.#take(event);
         this.known.value = true;
         this.#changed = { head: true, items: true, story: true, messages: true };
@@ -197,12 +251,12 @@ export class Session {
     #take(event: BuildEvent): void {
         if (event.offset === undefined) return; // ephemeral: it is in the messages
         if (this.#beginsAnew) return this.recent.push(event);
-        if (event.offset <= this.offset) return;
-        this.offset = event.offset;
-        this.state.fold(event);
-        this.story.fold(event, this.state);
+        if (event.offset <= this.live.offset) return;
+        this.live.offset = event.offset;
+        this.live.state.fold(event);
+        this.live.story.fold(event, this.live.state);
         this.recent.push(event);
-        this.transcripts.write(event);
+        this.live.transcripts.write(event);
         this.#mark(event.type);
         this.#refresh.soon();
     }
@@ -216,10 +270,9 @@ export class Session {
 
     /** The history has been read up to where the live tail is: it is the better of the two. */
     adopt(state: SessionState | null, story: Story): void {
-        if (state) this.state = state;
-        this.story = story;
-        this.#changed = { head: true, items: true, story: true, messages: this.#changed.messages };
-        this.#refresh.soon();
+        if (state) this.live.state = state;
+        this.live.story = story;
+        this.#showAll();
     }
 
     #takeGap(gap: Gap): void {

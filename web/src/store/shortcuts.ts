@@ -29,12 +29,14 @@ export function declareShortcuts(group: ShortcutGroup): () => void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-    if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button)$/.test(target.type);
+    if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button|range)$/.test(target.type);
     return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 /** Keys that mean something to what has the focus are left to it. */
 function isTaken(event: KeyboardEvent): boolean {
+    if (event.key === ' ' && event.target instanceof Element && event.target.closest('a, button, summary, input'))
+        return !(event.target instanceof HTMLInputElement && event.target.type === 'range');
     const role = event.target instanceof HTMLElement ? event.target.getAttribute('role') : null;
     return role === 'tab' && /^(Arrow|Home|End)/.test(event.key);
 }

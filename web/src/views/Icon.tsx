@@ -67,6 +67,7 @@ const shapes = {
     ),
     pause: <path d="M5.500 4v8m5-8v8" />,
     play: <path d="M5 3.500l7 4.500-7 4.500z" />,
+    rewind: <path d="M2.500 8a5.500 5.500 0 1 0 1.700-4L2.500 5.600M2.500 2.500v3.100h3.100M8 5v3.200l2.200 1.500" />,
     file: <path d="M4 2.500h5l3 3v8H4zM9 2.500v3h3" />,
     flag: <path d="M4 14V2.500m0 .5h8l-2 2.700 2 2.800H4" />,
     terminal: (

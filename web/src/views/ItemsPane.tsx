@@ -1,7 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { arrange, groupNames, type Order } from '../store/arrange.ts';
-import { now } from '../store/clock.ts';
 import { type Item, percentOf } from '../store/items.ts';
 import { statusWord } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
@@ -128,7 +127,7 @@ export function ItemsPane({ session }: { session: Session }) {
                     }}
                 />
             )}
-            {chosen && <ItemDetail item={chosen} onClose={() => (open.value = null)} />}
+            {chosen && <ItemDetail time={session.time} item={chosen} onClose={() => (open.value = null)} />}
         </section>
     );
 }
@@ -212,7 +211,7 @@ function ItemRow({ item, open, position, onOpen }: ItemRowProps) {
     );
 }
 
-function ItemDetail({ item, onClose }: { item: Item; onClose(): void }) {
+function ItemDetail({ item, time, onClose }: { item: Item; time: number; onClose(): void }) {
     const { metadata } = item;
     const updated = Date.parse(item.updated);
     return (
@@ -224,9 +223,9 @@ function ItemDetail({ item, onClose }: { item: Item; onClose(): void }) {
             </div>
             <p class="faint">
                 {statusWord(item.status)} · {percentText(percentOf(item))} ·{' '}
-                <span title={fullTimeText(updated)}>changed {agoText(now.value - updated)}</span>
+                <span title={fullTimeText(updated)}>changed {agoText(time - updated)}</span>
                 {item.took !== null && ` · took ${durationText(item.took)}`}
-                {item.took === null && item.began !== null && ` · for ${elapsedText(now.value - item.began)}`}
+                {item.took === null && item.began !== null && ` · for ${elapsedText(time - item.began)}`}
             </p>
             {metadata && Object.keys(metadata).length > 0 ? (
                 <dl class="metadata">

@@ -1,4 +1,3 @@
-import { now } from '../store/clock.ts';
 import { shownPercentage } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
 import type { Entry } from '../store/story.ts';
@@ -17,7 +16,7 @@ export function ProgressChart({ session }: { session: Session }) {
     const from = began ?? samples[0]?.time;
     const last = state.updated ? Date.parse(state.updated) : undefined;
     if (from === undefined || last === undefined || samples.length < 2) return null;
-    const to = Math.max(state.status === 'in_progress' ? Math.max(now.value, last) : last, from + 1000);
+    const to = Math.max(state.status === 'in_progress' ? Math.max(session.time, last) : last, from + 1000);
     const x = (time: number) => ((Math.min(Math.max(time, from), to) - from) / (to - from)) * width;
     const y = (percent: number) => height - percent * (height / 100);
     const entries = story.entries.filter((entry) => entry.time >= from);

@@ -1,4 +1,3 @@
-import { now } from '../store/clock.ts';
 import { refine } from '../store/route.ts';
 import type { Session } from '../store/session.ts';
 import { hasFailed, outcome } from '../store/story.ts';
@@ -54,7 +53,7 @@ export function Runs({ session }: { session: Session }) {
                                 </td>
                                 <td class="num">
                                     {run.duration === null
-                                        ? elapsedText(now.value - run.started)
+                                        ? elapsedText(session.time - run.started)
                                         : durationText(run.duration * 1000)}
                                 </td>
                                 <td class={`is-${status}`}>{outcome(run)}</td>

@@ -1,4 +1,3 @@
-import { now } from '../store/clock.ts';
 import { leftText, secondsLeft } from '../store/eta.ts';
 import { outlookWord, shownPercentage } from '../store/outlook.ts';
 import type { Session } from '../store/session.ts';
@@ -18,7 +17,7 @@ export function elapsedOf(session: Session): { since: number; ms: number; over: 
     const over = !state.isRunning && state.status !== 'pending' && state.status !== 'in_progress';
     return {
         since,
-        ms: (over ? Date.parse(state.updated) : Math.max(now.value, Date.parse(state.updated))) - since,
+        ms: (over ? Date.parse(state.updated) : Math.max(session.time, Date.parse(state.updated))) - since,
         over,
     };
 }
@@ -42,7 +41,7 @@ export function SessionHead({ session }: { session: Session }) {
     const running = state.isRunning;
     const word = outlookWord(outlook);
     const percentage = shownPercentage(outlook);
-    const left = running ? secondsLeft(story.samples, now.value) : null;
+    const left = running ? secondsLeft(story.samples, session.time) : null;
     const elapsed = elapsedOf(session);
     const failed = running && state.leading.size ? (100 * state.leading.counts.failed) / state.leading.size : 0;
     const isUnknown = !state.knowsProgress;

@@ -15,6 +15,7 @@ import { ItemsPane } from './ItemsPane.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
 import { Messages } from './Messages.tsx';
 import { Notices } from './Notices.tsx';
+import { PlaybackBar } from './PlaybackBar.tsx';
 import { Presence } from './Presence.tsx';
 import { Runs } from './Runs.tsx';
 import { SessionHead } from './SessionHead.tsx';
@@ -83,6 +84,11 @@ export function SessionPage({ id }: { id: string }) {
                     ),
             },
             { key: 'r', does: 'Connect again now', act: () => session.reconnect() },
+            {
+                key: 'v',
+                does: 'Play the session back, or go back to the present',
+                act: () => session.playBack(session.playback.peek() === null),
+            },
             { key: 'u', does: 'All sessions', act: () => go({}) },
         ],
         [session, wide, withSide],
@@ -103,6 +109,7 @@ export function SessionPage({ id }: { id: string }) {
             </TopBar>
             <main id="main" class={`session ${withSide ? 'with-side' : ''}`}>
                 <SessionHead session={session} />
+                {session.playback.value && <PlaybackBar session={session} playback={session.playback.value} />}
                 <Notices session={session} />
                 {chosen !== 'errors' && <ErrorStrip session={session} />}
                 <Body
@@ -223,7 +230,25 @@ function SessionTabs({ session, wide, withSide, hasItems, chosen, onChoose }: Bo
             )}
             <Tabs tabs={tabs} chosen={chosen} label="Views" onChoose={onChoose} />
             <HistoryNote session={session} />
+            <PlayBackButton session={session} />
         </div>
+    );
+}
+
+function PlayBackButton({ session }: { session: Session }) {
+    const on = session.playback.value !== null;
+    return (
+        <button
+            type="button"
+            class={`button quiet play-back ${on ? 'on' : ''}`}
+            aria-pressed={on}
+            aria-label="Play back"
+            title="Play back (v)"
+            disabled={!session.known.value || session.live.offset === 0}
+            onClick={() => session.playBack(!on)}
+        >
+            <Icon name="rewind" />
+        </button>
     );
 }
 

@@ -1,0 +1,227 @@
+/* A database without its engine: opening, topics, and what is wrong; see store_offline.h. */
+#include "engine/store_offline.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "engine/store_schema.h"
+#include "fanfare/error.h"
+
+int store_offline_open(struct store_offline *o, const char *directory, struct buf *why)
+{
+    *o = (struct store_offline){0};
+    buf_printf(&o->path, "%s/" STORE_FILE, directory);
+    if (access(buf_text(&o->path), F_OK) != 0) {
+        buf_printf(why, "%s: %s", buf_text(&o->path), strerror(errno));
+        return errno == ENOENT ? FAN_E_NOT_FOUND : FAN_E_IO;
+    }
+    int error = store_db_open(&o->db, buf_text(&o->path), true, STORE_SYNC_FULL, why);
+    if (!error && store_schema_check(o->db.db, why) != 0)
+        error = FAN_E_UNSUPPORTED;
+    return error;
+}
+
+void store_offline_close(struct store_offline *o)
+{
+    if (o->db.db)
+        store_db_close(&o->db);
+    buf_fini(&o->path);
+}
+
+static int fail(struct store_offline *o, struct buf *why)
+{
+    int code = sqlite3_extended_errcode(o->db.db);
+    buf_printf(why, "%s: %s (%s)", buf_text(&o->path), store_error_text(code),
+               sqlite3_errmsg(o->db.db));
+    return FAN_E_IO;
+}
+
+static uint64_t column(sqlite3_stmt *q, int i)
+{
+    return (uint64_t)sqlite3_column_int64(q, i);
+}
+
+static struct slice column_text(sqlite3_stmt *q, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(q, i);
+    return slice_of(text ? text : "", (size_t)sqlite3_column_bytes(q, i));
+}
+
+/* ---- Topics ---- */
+
+/* A topic's runs lie side by side; see store_run_id. */
+#define RUNS_OF_TOPIC "runs.id BETWEEN topics.id << 36 AND (topics.id + 1 << 36) - 1"
+_Static_assert(STORE_OFFSET_BITS == 36, "the queries here know how runs are numbered");
+
+static const char topics_query[] =
+    "SELECT topics.id, name, epoch, offset, count(runs.id), coalesce(sum(runs.count), 0),"
+    " coalesce(sum(runs.bytes), 0), coalesce(min(accepted_ms), 0), coalesce(max(accepted_ms), 0),"
+    " min(runs.id), coalesce(max(runs.id + runs.count - 1), 0)"
+    " FROM topics LEFT JOIN runs ON " RUNS_OF_TOPIC " GROUP BY topics.id ORDER BY name";
+
+static void read_log(sqlite3_stmt *q, struct stored_log *log)
+{
+    *log = (struct stored_log){
+        .id = column(q, 0),
+        .name = column_text(q, 1),
+        .epoch = column(q, 2),
+        .offset = column(q, 3),
+        .runs = column(q, 4),
+        .events = column(q, 5),
+        .bytes = column(q, 6),
+        .oldest_ms = sqlite3_column_int64(q, 7),
+        .newest_ms = sqlite3_column_int64(q, 8),
+    };
+    uint64_t last = store_run_offset(sqlite3_column_int64(q, 10));
+    if (last > log->offset) /* the row is written less often than runs are */
+        log->offset = last;
+    log->first_offset = log->runs ? store_run_offset(sqlite3_column_int64(q, 9)) : log->offset + 1;
+}
+
+int store_offline_topics(struct store_offline *o,
+                         void (*use)(void *arg, const struct stored_log *log), void *arg,
+                         struct buf *why)
+{
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(o->db.db, topics_query, -1, &q, NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        struct stored_log log;
+        code = sqlite3_step(q);
+        if (code != SQLITE_ROW)
+            break;
+        read_log(q, &log);
+        use(arg, &log);
+    }
+    int error = code == SQLITE_DONE ? 0 : fail(o, why);
+    sqlite3_finalize(q);
+    return error;
+}
+
+/* ---- Checking ---- */
+
+struct check {
+    struct store_offline *store;
+    void (*found)(void *arg, const char *sentence);
+    void *arg;
+    uint64_t most, count;
+    uint64_t topic, next; /* the topic under way, and the offset that should come next; 0: any */
+    char name[160];
+};
+
+__attribute__((format(printf, 2, 3))) static void wrong(struct check *c, const char *format, ...)
+{
+    char sentence[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (c->count++ < c->most)
+        c->found(c->arg, sentence);
+}
+
+static void check_pages(struct check *c)
+{
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(c->store->db.db, "PRAGMA integrity_check", -1, &q, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct slice text = column_text(q, 0);
+        if (!slice_is(text, "ok"))
+            wrong(c, "SQLite: %.*s", SLICE_ARG(text));
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_DONE)
+        wrong(c, "SQLite: %s", sqlite3_errmsg(c->store->db.db));
+    sqlite3_finalize(q);
+}
+
+/* What the blob of a run says is wrong with it; NULL: nothing. */
+static const char *judge_run(struct slice blob, uint64_t count, uint64_t first_seq,
+                             uint64_t last_seq)
+{
+    struct run_reader reader;
+    struct run_record record = {0};
+    uint64_t seen = 0;
+    int more;
+    int error = run_open(&reader, blob, first_seq);
+    if (error == FAN_E_UNSUPPORTED)
+        return "is of a version that this program does not know";
+    if (error)
+        return "is damaged: its checksum is wrong";
+    while ((more = run_next(&reader, &record)) > 0)
+        if (seen++ == 0 && record.seq != first_seq)
+            return "begins at another place of the order than its row says";
+    if (more < 0)
+        return "is damaged: an event cannot be read";
+    if (seen != count)
+        return "has another number of events than its row says";
+    return record.seq == last_seq ? NULL : "ends at another place of the order than its row says";
+}
+
+static void begin_topic(struct check *c, uint64_t topic, struct slice name)
+{
+    c->topic = topic;
+    c->next = 0;
+    if (name.len)
+        snprintf(c->name, sizeof c->name, "%.*s", SLICE_ARG(name));
+    else
+        snprintf(c->name, sizeof c->name, "topic number %llu", (unsigned long long)topic);
+    if (!name.len)
+        wrong(c, "%s has events and no name", c->name);
+}
+
+static void check_run(struct check *c, sqlite3_stmt *q)
+{
+    int64_t id = sqlite3_column_int64(q, 0);
+    uint64_t first = store_run_offset(id), count = column(q, 1);
+    struct slice blob = slice_of(sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4));
+    if (store_run_topic(id) != c->topic)
+        begin_topic(c, store_run_topic(id), column_text(q, 5));
+    if (c->next && first != c->next)
+        wrong(c, "%s: #%llu to #%llu are missing", c->name, (unsigned long long)c->next,
+              (unsigned long long)first - 1);
+    const char *problem = judge_run(blob, count, column(q, 2), column(q, 3));
+    if (problem)
+        wrong(c, "%s: the run of #%llu to #%llu %s", c->name, (unsigned long long)first,
+              (unsigned long long)(first + count - 1), problem);
+    c->next = first + count;
+}
+
+static void check_runs(struct check *c)
+{
+    static const char query[] = "SELECT runs.id, count, first_seq, last_seq, data, name FROM runs"
+                                " LEFT JOIN topics ON topics.id = runs.id >> 36 ORDER BY runs.id";
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(c->store->db.db, query, -1, &q, NULL);
+    while (code == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+        check_run(c, q);
+    code = sqlite3_finalize(q);
+    if (code != SQLITE_OK)
+        wrong(c, "the runs behind %s #%llu cannot be read: %s",
+              c->topic ? c->name : "the beginning", (unsigned long long)c->next,
+              sqlite3_errstr(code));
+}
+
+/* Whether a topic's row and its runs tell the same story. */
+static void check_log(void *arg, const struct stored_log *log)
+{
+    struct check *c = arg;
+    if (log->runs && log->first_offset + log->events < log->offset + 1)
+        wrong(c, "%.*s: holds %llu events from #%llu on; its newest is #%llu", SLICE_ARG(log->name),
+              (unsigned long long)log->events, (unsigned long long)log->first_offset,
+              (unsigned long long)log->offset);
+}
+
+uint64_t store_offline_check(struct store_offline *o, uint64_t most,
+                             void (*found)(void *arg, const char *sentence), void *arg)
+{
+    struct check c = {.store = o, .found = found, .arg = arg, .most = most};
+    struct buf why = {0};
+    check_pages(&c);
+    check_runs(&c);
+    if (store_offline_topics(o, check_log, &c, &why) != 0)
+        wrong(&c, "%s", buf_text(&why));
+    buf_fini(&why);
+    return c.count;
+}
