@@ -52,7 +52,7 @@ static void end_session(struct client *c)
 {
     on_goodbye(c);
     if (room_session_of(c)->polling)
-        room_close_polling(c);
+        room_close_polling(c, SLICE("6"), "closed by client");
     else
         ws_close(&c->ws, WS_CLOSE_NORMAL, "closed by client");
 }
@@ -450,6 +450,16 @@ static void closed(struct client *c)
     room_session_free(s);
 }
 
+/* Nobody asks a session without an open poll what became of it: it comes back elsewhere. */
+static void on_shutdown(struct client *c)
+{
+    struct client *carrier = c->state ? room_carrier(c) : c;
+    if (c->state && room_session_of(carrier)->polling)
+        room_close_polling(carrier, SLICE("1"), "server stops");
+    else
+        websocket_client_shutdown(c);
+}
+
 static const char *const other_paths[] = {"/ws/socket.io/", "/ws", "/engine.io/", NULL};
 
 const struct dialect rooms_dialect = {
@@ -463,7 +473,7 @@ const struct dialect rooms_dialect = {
     .caught_up = caught_up,
     .gap = gap,
     .overflow = overflow,
-    .shutdown = websocket_client_shutdown,
+    .shutdown = on_shutdown,
     .closed = closed,
     .error = send_error,
     .token_refreshed = token_refreshed,

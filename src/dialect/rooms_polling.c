@@ -498,10 +498,10 @@ void room_open_polling(struct http_exchange *x)
 }
 
 /* The session is told from the poll that waits; without one, the next poll finds nothing. */
-void room_close_polling(struct client *c)
+void room_close_polling(struct client *c, struct slice last, const char *reason)
 {
-    answer_poll(c, SLICE("6"));
-    conn_close(&c->ws.conn, "closed by client");
+    answer_poll(c, last);
+    conn_close(&c->ws.conn, reason);
 }
 
 void room_forget_polling(struct client *c)

@@ -238,8 +238,8 @@ void room_poll_pong(struct client *c);
 /* The session is no longer on HTTP; what waits is refused. */
 void room_forget_polling(struct client *c);
 
-/* The client closes the session. */
-void room_close_polling(struct client *c);
+/* The session ends; last: the packet that an open poll gets behind what waits. */
+void room_close_polling(struct client *c, struct slice last, const char *reason);
 
 /* ---- rooms_upgrade.c ---- */
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ms, openEvents, range, RawConnection, startServer, temporaryDirectory, test, uniqueName, waitFor, within } from './harness.mjs';
+import { ms, openEvents, range, RawConnection, request, startServer, temporaryDirectory, test, uniqueName, waitFor, within } from './harness.mjs';
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
     test(`${signal} closes everybody with 1001 and exits 0`, async (t) => {
@@ -58,6 +58,22 @@ test('event streams end, and clients that never read or vanished hold nothing up
     }
     assert.equal((await server.stop('SIGTERM', ms(20000))).code, 0);
     await waitFor(() => stream.ended);
+});
+
+test('sessions on HTTP long-polling, asking or not, hold nothing up', async (t) => {
+    const server = await startServer({ t });
+    const session = async () => {
+        const opened = await request(`${server.url}/socket.io/?EIO=4&transport=polling`);
+        return `${server.url}/socket.io/?EIO=4&transport=polling&sid=${JSON.parse(opened.text.slice(1)).sid}`;
+    };
+    await session();
+    const asking = await session();
+    assert.equal((await request(asking, { method: 'POST', body: '40' })).text, 'ok');
+    await request(asking); // the answer to CONNECT
+    const poll = request(asking).catch(() => null);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    await poll;
+    assert.doesNotMatch(server.stderr(), /did not go/);
 });
 
 test('the port is free at once for the next server', async (t) => {
