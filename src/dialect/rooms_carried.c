@@ -149,10 +149,13 @@ struct client *room_carried_new(struct client *carrier)
 
 void room_carried_detach(struct room_session *s)
 {
-    struct room_session **at = &s->carrier->carried;
-    while (*at != s)
-        at = &(*at)->carried;
-    *at = s->carried;
+    if (!s->carrier)
+        return;
+    for (struct room_session **at = &s->carrier->carried; *at; at = &(*at)->carried)
+        if (*at == s) {
+            *at = s->carried;
+            break;
+        }
     s->carried = NULL;
     s->carrier = NULL;
 }

@@ -152,6 +152,11 @@ void room_confirm(struct client *c);
 /* The transport ends: the socket may come back. */
 void room_remember(struct client *c);
 
+/* The same for one that is nobody's client at the moment: its user is given what they missed, and
+ * it may come back. Takes its rooms over where there is a way back. */
+void room_remember_socket(const struct delivery *d, struct room_session *s,
+                          const struct identity *who, struct buf *rooms);
+
 /* Ends the socket: it is in no namespace any more. */
 void room_leave_space(struct client *c);
 

@@ -315,7 +315,10 @@ static bool connect_to_program(struct client *c, const struct room_space *space,
     s->pid[0] = '\0';
     random_text(s->socket_id, ROOM_ID_SIZE - 1);
     bool in = room_program_open(c, packet->data, &refusal);
-    if (!in) {
+    if (!in && s->entered) { /* it was let in by what it was sent */
+        room_send(c, room_begin(c, SIO_DISCONNECT, NULL));
+        s->space = NULL;
+    } else if (!in) {
         s->space = NULL;
         struct buf *out = begin_refusal(c, packet->space, NULL);
         buf_append_slice(out, buf_slice(&refusal));
@@ -359,26 +362,32 @@ static void on_connect(struct client *c, const struct sio_packet *packet)
 
 /* ---- Out ---- */
 
+void room_remember_socket(const struct delivery *d, struct room_session *s,
+                          const struct identity *who, struct buf *rooms)
+{
+    struct room_recovery *recovery = d->options->rooms.recovery;
+    uint64_t window = d->options->rooms.recovery_window_ms;
+    struct slice user = slice_from(who->principal.name);
+    if (!who->anonymous)
+        room_recovery_note_user(recovery, user, s->confirmed);
+    if (!s->pid[0] || !window)
+        return;
+    struct room_socket socket = {.space = s->space, .user = user, .rooms = *rooms};
+    memcpy(socket.pid, s->pid, sizeof socket.pid);
+    memcpy(socket.id, s->socket_id, sizeof socket.id);
+    *rooms = (struct buf){0};
+    s->pid[0] = '\0'; /* once */
+    room_recovery_keep(recovery, &socket, clock_ms() + window);
+    buf_fini(&socket.rooms);
+}
+
 void room_remember(struct client *c)
 {
     struct room_session *s = room_session_of(c);
-    const struct delivery *d = client_delivery(c);
-    uint64_t window = d->options->rooms.recovery_window_ms;
     if (!s->space || s->space->hooks || !s->entered || !client_identity(c))
         return;
-    room_user_note(c);
     room_live_remove(c);
-    if (!s->pid[0] || !window)
-        return;
-    struct room_socket socket = {.space = s->space,
-                                 .user = slice_from(client_identity(c)->principal.name),
-                                 .rooms = s->rooms};
-    memcpy(socket.pid, s->pid, sizeof socket.pid);
-    memcpy(socket.id, s->socket_id, sizeof socket.id);
-    s->rooms = (struct buf){0};
-    s->pid[0] = '\0'; /* once */
-    room_recovery_keep(d->options->rooms.recovery, &socket, clock_ms() + window);
-    buf_fini(&socket.rooms);
+    room_remember_socket(client_delivery(c), s, client_identity(c), &s->rooms);
 }
 
 /* A carried socket is gone with its namespace; the session's own place becomes free. */

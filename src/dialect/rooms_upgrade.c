@@ -62,13 +62,15 @@ static void move_free(struct move *m)
     memory_free(m);
 }
 
-/* What has no place to arrive at ends here, and the program hears of it. */
+/* What has no place to arrive at ends here, as if its connection had broken off. */
 static void end_parts(struct move *m)
 {
     for (struct move_part *part = m->parts; part; part = part->next) {
         struct room_session *s = part->session;
         if (s && s->program)
             s->space->hooks->closed(s->program, "the WebSocket broke off while upgrading");
+        else if (s && s->space && !s->space->hooks && part->principal)
+            room_remember_socket(m->origin->context, s, identity_of(part->principal), &part->rooms);
         if (s)
             s->program = NULL;
     }

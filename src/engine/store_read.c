@@ -108,8 +108,9 @@ static int query_run(struct reader *r, enum store_statement which, int64_t from,
                      struct run_row *row)
 {
     sqlite3_stmt *q = store_db_get(&r->db, which);
+    *row = (struct run_row){0};
     if (!q)
-        return outcome(sqlite3_errcode(r->db.db));
+        return sqlite3_errcode(r->db.db) == SQLITE_CORRUPT ? FAN_E_PARSE : FAN_E_IO;
     sqlite3_bind_int64(q, 1, from);
     sqlite3_bind_int64(q, 2, to);
     int error = outcome(sqlite3_step(q));

@@ -214,8 +214,8 @@ void hub_trim_oldest(struct hub *h, struct topic *t)
     struct event *e = topic_history_shift(&t->history);
     t->bytes -= e->size;
     t->ring_seq = e->seq;
+    topic_note_trimmed(t, e->seq, offset);
     if (!t->stored) {
-        topic_note_trimmed(t, e->seq, offset);
         t->trimmed_seq = e->seq;
         t->trimmed_to = offset;
     }

@@ -128,7 +128,10 @@ static struct trim_log *make_room(struct trim_log *log)
 
 void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset)
 {
-    struct trim_log *log = t->trim_log = make_room(t->trim_log);
+    struct trim_log *log = t->trim_log;
+    if (log && log->count && log->entries[log->count - 1].seq >= seq)
+        return; /* known, and more exactly */
+    log = t->trim_log = make_room(log);
     if (!log)
         return;
     log->entries[log->count].seq = seq;

@@ -290,35 +290,37 @@ int fan_server_websocket(struct fan_server *s, const char *path,
     return 0;
 }
 
-/* A namespace (name), or the sessions at /engine.io/ (NULL). */
-static int add_space(struct fan_server *s, const char *name, void *arg,
-                     struct program_space **added, struct fan_server_error *error)
+/* A namespace (name), or the sessions at /engine.io/ (NULL). NULL, and *code says why. */
+static struct program_space *add_space(struct fan_server *s, const char *name, void *arg, int *code,
+                                       struct fan_server_error *error)
 {
     struct room_space **spaces = &s->server->delivery_options.rooms.spaces;
+    struct program_space *added = NULL;
     struct buf why = {0};
-    int code = FAN_E_INVALID;
-    if (server_is_own_thread(s->server)) /* whoever has the turn may be waiting for it */
-        return fail_late(error);
-    pthread_mutex_lock(&s->turn);
-    enum state state = get_state(s);
-    if (state == MADE)
-        code = program_space_add(&s->server->spaces, spaces, name, arg, added, &why);
-    pthread_mutex_unlock(&s->turn);
+    enum state state = RUNNING;
+    *code = FAN_E_INVALID;
+    if (!server_is_own_thread(s->server)) { /* whoever has the turn may be waiting for it */
+        pthread_mutex_lock(&s->turn);
+        state = get_state(s);
+        if (state == MADE)
+            *code = program_space_add(&s->server->spaces, spaces, name, arg, &added, &why);
+        pthread_mutex_unlock(&s->turn);
+    }
     if (state != MADE)
-        return fail_late(error);
-    if (code)
-        return fail(error, code, &why);
+        fail_late(error);
+    else if (*code)
+        fail(error, *code, &why);
     buf_fini(&why);
-    return 0;
+    return *code ? NULL : added;
 }
 
 int fan_server_namespace(struct fan_server *s, const char *name,
                          const struct fan_namespace_handler *handler, void *arg,
                          struct fan_server_error *error)
 {
-    struct program_space *space;
-    int code = add_space(s, name ? name : "", arg, &space, error);
-    if (!code)
+    int code;
+    struct program_space *space = add_space(s, name ? name : "", arg, &code, error);
+    if (space)
         program_space_set_handler(space, handler);
     return code;
 }
@@ -326,18 +328,18 @@ int fan_server_namespace(struct fan_server *s, const char *name,
 int fan_server_engineio(struct fan_server *s, const struct fan_engineio_handler *handler, void *arg,
                         struct fan_server_error *error)
 {
-    struct program_space *space;
     struct buf why = {0};
+    int code;
     if (s->server->delivery_options.rooms.engine) {
         BUF_LITERAL(&why, "there is a handler for /engine.io/ already");
         return fail(error, FAN_E_EXISTS, &why);
     }
-    int code = add_space(s, NULL, arg, &space, error);
-    if (code)
-        return code;
-    space->engine = *handler;
-    s->server->delivery_options.rooms.engine = space->space;
-    return 0;
+    struct program_space *space = add_space(s, NULL, arg, &code, error);
+    if (space) {
+        space->engine = *handler;
+        s->server->delivery_options.rooms.engine = space->space;
+    }
+    return code;
 }
 
 static int emit(struct fan_server *s, const char *name, const char *room, const char *event,

@@ -30,7 +30,7 @@ test('pages of this machine may connect and publish', async () => {
         const answer = await server.post('/api/v1/publish', event(), { Origin: origin });
         assert.equal(answer.status, 200);
         assert.equal(answer.headers['access-control-allow-origin'], origin);
-        assert.equal(answer.headers['access-control-expose-headers'], 'Retry-After');
+        assert.equal(answer.headers['access-control-expose-headers'], 'ETag, Location, Retry-After');
         assert.match(answer.headers.vary ?? '', /origin/i);
     }
 });

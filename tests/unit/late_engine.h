@@ -145,6 +145,14 @@ static inline void late_allow(struct late_engine *e, unsigned n)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* From now on only allowed ones are completed. */
+static inline void late_hold(struct late_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->holds = true;
+    pthread_mutex_unlock(&e->lock);
+}
+
 /* Nothing is held back any more. */
 static inline void late_let_go(struct late_engine *e)
 {

@@ -17,13 +17,17 @@ struct late_node {
     uv_async_t going;
     pthread_t thread;
     struct buf url;
-    bool gone; /* the loop's thread has ended */
+    bool at_once; /* the loop ends without a drain */
+    bool gone;    /* its thread has ended */
 };
 
 static inline void node_go(uv_async_t *async)
 {
     struct late_node *n = async->data;
-    server_drain(n->server);
+    if (n->at_once)
+        uv_stop(&n->loop);
+    else
+        server_drain(n->server);
 }
 
 static inline void node_drained(void *arg)
@@ -42,8 +46,12 @@ static inline void *node_run(void *arg)
 /* Its engine is done with nothing until it is allowed to. */
 static inline struct late_node *node_start(void)
 {
-    static const struct config_pair pairs[] = {
-        {"listen", "127.0.0.1:0"}, {"log.level", "off"}, {"drain", "0s"}, {"workers", "2"}};
+    /* Without an engine on disk nothing else is kept there either. */
+    static const struct config_pair pairs[] = {{"listen", "127.0.0.1:0"},
+                                               {"log.level", "off"},
+                                               {"drain", "0s"},
+                                               {"workers", "2"},
+                                               {"engine", "memory"}};
     struct late_node *n = memory_zero(sizeof *n);
     struct buf why = {0};
     n->engine = late_engine_new(true);
@@ -73,6 +81,14 @@ static inline void node_await_drained(struct late_node *n)
 {
     pthread_join(n->thread, NULL);
     n->gone = true;
+}
+
+/* The server is going to be stopped without a drain. */
+static inline void node_end_loop(struct late_node *n)
+{
+    n->at_once = true;
+    node_drain(n);
+    node_await_drained(n);
 }
 
 static inline void node_close_handle(uv_handle_t *handle, void *arg)

@@ -167,10 +167,12 @@ static void test_stream_that_cannot_be_stored(void **state)
     EXPECT_ANSWER(fd, "\"line\":1}\n\r\n", "\"code\":\"storage_unavailable\"", "\"retry_after\":1");
     EXPECT_ANSWER(fd, "\"line\":2}\n\r\n", "the disk is full");
     EXPECT_ANSWER(fd, "0\r\n\r\n", "{\"published\":0,\"failed\":2,\"topics\":{}}");
+    late_hold(n->engine);
     post(fd, "/api/v1/publish?durability=memory", "application/x-ndjson", EVENT "\n");
     EXPECT_ANSWER(fd, "0\r\n\r\n",
                   "{\"published\":1,\"failed\":0,\"topics\":{\"session:a\":{\"durability\":"
                   "\"memory\"}}}");
+    late_let_go(n->engine);
     WAIT_FOR(atomic_load(&n->server->api.lost) == 1);
     close(fd);
     node_end(n);
@@ -414,6 +416,7 @@ static void test_stopping_waits_for_the_engine(void **state)
     expect(fds[3], "\"connect\"");
     say(fds[3], "{\"type\":\"session_update\",\"data\":{}}");
     late_await(n->engine, 4);
+    node_end_loop(n);
     assert_int_equal(pthread_create(&stopping, NULL, stop_server, n->server), 0);
     for (unsigned i = 0; i < 4; i++) {
         char c;
