@@ -190,17 +190,20 @@ static void check_run(struct check *c, sqlite3_stmt *q)
 
 static void check_runs(struct check *c)
 {
-    static const char query[] = "SELECT runs.id, count, first_seq, last_seq, data, name FROM runs"
-                                " LEFT JOIN topics ON topics.id = runs.id >> 36 ORDER BY runs.id";
+    static const char query[] =
+        "SELECT runs.id, count, first_seq, runs.last_seq, data, name FROM runs"
+        " LEFT JOIN topics ON topics.id = runs.id >> 36 ORDER BY runs.id";
     sqlite3_stmt *q = NULL;
     int code = sqlite3_prepare_v2(c->store->db.db, query, -1, &q, NULL);
-    while (code == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         check_run(c, q);
-    code = sqlite3_finalize(q);
-    if (code != SQLITE_OK)
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_DONE)
         wrong(c, "the runs behind %s #%llu cannot be read: %s",
               c->topic ? c->name : "the beginning", (unsigned long long)c->next,
-              sqlite3_errstr(code));
+              sqlite3_errmsg(c->store->db.db));
+    sqlite3_finalize(q);
 }
 
 /* Whether a topic's row and its runs tell the same story. */

@@ -124,6 +124,7 @@ const jsonCalls = {
     watch: (_, directory) => ['watch', directory, '--list', '--json'],
     checkpoint: (_, directory) => ['checkpoint', path.join(directory, '.buildrunner/checkpoints/one.json'), '--json'],
     token: (_, directory) => ['token', 'mint', '--sub', 'ada', '--json', '--data', directory],
+    store: (_, directory) => ['store', 'import', '--json', '--data', path.join(directory, 'store'), '-'],
     config: () => ['config', '--print', '--json'],
     version: () => ['version', '--features', '--json'],
     help: () => ['help', '--json'],
