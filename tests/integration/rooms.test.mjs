@@ -299,10 +299,10 @@ test('a poll that is given up ends the session', async (t) => {
     await post(alone, sid, '40');
     await poll(alone, sid);
     const open = () => alone.metric('fanfare_connections');
-    const before = await open();
+    await waitFor(async () => (await open()) === 2, 'all to go but the session and who asks');
     const given = http.get(`${alone.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
     given.on('error', () => {});
-    await waitFor(async () => (await open()) > before, 'the poll to arrive');
+    await waitFor(async () => (await open()) === 3, 'the poll to arrive');
     given.destroy();
     await waitFor(async () => (await alone.metric('fanfare_clients', 'rooms')) === 0, 'the end of the session');
     assert.equal((await poll(alone, sid)).json.code, 1);
