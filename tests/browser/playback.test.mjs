@@ -47,6 +47,8 @@ pageTest('every moment is the fold of exactly the events up to it', async ({ t, 
         assert.deepEqual(await shown(page), foldOf(events.slice(0, at)), `after ${at} events`);
         await waitFor(() => slider(page).getAttribute('aria-valuetext').then((text) => text.startsWith(`Event ${at} of ${events.length}`)), 'the slider to tell');
     }
+    await page.locator('.fact', { hasText: 'Events' }).getByText('120', { exact: true }).waitFor();
+    await page.locator('.run-command', { hasText: 'make -j4 all' }).waitFor();
     // The terminal has what had been printed by then, and nothing more.
     const step = ({ type, data }) => type === 'terminal_output' && data.output.match(/\[\d+\/\d+\]/)?.[0];
     await page.getByText(events.slice(0, 120).map(step).filter(Boolean).at(-1)).first().waitFor();
@@ -78,7 +80,7 @@ pageTest('playing takes the time that it took, divided by the speed', async ({ t
     await publishAll(server, 'speed', events);
     const page = await opened(open, server, 'speed');
     for (const [speed, seconds] of [[50, 45 / 50], [20, 45 / 20]]) {
-        await page.getByLabel('Speed').selectOption(String(speed));
+        await page.getByRole('combobox', { name: 'Speed' }).selectOption(String(speed));
         await seek(page, 0);
         const begun = performance.now();
         await page.getByRole('button', { name: 'Play', exact: true }).click();
@@ -116,9 +118,9 @@ pageTest('the keyboard plays, pauses, steps and goes from mark to mark', async (
     assert.equal(await press('.'), 4);
     assert.equal(await press(']', ']'), 6);
     await press('>', '>', '>');
-    assert.equal(await page.getByLabel('Speed').inputValue(), '10');
+    assert.equal(await page.getByRole('combobox', { name: 'Speed' }).inputValue(), '10');
     await press('<');
-    assert.equal(await page.getByLabel('Speed').inputValue(), '5');
+    assert.equal(await page.getByRole('combobox', { name: 'Speed' }).inputValue(), '5');
     await press(' ');
     await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
     await press(' ');
@@ -145,7 +147,7 @@ pageTest('on a phone all of it can be reached', async ({ t, open }) => {
     await publishAll(server, 'phone', build({ steps: 40 }));
     const page = await opened(open, server, 'phone', { size: phone });
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= phone.width);
-    for (const target of [slider(page), page.getByLabel('Speed'), page.getByRole('button', { name: 'Play', exact: true }), page.getByRole('button', { name: 'Back to the present (v)' })]) {
+    for (const target of [slider(page), page.getByRole('combobox', { name: 'Speed' }), page.getByRole('button', { name: 'Play', exact: true }), page.getByRole('button', { name: 'Back to the present (v)' })]) {
         const box = await target.boundingBox();
         assert.ok(box.x >= 0 && box.x + box.width <= phone.width && box.height >= 20, JSON.stringify(box));
     }

@@ -114,8 +114,9 @@ export class Session {
         this.connection.value = this.#stream.connection;
     }
 
+    /** Without following the signal: views look again when they are told that their part has changed. */
     get #shown(): Picture {
-        return this.playback.value?.picture ?? this.live;
+        return this.playback.peek()?.picture ?? this.live;
     }
 
     get state(): SessionState {
@@ -137,7 +138,7 @@ export class Session {
     /** The time at the moment that is shown; ms since 1970. */
     get time(): number {
         const { updated } = this.state;
-        return this.playback.value && updated ? Date.parse(updated) : now.value;
+        return this.playback.peek() && updated ? Date.parse(updated) : now.value;
     }
 
     close(): void {
@@ -203,7 +204,7 @@ export class Session {
     }
 
     currentErrorsOf({ state, story }: Picture): readonly BuildError[] {
-        const isKnown = this.playback.value !== null || /^(whole|trimmed)$/.test(this.history.value.phase);
+        const isKnown = this.playback.peek() !== null || /^(whole|trimmed)$/.test(this.history.value.phase);
         return isKnown || state.status === 'failed' ? story.currentErrors : [];
     }
 

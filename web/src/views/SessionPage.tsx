@@ -151,7 +151,7 @@ function Body(props: BodyProps) {
     const terminalSeen = useSignal(false);
     if (chosen === 'terminal') terminalSeen.value = true;
     const isWaiting = useComputed(
-        () => session.headChanged.value >= 0 && session.known.value && session.offset === 0,
+        () => session.headChanged.value >= 0 && session.known.value && session.live.offset === 0,
     ).value;
     return (
         <div class="panes">

@@ -8,6 +8,7 @@ const inHelp = terminalKeys.map(({ keys, does }) => ({ key: keys, does }));
 /** The terminal, with the selected lines in the page's address: #L12.3, or #L12.3-14.0. */
 export function TerminalPane({ session }: { session: Session }) {
     useShortcuts('Terminal, when it has the focus', inHelp);
+    session.playback.value; // the past has a transcript of its own
     const { transcripts } = session;
     const { fragment } = route.value;
     const selected = fragment.startsWith('L') ? fragment.slice(1) : undefined;
