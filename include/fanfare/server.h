@@ -87,12 +87,13 @@ const char *fan_server_url(const struct fan_server *server, size_t i);
  * ("project.updated"); type: "component_update", or a name of your own; data: the text of a
  * JSON object, size bytes, not necessarily NUL-terminated; copied. Returns 0 when the event has its
  * place in the topic's order and is on its way to the subscribers (with a durable engine: when it
- * is on disk, which is waited for). Else nothing was published: FAN_E_INVALID when topic, type or a field is not what
- * was expected, FAN_E_PARSE when data is not JSON, FAN_E_TOO_LARGE beyond limits.message_size,
- * FAN_E_LIMIT when there are too many topics, FAN_E_IO when it could not be stored, FAN_E_BUSY when
- * too many events wait for that, FAN_E_CLOSED when the server is not running, FAN_E_NO_MEMORY. Any
- * thread, also in callbacks; these do not wait for the disk: there 0 means that the event will be
- * stored, in this order, unless the disk fails, which the metric fanfare_publish_lost_total counts.
+ * is on disk, which is waited for). Else nothing was published: FAN_E_INVALID when topic, type or a
+ * field is not what was expected, FAN_E_PARSE when data is not JSON, FAN_E_TOO_LARGE beyond
+ * limits.message_size, FAN_E_LIMIT when there are too many topics, FAN_E_IO when it could not be
+ * stored, FAN_E_BUSY when too many events wait for that, FAN_E_CLOSED when the server is not
+ * running, FAN_E_NO_MEMORY. Any thread, also in callbacks; these do not wait for the disk: there 0
+ * means that the event will be stored, in this order, unless the disk fails, which the metric
+ * fanfare_publish_lost_total counts.
  */
 int fan_server_publish(struct fan_server *server, const char *topic, const char *type,
                        const char *data, size_t size, struct fan_server_error *error);

@@ -15,9 +15,9 @@ int topic_argument_check(const struct command *command, const char *text)
         return 0;
     buf_printf(&session, "session:%s", text);
     bool possible = topic_name_parse(buf_slice(&session), &name, NULL) == 0;
-    int code = usage_error(command, "topic \"%s\": %s%s%s%s", text, why,
-                           possible ? "; did you mean " : "", possible ? buf_text(&session) : "",
-                           possible ? "?" : "");
+    int code =
+        usage_error(command, "topic \"%s\": %s%s%s%s", text, why, possible ? "; did you mean " : "",
+                    possible ? buf_text(&session) : "", possible ? "?" : "");
     buf_fini(&session);
     return code;
 }

@@ -57,8 +57,10 @@ int base64url_decode_into(struct slice text, void *bytes)
 int base64url_decode(struct slice text, struct buf *out)
 {
     size_t n = BASE64URL_BYTES(text.len);
+    if (n == 0)
+        return text.len ? FAN_E_PARSE : 0;
     char *room = buf_reserve(out, n);
-    if (!room && n)
+    if (!room)
         return FAN_E_NO_MEMORY;
     int error = base64url_decode_into(text, room);
     if (!error)

@@ -126,8 +126,8 @@ static inline bool topic_ring_reaches(const struct topic *t, uint64_t position)
     return !t->stored || position >= t->ring_seq;
 }
 
-/* Notes where an event stood that memory drops. Of a stored topic it may still be in the log: what is
- * asked for is only what the log has not. Older than what is noted already: passed over. */
+/* Notes where an event stood that memory drops. Of a stored topic it may still be in the log: what
+ * is asked for is only what the log has not. Older than what is noted already: passed over. */
 void topic_note_trimmed(struct topic *t, uint64_t seq, uint64_t offset);
 
 /* The first offset behind a position of the node's order that history no longer reaches: exact, or

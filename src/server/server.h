@@ -25,7 +25,7 @@ struct server_owner {
     void (*drained)(void *arg);
     void *arg;
     struct engine *engine; /* the server's from here on; NULL: the configured one */
-    bool owns_process; /* the process's limit of open files may be raised without being asked */
+    bool owns_process;     /* the process's limit of open files may be raised without being asked */
 };
 
 /* The configuration stays the caller's and must outlive the server. Never NULL. */

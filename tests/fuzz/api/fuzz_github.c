@@ -1,6 +1,7 @@
 /*
- * Webhooks as somebody sends them who has the secret, and repository addresses as people write them.
- * What is published must be valid JSON and fit its type; an address in its one form stays as it is.
+ * Webhooks as somebody sends them who has the secret, and repository addresses as people write
+ * them. What is published must be valid JSON and fit its type; an address in its one form stays as
+ * it is.
  */
 #include "../fuzz.h"
 

@@ -39,10 +39,9 @@ static void test_finished(void **state)
     run_event_finished(&out, &(struct run_end){.pid = 7, .exit_code = 3, .seconds = 1.5});
     expect(&out, "{\"exit_code\":3,\"signal\":null,\"duration\":1.5,\"pid\":7}");
     const char *const argv[] = {"make", "a b", NULL};
-    run_event_finished(&out, &(struct run_end){.pid = 7,
-                                               .seconds = 2,
-                                               .argv = (char *const *)argv,
-                                               .directory = "/w"});
+    run_event_finished(
+        &out,
+        &(struct run_end){.pid = 7, .seconds = 2, .argv = (char *const *)argv, .directory = "/w"});
     expect(&out, "{\"exit_code\":0,\"signal\":null,\"duration\":2,\"pid\":7,"
                  "\"command\":\"make 'a b'\",\"cwd\":\"/w\"}");
     run_event_finished(&out, &(struct run_end){.signal = SIGTERM});
