@@ -48,7 +48,7 @@ pageTest('rooms are listed by kind, searched, filtered and ordered', async ({ t,
     const link = page.getByRole('link', { name: new RegExp(`^AI Agent Framework, ${room}, 3 connections, \\d+ events`) });
     await link.waitFor();
     await page.locator(`[data-room="${room}"]`).getByText('AI Agent Framework').waitFor();
-    await page.locator('[data-room$="000000000002"]').getByText('Claude').waitFor();
+    await page.locator('[data-room$="000000000002"]').getByText('Scout').waitFor();
     await page.getByText(/^5 connections, [\d.]+ events a second$/).waitFor();
     await page.getByRole('button', { name: /^Agents 2/ }).click();
     assert.equal((await rowNames(page)).length, 2);
