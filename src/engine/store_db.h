@@ -54,6 +54,19 @@ sqlite3_stmt *store_db_get(struct store_db *d, enum store_statement which);
 /* Runs a statement that gives no rows. SQLITE_OK or the error's extended code. */
 int store_db_run(struct store_db *d, sqlite3_stmt *statement);
 
+/* A row's number; what is stored fits into 63 bits. */
+static inline uint64_t store_column(sqlite3_stmt *row, int i)
+{
+    return (uint64_t)sqlite3_column_int64(row, i);
+}
+
+/* A row's text, "" for NULL; valid until the next step. */
+static inline struct slice store_column_text(sqlite3_stmt *row, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(row, i);
+    return slice_of(text ? text : "", (size_t)sqlite3_column_bytes(row, i));
+}
+
 /* For people, static: "the disk is full". code: an extended one. */
 const char *store_error_text(int code);
 

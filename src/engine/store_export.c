@@ -29,11 +29,6 @@ struct export
     uint64_t last_seq; /* of the event that was given last */
 };
 
-static uint64_t column(sqlite3_stmt *q, int i)
-{
-    return (uint64_t)sqlite3_column_int64(q, i);
-}
-
 static void end_run(struct open_run *run)
 {
     list_remove(&run->link);
@@ -64,10 +59,10 @@ static int begin_run(struct export *e, sqlite3_stmt *q)
     struct open_run *run = memory_try_alloc(sizeof *run + name.len + blob.len);
     if (!run)
         return FAN_E_NO_MEMORY;
-    *run = (struct open_run){.epoch = column(q, 4),
+    *run = (struct open_run){.epoch = store_column(q, 4),
                              .first = store_run_offset(id),
                              .offset = store_run_offset(id) - 1,
-                             .count = column(q, 1),
+                             .count = store_column(q, 1),
                              .topic = slice_of(run->text, name.len),
                              .blob = slice_of(run->text + name.len, blob.len)};
     memcpy(run->text, name.ptr, name.len);
@@ -75,7 +70,7 @@ static int begin_run(struct export *e, sqlite3_stmt *q)
         memcpy(run->text + name.len, blob.ptr, blob.len);
     list_init(&run->link);
     list_append(&e->open, &run->link);
-    if (run_open(&run->reader, run->blob, column(q, 2)) == 0) {
+    if (run_open(&run->reader, run->blob, store_column(q, 2)) == 0) {
         advance(e, run);
     } else {
         e->ops->damaged(e->arg, run->topic, run->first, run->count);
@@ -126,7 +121,7 @@ int store_offline_export(struct store_offline *o, const struct export_ops *ops, 
         code = sqlite3_step(q);
         if (code != SQLITE_ROW)
             break;
-        result = give(&e, column(q, 2));
+        result = give(&e, store_column(q, 2));
         if (!result)
             result = begin_run(&e, q);
         code = SQLITE_OK;

@@ -41,11 +41,6 @@ struct stored_topic *store_topic(struct store *s, uint64_t id, struct topic *top
     return t;
 }
 
-static uint64_t column(sqlite3_stmt *q, int i)
-{
-    return (uint64_t)sqlite3_column_int64(q, i);
-}
-
 /* Adds what the runs behind the topic's row tell. */
 static int read_tail(struct store *s, struct topic_record *record, uint64_t *bytes)
 {
@@ -56,9 +51,9 @@ static int read_tail(struct store *s, struct topic_record *record, uint64_t *byt
     sqlite3_bind_int64(q, 2, store_run_id(record->store_id, STORE_OFFSET_MAX));
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        record->offset = store_run_offset(sqlite3_column_int64(q, 0)) + column(q, 1) - 1;
-        record->last_seq = column(q, 3);
-        *bytes += column(q, 5);
+        record->offset = store_run_offset(sqlite3_column_int64(q, 0)) + store_column(q, 1) - 1;
+        record->last_seq = store_column(q, 3);
+        *bytes += store_column(q, 5);
     }
     sqlite3_reset(q);
     return code == SQLITE_DONE ? SQLITE_OK : code;
@@ -101,17 +96,16 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
     struct topic_name name;
     const char *wrong = "it is out of range";
     struct topic_record record = {
-        .name =
-            slice_of((const char *)sqlite3_column_text(q, 1), (size_t)sqlite3_column_bytes(q, 1)),
-        .store_id = column(q, 0),
-        .epoch = column(q, 2),
-        .offset = column(q, 3),
-        .first_offset = column(q, 4),
-        .birth_seq = column(q, 5),
-        .last_seq = column(q, 6),
-        .trimmed_seq = column(q, 7),
+        .name = store_column_text(q, 1),
+        .store_id = store_column(q, 0),
+        .epoch = store_column(q, 2),
+        .offset = store_column(q, 3),
+        .first_offset = store_column(q, 4),
+        .birth_seq = store_column(q, 5),
+        .last_seq = store_column(q, 6),
+        .trimmed_seq = store_column(q, 7),
     };
-    uint64_t row_offset = record.offset, bytes = column(q, 8);
+    uint64_t row_offset = record.offset, bytes = store_column(q, 8);
     struct topic *topic;
     if (record.store_id == 0 || record.store_id > STORE_TOPIC_MAX ||
         topic_name_parse(record.name, &name, &wrong) != 0) {
@@ -129,7 +123,7 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
                    fan_error_text(error));
         return error;
     }
-    note_topic(s, &record, row_offset, bytes, column(q, 9), topic);
+    note_topic(s, &record, row_offset, bytes, store_column(q, 9), topic);
     return 0;
 }
 

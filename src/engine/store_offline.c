@@ -38,17 +38,6 @@ static int fail(struct store_offline *o, struct buf *why)
     return FAN_E_IO;
 }
 
-static uint64_t column(sqlite3_stmt *q, int i)
-{
-    return (uint64_t)sqlite3_column_int64(q, i);
-}
-
-static struct slice column_text(sqlite3_stmt *q, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(q, i);
-    return slice_of(text ? text : "", (size_t)sqlite3_column_bytes(q, i));
-}
-
 /* ---- Topics ---- */
 
 /* A topic's runs lie side by side; see store_run_id. */
@@ -64,13 +53,13 @@ static const char topics_query[] =
 static void read_log(sqlite3_stmt *q, struct stored_log *log)
 {
     *log = (struct stored_log){
-        .id = column(q, 0),
-        .name = column_text(q, 1),
-        .epoch = column(q, 2),
-        .offset = column(q, 3),
-        .runs = column(q, 4),
-        .events = column(q, 5),
-        .bytes = column(q, 6),
+        .id = store_column(q, 0),
+        .name = store_column_text(q, 1),
+        .epoch = store_column(q, 2),
+        .offset = store_column(q, 3),
+        .runs = store_column(q, 4),
+        .events = store_column(q, 5),
+        .bytes = store_column(q, 6),
         .oldest_ms = sqlite3_column_int64(q, 7),
         .newest_ms = sqlite3_column_int64(q, 8),
     };
@@ -126,7 +115,7 @@ static void check_pages(struct check *c)
     sqlite3_stmt *q = NULL;
     int code = sqlite3_prepare_v2(c->store->db.db, "PRAGMA integrity_check", -1, &q, NULL);
     while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct slice text = column_text(q, 0);
+        struct slice text = store_column_text(q, 0);
         if (!slice_is(text, "ok"))
             wrong(c, "SQLite: %.*s", SLICE_ARG(text));
         code = SQLITE_OK;
@@ -174,14 +163,14 @@ static void begin_topic(struct check *c, uint64_t topic, struct slice name)
 static void check_run(struct check *c, sqlite3_stmt *q)
 {
     int64_t id = sqlite3_column_int64(q, 0);
-    uint64_t first = store_run_offset(id), count = column(q, 1);
+    uint64_t first = store_run_offset(id), count = store_column(q, 1);
     struct slice blob = slice_of(sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4));
     if (store_run_topic(id) != c->topic)
-        begin_topic(c, store_run_topic(id), column_text(q, 5));
+        begin_topic(c, store_run_topic(id), store_column_text(q, 5));
     if (c->next && first != c->next)
         wrong(c, "%s: #%llu to #%llu are missing", c->name, (unsigned long long)c->next,
               (unsigned long long)first - 1);
-    const char *problem = judge_run(blob, count, column(q, 2), column(q, 3));
+    const char *problem = judge_run(blob, count, store_column(q, 2), store_column(q, 3));
     if (problem)
         wrong(c, "%s: the run of #%llu to #%llu %s", c->name, (unsigned long long)first,
               (unsigned long long)(first + count - 1), problem);

@@ -118,9 +118,9 @@ static int query_run(struct reader *r, enum store_statement which, int64_t from,
         *row = (struct run_row){
             .id = sqlite3_column_int64(q, 0),
             .first_offset = store_run_offset(sqlite3_column_int64(q, 0)),
-            .count = (uint64_t)sqlite3_column_int64(q, 1),
-            .first_seq = (uint64_t)sqlite3_column_int64(q, 2),
-            .last_seq = (uint64_t)sqlite3_column_int64(q, 3),
+            .count = store_column(q, 1),
+            .first_seq = store_column(q, 2),
+            .last_seq = store_column(q, 3),
         };
     sqlite3_reset(q);
     if (!error && (row->count == 0 || row->count > RUN_MAX_EVENTS))
@@ -260,7 +260,7 @@ static int get_state(struct reader *r, uint64_t id, struct buf *snapshot, uint64
     sqlite3_bind_int64(q, 1, (sqlite3_int64)id);
     int error = outcome(sqlite3_step(q));
     if (!error && sqlite3_column_type(q, 1) != SQLITE_NULL) {
-        *offset = (uint64_t)sqlite3_column_int64(q, 0);
+        *offset = store_column(q, 0);
         buf_append(snapshot, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
     }
     sqlite3_reset(q);

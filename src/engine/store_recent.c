@@ -82,11 +82,11 @@ static bool find_run(struct store *s, struct stored_topic *t, uint64_t end, stru
         *out = (struct candidate){
             .topic = t,
             .first_offset = store_run_offset(sqlite3_column_int64(q, 0)),
-            .count = (uint64_t)sqlite3_column_int64(q, 1),
-            .first_seq = (uint64_t)sqlite3_column_int64(q, 2),
-            .last_seq = (uint64_t)sqlite3_column_int64(q, 3),
+            .count = store_column(q, 1),
+            .first_seq = store_column(q, 2),
+            .last_seq = store_column(q, 3),
             .accepted_ms = sqlite3_column_int64(q, 4),
-            .bytes = (uint64_t)sqlite3_column_int64(q, 5),
+            .bytes = store_column(q, 5),
         };
     sqlite3_reset(q);
     return found && out->first_offset + out->count == end;

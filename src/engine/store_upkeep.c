@@ -59,15 +59,14 @@ static int find_trim(struct store *s, struct stored_topic *t, uint64_t floor, in
     sqlite3_bind_int64(q, 2, store_run_id(t->id, STORE_OFFSET_MAX));
     int code = SQLITE_DONE;
     for (unsigned n = 0; n < TRIM_RUNS && (code = sqlite3_step(q)) == SQLITE_ROW; n++) {
-        uint64_t end =
-            store_run_offset(sqlite3_column_int64(q, 0)) + (uint64_t)sqlite3_column_int64(q, 1);
+        uint64_t end = store_run_offset(sqlite3_column_int64(q, 0)) + store_column(q, 1);
         bool old = sqlite3_column_int64(q, 4) < oldest;
         bool much = limits->bytes && t->bytes - t->trim_bytes > limits->bytes && end <= t->offset;
         if (end > floor && !old && !much)
             break;
         t->trim_to = end - 1;
-        t->trim_seq = (uint64_t)sqlite3_column_int64(q, 3);
-        t->trim_bytes += (uint64_t)sqlite3_column_int64(q, 5);
+        t->trim_seq = store_column(q, 3);
+        t->trim_bytes += store_column(q, 5);
         t->trim_reason = end <= floor || old ? TRIM_AGE : TRIM_BYTES;
     }
     sqlite3_reset(q);
