@@ -6,6 +6,7 @@
 #include "auth/permit.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "codec/json_writer.h"
 #include "fanfare/error.h"
 
 #define BODY_MAX   (256u << 10)
@@ -236,6 +237,24 @@ void platform_end(struct platform_request *q, struct platform_db *db)
 }
 
 /* ---- Ids and pages ---- */
+
+void platform_request_begin_list(struct platform_request *q, const char *name)
+{
+    json_begin(&q->answer, NULL, '{');
+    json_begin(&q->answer, name, '[');
+}
+
+void platform_request_end_list(struct platform_request *q, bool more, int64_t last)
+{
+    json_end(&q->answer, ']');
+    if (more)
+        json_put_u64(&q->answer, "next", (uint64_t)last);
+    else
+        json_put_text(&q->answer, "next", NULL);
+    json_end(&q->answer, '}');
+    buf_append_char(&q->answer, '\n');
+    q->status = 200;
+}
 
 bool platform_parse_id(struct slice text, char id[UUID_SIZE])
 {

@@ -63,6 +63,11 @@ void platform_request_refuse(struct platform_request *q, int status, const char 
                              const char *field, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* A page of a list as the answer: `{"NAME":[`, then the caller's elements, then the place where the
+ * next page begins, `last`, when there are `more`. */
+void platform_request_begin_list(struct platform_request *q, const char *name);
+void platform_request_end_list(struct platform_request *q, bool more, int64_t last);
+
 /* The database failed. */
 void platform_request_failed(struct platform_request *q, struct platform_db *db);
 

@@ -310,19 +310,11 @@ static bool add_project(void *arg, const struct project *p)
 static void run_list(struct platform_request *q, struct platform_db *db)
 {
     struct project_list list = {.request = q};
-    json_begin(&q->answer, NULL, '{');
-    json_begin(&q->answer, "projects", '[');
+    platform_request_begin_list(q, "projects");
     if (project_each(db, (int64_t)q->page.after, add_project, &list) != 0)
         platform_request_failed(q, db);
-    json_end(&q->answer, ']');
-    if (list.more)
-        json_put_u64(&q->answer, "next", (uint64_t)list.last);
-    else
-        json_put_text(&q->answer, "next", NULL);
-    json_end(&q->answer, '}');
-    buf_append_char(&q->answer, '\n');
+    platform_request_end_list(q, list.more, list.last);
     buf_fini(&list.topic);
-    q->status = 200;
 }
 
 /* Whether the path's project may be read, or published to. */

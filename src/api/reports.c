@@ -278,19 +278,11 @@ static bool add_report(void *arg, int64_t number, struct slice data, int64_t upd
 static void run_list(struct platform_request *q, struct platform_db *db)
 {
     struct report_list list = {.request = q};
-    json_begin(&q->answer, NULL, '{');
-    json_begin(&q->answer, "suggestions", '[');
+    platform_request_begin_list(q, "suggestions");
     if (report_each(db, kind_of(q)->name, (int64_t)q->page.after, add_report, &list) != 0)
         platform_request_failed(q, db);
-    json_end(&q->answer, ']');
-    if (list.more)
-        json_put_u64(&q->answer, "next", (uint64_t)list.last);
-    else
-        json_put_text(&q->answer, "next", NULL);
-    json_end(&q->answer, '}');
-    buf_append_char(&q->answer, '\n');
+    platform_request_end_list(q, list.more, list.last);
     buf_fini(&list.topics);
-    q->status = 200;
 }
 
 /* ---- Routes ---- */
