@@ -69,7 +69,7 @@ export class Room {
         this.#stream = client.peek().subscribe(topic);
         this.#stream.on('message', ({ direction, text, time }) => {
             this.#size = text.length;
-            this.messages.push(direction, text, time);
+            this.messages.take(direction, text, time);
             this.#refresh.soon();
         });
         this.#stream.on('event', (event) => this.#take(event as AnyEvent));

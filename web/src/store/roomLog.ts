@@ -1,10 +1,7 @@
-import { signal } from '@preact/signals';
 import { number, object, text } from './event.ts';
+import { HeldLog } from './heldLog.ts';
 
-/* The newest events of a room, oldest first, in bounds; the view of them can be held still. */
-
-const countMost = 5_000;
-const unitsMost = 16 * 1024 * 1024;
+/* The newest events of a room. */
 
 export interface RoomEvent {
     /** Counts what came to this page; what was there before has numbers below 0. */
@@ -36,60 +33,9 @@ export function roomEvent(event: object, numbered: number, size?: number): RoomE
     };
 }
 
-export class RoomLog {
-    all: RoomEvent[] = [];
-    /** How many were let go of. */
-    dropped = 0;
-    readonly paused = signal(false);
-    /** How many came since the view was held. */
-    held = 0;
-    #units = 0;
-    #shown: RoomEvent[] | null = null;
-
-    push(event: RoomEvent): void {
-        this.all.push(event);
-        this.#units += event.size;
-        if (this.paused.peek()) this.held++;
-        if (this.all.length > countMost * 1.2 || this.#units > unitsMost * 1.2) this.#trim();
-    }
-
-    /** What was there before the first that came, oldest first; none of them may be here already. */
-    putBefore(events: readonly RoomEvent[]): void {
-        for (const event of events) this.#units += event.size;
-        this.all = [...events, ...this.all];
-        if (this.#shown) this.#shown = [...events, ...this.#shown];
-        this.#trim();
-    }
-
-    get shown(): readonly RoomEvent[] {
-        return this.#shown ?? this.all;
-    }
-
-    pause(): void {
-        this.#shown = this.all.slice();
-        this.held = 0;
-        this.paused.value = true;
-    }
-
-    goOn(): void {
-        this.#shown = null;
-        this.held = 0;
-        this.paused.value = false;
-    }
-
-    clear(): void {
-        this.dropped += this.all.length;
-        this.all = [];
-        this.#units = 0;
-        if (this.#shown) this.#shown = [];
-    }
-
-    #trim(): void {
-        let from = Math.max(0, this.all.length - countMost);
-        for (let i = 0; i < from; i++) this.#units -= this.all[i]!.size;
-        while (this.#units > unitsMost && from < this.all.length - 1) this.#units -= this.all[from++]!.size;
-        this.dropped += from;
-        this.all = this.all.slice(from);
+export class RoomLog extends HeldLog<RoomEvent> {
+    constructor() {
+        super({ count: 5_000, units: 16 * 1024 * 1024, sizeOf: ({ size }) => size });
     }
 }
 

@@ -295,7 +295,7 @@ export class Session {
     }
 
     #takeMessage(direction: 'in' | 'out', text: string, time: number): void {
-        this.messages.push(direction, text, time);
+        this.messages.take(direction, text, time);
         if (direction === 'in' && text.startsWith('{"type":"connection"')) {
             learnTime(Date.parse(/"timestamp":"([^"]+)"/.exec(text)?.[1] ?? ''));
             this.connectionId.value = /"connection_id":"([^"]+)"/.exec(text)?.[1] ?? null;

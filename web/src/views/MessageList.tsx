@@ -6,6 +6,7 @@ import { bytesText, clockText, countText } from '../text/format.ts';
 import { CloseButton } from './CloseButton.tsx';
 import { CopyButton } from './CopyButton.tsx';
 import { Icon } from './Icon.tsx';
+import { HoldButton, TypeSelect } from './logTools.tsx';
 import { SearchField } from './SearchField.tsx';
 import { VirtualList } from './VirtualList.tsx';
 
@@ -26,7 +27,7 @@ function formatted(text: string): string {
 /** Raw messages, newest first: found by direction, type and text; held, copied, cleared. */
 export function MessageList({ messages, changed }: { messages: Log; changed: Signal<number> }) {
     changed.value;
-    const paused = messages.paused.value;
+    messages.paused.value;
     const search = useSignal('');
     const direction = useSignal<'both' | 'in' | 'out'>('both');
     const type = useSignal('');
@@ -53,33 +54,13 @@ export function MessageList({ messages, changed }: { messages: Log; changed: Sig
                         </button>
                     ))}
                 </div>
-                <select
-                    class="select"
-                    aria-label="Type"
-                    value={type.value}
-                    onChange={(event) => (type.value = event.currentTarget.value)}
-                >
-                    <option value="">Every type</option>
-                    {types.map((each) => (
-                        <option key={each}>{each}</option>
-                    ))}
-                </select>
+                <TypeSelect types={types} value={type} />
                 <SearchField label="Search in messages" value={search} />
                 <span class="faint num messages-count">
                     {countText(shown.length)}
                     {messages.dropped > 0 && ` (the newest; ${countText(messages.dropped)} older ones are gone)`}
                 </span>
-                <button
-                    type="button"
-                    class="button"
-                    aria-pressed={paused}
-                    onClick={() => (paused ? messages.goOn() : messages.pause())}
-                >
-                    <Icon name={paused ? 'play' : 'pause'} />
-                    <span>
-                        {paused ? `Go on${messages.held ? ` (${countText(messages.held)} new)` : ''}` : 'Pause'}
-                    </span>
-                </button>
+                <HoldButton log={messages} held={messages.held} />
                 <CopyButton
                     class="button"
                     label="Copy what is shown, one message a line"

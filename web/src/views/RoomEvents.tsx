@@ -10,6 +10,7 @@ import { CloseButton } from './CloseButton.tsx';
 import { CopyButton } from './CopyButton.tsx';
 import { Icon } from './Icon.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
+import { HoldButton, TypeSelect } from './logTools.tsx';
 import { SearchField } from './SearchField.tsx';
 import { useIsNarrow } from './useIsWide.ts';
 import { useShortcuts } from './useShortcuts.ts';
@@ -29,7 +30,7 @@ function shownJson({ type, time, source, offset, id, data }: RoomEvent): string 
 export function RoomEvents({ room }: { room: Room }) {
     room.changed.value;
     const { log } = room;
-    const paused = log.paused.value;
+    log.paused.value;
     const search = useSignal('');
     const type = useSignal('');
     const open = useSignal<RoomEvent | null>(null);
@@ -41,29 +42,10 @@ export function RoomEvents({ room }: { room: Room }) {
     return (
         <div class="pane-fill room-events-pane">
             <div class="pane-tools">
-                <select
-                    class="select"
-                    aria-label="Type"
-                    value={type.value}
-                    onChange={(event) => (type.value = event.currentTarget.value)}
-                >
-                    <option value="">Every type</option>
-                    {types.map((each) => (
-                        <option key={each}>{each}</option>
-                    ))}
-                </select>
+                <TypeSelect types={types} value={type} />
                 <SearchField label="Search in the events" value={search} input={input} shortcut="/" />
                 <span class="faint num messages-count">{countText(shown.length)}</span>
-                <button
-                    type="button"
-                    class="button"
-                    aria-pressed={paused}
-                    title="Hold the events still (p)"
-                    onClick={() => (paused ? log.goOn() : log.pause())}
-                >
-                    <Icon name={paused ? 'play' : 'pause'} />
-                    <span>{paused ? `Go on${log.held ? ` (${countText(log.held)} new)` : ''}` : 'Pause'}</span>
-                </button>
+                <HoldButton log={log} held={log.held} title="Hold the events still (p)" />
                 <CopyButton
                     class="button"
                     label="Copy what is shown as JSON, one event a line"
