@@ -130,7 +130,8 @@ static void register_entering(struct uring *u)
     for (unsigned i = 0; i < u->entering_count; i++)
         fds[i] = u->entering[i]->fd;
     if (!u->broken)
-        done = io_uring_register_files_update(&u->ring, (unsigned)fds[0], fds, u->entering_count);
+        done = io_uring_register_files_update(&u->ring, (unsigned)u->entering[0]->fd, fds,
+                                              u->entering_count);
     for (unsigned i = 0; i < u->entering_count; i++)
         u->entering[i]->attached = (int)i < done;
     u->entering_count = 0;
