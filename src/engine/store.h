@@ -139,8 +139,7 @@ int store_find(struct engine *engine, struct topic *topic, uint64_t position, ui
                uint64_t end, uint64_t *offset);
 
 /* store_notes.c: hub_keep and hub_each_note. Those of one commit: taking them, with s->lock held;
- * writing them, within the transaction; telling how that went. store_forget_notes is for a log
- * that was lost, within a transaction. SQLite's extended codes. */
+ * writing them, within the transaction; telling how that went. SQLite's extended codes. */
 void store_notes_init(struct store *s);
 void store_notes_fini(struct store *s);
 void store_keep(struct engine *engine, struct note *note);
@@ -150,7 +149,6 @@ void store_take_notes(struct store *s);
 bool store_has_notes(const struct store *s);
 int store_write_notes(struct store *s);
 void store_finish_notes(struct store *s, int code);
-int store_forget_notes(struct store *s);
 
 /* store_write.c: one commit with all notes, and all events of the batches that are placed, up to
  * this number of the node's order. Returns SQLite's extended code. */

@@ -37,7 +37,6 @@ static const char *const texts[STORE_STATEMENTS] = {
     [STORE_PUT_NOTE] = "INSERT OR REPLACE INTO notes(name, value) VALUES(?, ?)",
     [STORE_DELETE_NOTE] = "DELETE FROM notes WHERE name = ?",
     [STORE_EACH_NOTE] = "SELECT name, value FROM notes WHERE name >= ? AND name < ? ORDER BY name",
-    [STORE_DELETE_NOTES] = "DELETE FROM notes",
 };
 
 static const char *const synchronous_names[] = {

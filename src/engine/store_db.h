@@ -37,7 +37,6 @@ enum store_statement {
     STORE_PUT_NOTE,     /* name, value */
     STORE_DELETE_NOTE,  /* name */
     STORE_EACH_NOTE,    /* from name, below name -> name, value */
-    STORE_DELETE_NOTES,
     STORE_STATEMENTS
 };
 

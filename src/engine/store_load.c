@@ -201,8 +201,7 @@ static int renew_epochs(struct store *s, struct node_record *node)
                       "(store.synchronous): the newest events may be lost, so all topics begin a "
                       "new epoch");
     node->epoch = random_u64();
-    int code = sqlite3_exec(s->db.db, "UPDATE topics SET epoch = random()", NULL, NULL, NULL);
-    return code == SQLITE_OK ? store_forget_notes(s) : code; /* they are about the old order */
+    return sqlite3_exec(s->db.db, "UPDATE topics SET epoch = random()", NULL, NULL, NULL);
 }
 
 int store_put_lost(struct store *s, const struct node_record *node)

@@ -120,11 +120,6 @@ void store_finish_notes(struct store *s, int code)
     }
 }
 
-int store_forget_notes(struct store *s)
-{
-    return store_db_run(&s->db, store_db_get(&s->db, STORE_DELETE_NOTES));
-}
-
 /* ---- Back ---- */
 
 static int read_notes(struct store_db *db, struct slice prefix, struct slice end,
