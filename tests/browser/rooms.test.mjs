@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import { ms, range, startServer, waitFor } from '../integration/harness.mjs';
+import { io } from 'socket.io-client';
+import { Cuts, Traffic } from '../integration/cuts.mjs';
+import { ms, range, startServer, waitFor, within } from '../integration/harness.mjs';
 import { Proxy } from '../integration/proxy.mjs';
 import * as snippets from '../integration/rooms_snippets.mjs';
 import { bearer, mint, now, secret } from '../integration/tokens.mjs';
@@ -197,10 +199,66 @@ for (const transports of [['websocket'], ['polling', 'websocket']])
         await breakUnderTraffic(page, publish, 'websocket', () => proxy.cut());
     });
 
-// Not cut: a browser repeats a poll that broke by itself, and then nobody learns what was in its answer.
 pageTest('socket.recovered after the client lost its transport, over polling', async ({ t, open }) => {
     const { page, publish } = await site(t, open, stock, { env: {}, mayComplain: whileAway });
     await connectInPage(page, '/ws', ['polling'], 'polling');
     await page.evaluate((room) => socket.emitWithAck('subscribe', { room }), room);
     await breakUnderTraffic(page, publish, 'polling', () => page.evaluate(() => void socket.io.engine.close()));
 });
+
+/** The numbers that come to a room as events `said`, as somebody gets them whom no cut reaches. */
+async function hearing(t, server, said) {
+    const socket = io(`${server.url}/ws`, { transports: ['websocket'], forceNew: true, auth: { token: mint({ sub: 'observer' }) } });
+    t.after(() => socket.disconnect());
+    const heard = [];
+    socket.on('said', ({ data }) => heard.push(data.n));
+    await once(socket, 'connect');
+    await socket.emitWithAck('subscribe', { room: said });
+    return heard;
+}
+
+/** In the page: says something every few milliseconds while it is connected, and keeps what was confirmed. */
+const talk = (page, said) => page.evaluate((room) => {
+    Object.assign(globalThis, { spoken: 0, confirmed: [], recovered: [] });
+    socket.on('connect', () => recovered.push(socket.recovered));
+    const say = (n) => socket.emit('publish', { room, event: 'said', data: { n } }, () => confirmed.push(n));
+    globalThis.talking = setInterval(() => socket.connected && say(spoken++), 15);
+}, said);
+
+// A browser repeats by itself, on another connection, a request whose connection broke before the answer began.
+for (const [origin, page_url, seed] of [['another', 'http://localhost:3000/', 1], ['the same', 'http://localhost:8000/health', 2]])
+    pageTest(`over polling alone to ${origin} origin, cut at any point: nothing lost, nothing doubled, no standstill`, async ({ t, open }) => {
+        const said = 'project:said';
+        const { page, proxy, publish, server } = await site(t, open, stock, {
+            config: { rooms: { ping_interval: '1s', ping_timeout: '1s' } },
+            mayComplain: /net::ERR_|Failed to load resource|CORS policy/, // a cut may leave CORS headers behind
+        });
+        if (page.url() !== page_url) {
+            await page.goto(page_url);
+            await page.evaluate(stock);
+        }
+        const heard = await hearing(t, server, said);
+        const token = mint({ sub: 'ada', publish: [said] });
+        await connectInPage(page, '/ws', ['polling'], 'polling', { reconnectionDelayMax: 50, auth: { token } });
+        await page.evaluate((room) => socket.emitWithAck('subscribe', { room }), room);
+        await talk(page, said);
+        const traffic = new Traffic((n) => publish(room, 'step', { n, pad: n % 50 ? '' : 'x'.repeat(100_000) }));
+        const cuts = new Cuts(proxy, +process.env.SEED || seed);
+        const seen = () => page.evaluate('steps.length');
+        for (const _ of range(+process.env.CUTS || 40)) {
+            await within(cuts.next(), 'a cut');
+            const before = await seen();
+            const begun = Date.now();
+            await waitFor(async () => (await seen()) > before + 1, `events after a cut ${cuts.last}`, ms(3000));
+            if (process.env.SHOW && Date.now() - begun > 200) console.log(cuts.last, Date.now() - begun, await page.evaluate('recovered.length'));
+        }
+        const count = await traffic.stop();
+        await page.evaluate(() => clearInterval(talking));
+        await waitFor(async () => (await seen()) >= count, 'all events');
+        assert.deepEqual(await page.evaluate('steps'), range(count));
+        const { recovered, confirmed, spoken } = await page.evaluate('({ recovered, confirmed, spoken })');
+        assert.deepEqual(recovered, recovered.map(() => true));
+        assert.equal(new Set(heard).size, heard.length, 'nothing that was said came twice');
+        assert.deepEqual(confirmed.filter((n) => !heard.includes(n)), [], 'what was confirmed was heard');
+        if (process.env.SHOW) console.log({ count, recovered: recovered.length, spoken, heard: heard.length, confirmed: confirmed.length });
+    });

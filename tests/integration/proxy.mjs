@@ -13,6 +13,7 @@ export class Proxy {
         proxy.target = target;
         proxy.accepted = 0;
         proxy.budget = () => Infinity; // bytes that the next connection may carry back to the client
+        proxy.fault = () => null; // for each piece, (bytes, toClient): { pass, reset } cuts behind so many of its bytes
         await proxy.listen();
         t.after(() => proxy.stop());
         return proxy;
@@ -40,12 +41,24 @@ export class Proxy {
             upstream.destroy();
         };
         let left = this.budget();
+        const passes = (from, to, bytes) => {
+            const fault = this.fault(bytes, to === client);
+            if (!fault) return true;
+            this.#pairs.delete(pair);
+            from.removeAllListeners('data').resume();
+            const cut = () => {
+                for (const socket of [client, upstream]) fault.reset ? socket.resetAndDestroy() : socket.destroySoon();
+            };
+            if (fault.pass) to.write(bytes.subarray(0, fault.pass), cut);
+            else cut();
+            return false;
+        };
         this.accepted++;
         this.#pairs.add(pair);
         for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-        client.on('data', (bytes) => this.#silent || upstream.write(bytes));
+        client.on('data', (bytes) => !this.#silent && passes(client, upstream, bytes) && upstream.write(bytes));
         upstream.on('data', (bytes) => {
-            if (this.#silent) return;
+            if (this.#silent || !passes(upstream, client, bytes)) return;
             client.write(bytes.subarray(0, left), () => left <= 0 && end());
             left -= bytes.length;
         });
