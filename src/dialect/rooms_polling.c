@@ -330,6 +330,7 @@ static void on_post(struct client *c, struct room_request *r)
     struct worker *w = c->ws.conn.worker;
     struct room_polling *p = room_session_of(c)->polling;
     unsigned packets = 0;
+    c->ws.pinged = false;
     if (r->tag && r->tag == p->last_post) {
         repeat_post(c, r);
         return;
@@ -380,7 +381,6 @@ void room_request_handle(struct worker *w, void *request)
         room_request_refuse(w, r, ROOM_UNKNOWN_SESSION);
         return;
     }
-    c->ws.pinged = false;
     room_session_of(c)->polling->heard_ms = w->now_ms;
     if (r->kind == REQUEST_POLL)
         on_poll(c, r);
@@ -396,11 +396,13 @@ static void on_drained(struct conn *conn)
 }
 
 /* Pings count from the last one, or from its answer: a timer that was set for another reason does
- * not move them. */
+ * not move them. Only a post answers: polls go on also where posts do not come through any more, on
+ * a connection of their own that is dead without anybody having been told. A post that waits for
+ * its answer from us stands in the way of another. */
 static void keep_alive(struct client *c)
 {
     struct room_polling *p = room_session_of(c)->polling;
-    if (c->ws.pinged) {
+    if (c->ws.pinged && !p->post) {
         conn_close(&c->ws.conn, "no answer to ping");
         return;
     }

@@ -32,6 +32,8 @@ export const places = {
     'behind an answer': { toClient: true, matches: isAnswer, pass: (text) => text.length },
 };
 
+const ways = ['reset', 'reset', 'closed', 'closed', 'silent'];
+
 export class Cuts {
     #armed = null;
     #proxy;
@@ -51,22 +53,22 @@ export class Cuts {
         this.#armed = null;
         this.made.push(armed);
         armed.done();
-        return { pass: places[armed.place].pass(text), reset: armed.reset };
+        return { pass: places[armed.place].pass(text), how: armed.how };
     }
 
     /** The last cut, in words. */
     get last() {
-        const { place, reset } = this.made.at(-1);
-        return `${place}, ${reset ? 'reset' : 'closed'}`;
+        const { place, how } = this.made.at(-1);
+        return `${place}, ${how}`;
     }
 
     /** The next cut, decided by the seed; resolves when it was made. */
     async next() {
         const names = Object.keys(places);
         const place = names[Math.floor(this.#random() * names.length)];
-        const reset = this.#random() < 0.5;
+        const how = ways[Math.floor(this.#random() * ways.length)];
         const skip = Math.floor(this.#random() * 4);
-        await new Promise((done) => (this.#armed = { place, reset, skip, done }));
+        await new Promise((done) => (this.#armed = { place, how, skip, done }));
     }
 }
 

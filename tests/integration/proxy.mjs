@@ -2,6 +2,8 @@
 // swallows everything without a word, and is not there at all.
 import net from 'node:net';
 
+const silence = 2000; // in milliseconds: browsers have but few connections to a host
+
 export class Proxy {
     #pairs = new Set();
     #server;
@@ -13,7 +15,9 @@ export class Proxy {
         proxy.target = target;
         proxy.accepted = 0;
         proxy.budget = () => Infinity; // bytes that the next connection may carry back to the client
-        proxy.fault = () => null; // for each piece, (bytes, toClient): { pass, reset } cuts behind so many of its bytes
+        // For each piece, (bytes, toClient): { pass, how } ends the connection behind so many of its bytes;
+        // how: 'reset', 'closed', or 'silent', when nothing comes through any more and nobody is told for a while.
+        proxy.fault = () => null;
         await proxy.listen();
         t.after(() => proxy.stop());
         return proxy;
@@ -41,13 +45,15 @@ export class Proxy {
             upstream.destroy();
         };
         let left = this.budget();
-        const passes = (from, to, bytes) => {
+        let swallows = false;
+        const passes = (to, bytes) => {
+            if (swallows || this.#silent) return false;
             const fault = this.fault(bytes, to === client);
             if (!fault) return true;
-            this.#pairs.delete(pair);
-            from.removeAllListeners('data').resume();
+            swallows = true;
             const cut = () => {
-                for (const socket of [client, upstream]) fault.reset ? socket.resetAndDestroy() : socket.destroySoon();
+                if (fault.how === 'silent') setTimeout(end, silence);
+                else for (const socket of [client, upstream]) fault.how === 'reset' ? socket.resetAndDestroy() : socket.destroySoon();
             };
             if (fault.pass) to.write(bytes.subarray(0, fault.pass), cut);
             else cut();
@@ -56,9 +62,9 @@ export class Proxy {
         this.accepted++;
         this.#pairs.add(pair);
         for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-        client.on('data', (bytes) => !this.#silent && passes(client, upstream, bytes) && upstream.write(bytes));
+        client.on('data', (bytes) => passes(upstream, bytes) && upstream.write(bytes));
         upstream.on('data', (bytes) => {
-            if (this.#silent || !passes(upstream, client, bytes)) return;
+            if (!passes(client, bytes)) return;
             client.write(bytes.subarray(0, left), () => left <= 0 && end());
             left -= bytes.length;
         });
