@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { io } from 'socket.io-client';
 import { Cuts, Traffic } from './cuts.mjs';
-import { ms, range, startServer, test, waitFor, within } from './harness.mjs';
+import { arrived, ms, range, startServer, test, waitFor, within } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 import { bearer, mint, secret } from './tokens.mjs';
 
@@ -40,14 +40,8 @@ async function begin(where = server) {
     return sid;
 }
 
-/** A poll that has reached the server, which has nothing to say to it; so have `others` before it. */
-async function waiting(where, sid, t, others = 0) {
-    const open = (count) => waitFor(async () => (await where.metric('fanfare_connections')) === count, `${count} connections`);
-    await open(2 + others); // the session's own, and that of who asks
-    const sent = ask(where, sid, t);
-    await open(3 + others);
-    return sent;
-}
+/** A poll that has reached the server, which has nothing to say to it. */
+const waiting = async (where, sid, t) => (await arrived(where, () => ask(where, sid, t))).answer;
 
 const gone = { status: 400, text: '{"code":1,"message":"Session ID unknown"}' };
 const acks = (text, id) => [...text.matchAll(new RegExp(`43/ws,${id}\\[`, 'g'))].length;
@@ -73,7 +67,7 @@ test('a poll that waits and is sent again waits on both connections', async (t) 
     const alone = await startServer({ t });
     const sid = await begin(alone);
     const copies = [];
-    for (const n of range(3)) copies.push(await waiting(alone, sid, 'x', n));
+    for (const _ of range(3)) copies.push(await waiting(alone, sid, 'x'));
     copies[0].outgoing.destroy();
     await answerOf(alone, sid, 'a', { body: '42/ws,1["ping"]' });
     const [one, two] = await Promise.all(copies.slice(1).map(({ answer }) => answer));
