@@ -22,12 +22,18 @@ struct room_call {
 
 /* What a session on HTTP has more. */
 struct room_polling {
-    struct room_request *poll; /* waits for something to be sent; NULL: none */
+    struct room_request *poll; /* waits for something to be sent, with its copies; NULL: none */
     struct room_request *post; /* is answered when its sender may go on; NULL: none */
     uint64_t heard_ms;         /* when the last request came; the worker's clock */
     uint64_t ping_ms;          /* when to ping, or to give up */
-    bool release;              /* the next poll ends at once */
-    bool claimed;              /* a WebSocket asks to take over */
+    uint64_t lost_ms;          /* when a poll broke off that may be repeated; 0: none did */
+    uint64_t last_poll;        /* the tags of what came last; 0: it had none */
+    uint64_t last_post;
+    uint64_t answered;    /* the number of the last poll's newest copy; 0: it was not answered */
+    uint64_t answered_on; /* the connection of that */
+    struct buf kept;      /* what it was answered, until the next poll; empty: not kept */
+    bool release;         /* the next poll ends at once */
+    bool claimed;         /* a WebSocket asks to take over */
 };
 
 /*
@@ -246,7 +252,7 @@ void room_take_event(struct client *c, struct json_value name, const struct room
 /* Whether an event of that name only publishes. */
 bool room_event_publishes(struct json_value name);
 
-/* ---- rooms_polling.c: sessions on HTTP ---- */
+/* ---- rooms_polling.c, rooms_request.c: sessions on HTTP ---- */
 
 /* A handshake; a poll, or packets that are posted, for a session. */
 void room_open_polling(struct http_exchange *x);
