@@ -47,6 +47,7 @@ struct store_stats {
     atomic_ullong commits, events, runs, failures, commit_us;
     atomic_ullong reads;   /* runs that were read and decoded for readers */
     atomic_ullong damaged; /* parts of logs that could not be read, each time */
+    atomic_uint log_pages; /* of the write-ahead log that are in use */
 };
 
 struct store {

@@ -13,6 +13,12 @@
 
 #define STORE_FILE "fanfare.db"
 
+#define STORE_PAGE_BYTES 4096
+
+/* How long to wait for another process: it may be reading (`fanfare store`), and never writes for
+ * long. */
+#define STORE_BUSY_MS 5000
+
 /* When a commit counts as done: once it is on the disk, once it would survive the end of the
  * process and, but for the last ones, of the machine; or without ever asking the disk. */
 enum store_synchronous { STORE_SYNC_FULL, STORE_SYNC_NORMAL, STORE_SYNC_OFF };

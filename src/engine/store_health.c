@@ -88,4 +88,5 @@ void store_status(struct engine *engine, struct engine_status *out)
     out->failures = atomic_load(&s->stats.failures);
     out->reads = atomic_load(&s->stats.reads);
     out->damaged = atomic_load(&s->stats.damaged);
+    out->log_bytes = (uint64_t)atomic_load(&s->stats.log_pages) * STORE_PAGE_BYTES;
 }

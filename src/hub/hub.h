@@ -82,7 +82,7 @@ struct stored_read {
 /* How an engine does; counters since its start. */
 struct engine_status {
     char reason[PUBLISH_REASON_SIZE]; /* why durable events are refused; "": they are not */
-    uint64_t commits, commit_us, events, runs, failures, reads, damaged, queued_bytes;
+    uint64_t commits, commit_us, events, runs, failures, reads, damaged, queued_bytes, log_bytes;
 };
 
 /* Something small that is kept by its name beside the events, for after a restart. What is kept
