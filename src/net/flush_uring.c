@@ -33,7 +33,8 @@ struct uring {
     bool broken; /* the ring failed for good: everything goes the ordinary way */
     struct pending pending[BATCH];
     unsigned entering_count;
-    struct conn *entering[BATCH]; /* not registered yet; their descriptors stand in a row */
+    struct conn *entering[BATCH]; /* not registered yet */
+    int entering_fds[BATCH];      /* theirs, numbers in a row */
 };
 
 static void disarm(struct uring *u)
@@ -126,12 +127,10 @@ static void submit(struct flush *f)
 /* Registers the descriptors that wait for it. */
 static void register_entering(struct uring *u)
 {
-    int fds[BATCH], done = 0;
-    for (unsigned i = 0; i < u->entering_count; i++)
-        fds[i] = u->entering[i]->fd;
+    int done = 0;
     if (!u->broken)
-        done = io_uring_register_files_update(&u->ring, (unsigned)u->entering[0]->fd, fds,
-                                              u->entering_count);
+        done = io_uring_register_files_update(&u->ring, (unsigned)u->entering_fds[0],
+                                              u->entering_fds, u->entering_count);
     for (unsigned i = 0; i < u->entering_count; i++)
         u->entering[i]->attached = (int)i < done;
     u->entering_count = 0;
@@ -164,9 +163,10 @@ static void attach(struct flush *f, struct conn *c)
     unsigned n = u->entering_count;
     if (u->broken || (unsigned)c->fd >= u->files)
         return;
-    if (n == BATCH || (n && c->fd != u->entering[n - 1]->fd + 1))
+    if (n == BATCH || (n && c->fd != u->entering_fds[n - 1] + 1))
         register_entering(u);
-    u->entering[u->entering_count++] = c;
+    u->entering[u->entering_count] = c;
+    u->entering_fds[u->entering_count++] = c->fd;
     c->attached = true;
 }
 
