@@ -416,6 +416,7 @@ void room_session_free(struct room_session *s)
 {
     sio_assembly_free(&s->assembly);
     buf_fini(&s->rooms);
+    room_marks_free(s->marks);
     memory_free(s->polling);
     memory_free(s);
 }

@@ -4,7 +4,14 @@
  * What is in the log is copied to the database by a thread of its own, while commits go on. But
  * they append meanwhile, and a log starts from its beginning again only when all of it was copied:
  * so once a pass has left little, the store's thread copies the rest itself, between two commits.
+ *
+ * Nor does it start again while somebody reads what was in it. The server's readers are done in
+ * well under a millisecond, but when there is always one of them, no moment without would ever
+ * come by itself: so once the log is too long the store's thread waits for those who are reading
+ * just then, and who comes later reads the database. Another program may read for as long as it
+ * likes. Commits wait a moment for that one, too, but seldom, and the log grows until it is done.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/store.h"
@@ -16,6 +23,11 @@
 #define LITTLE_PAGES 256
 /* or when it has grown to this, whatever is left: 64 MiB. */
 #define MOST_PAGES 16384
+/* From here on somebody should know what it is that keeps it: 256 MiB. */
+#define WARN_PAGES (4 * MOST_PAGES)
+/* How long the store's thread waits for readers, and when it tries again. */
+#define READERS_MS 20
+#define RETRY_MS   200
 
 struct store_checkpointer {
     pthread_t thread;
@@ -24,14 +36,19 @@ struct store_checkpointer {
     struct store_db db;
     bool running, stop, copying;
     int log_pages, left_pages; /* after the last pass */
+    bool gaining;              /* the last pass left less than the one before */
+    /* The store's thread's: when it may wait for readers again, and whether it was said that the
+     * log grows. */
+    uint64_t retry_ms;
+    bool warned;
 };
 
 /* A pass over the log; *left: pages that it did not copy. */
-static int copy(sqlite3 *db, int *log, int *left)
+static int copy(sqlite3 *db, int mode, int *log, int *left)
 {
     int copied = 0;
     *log = 0;
-    int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, log, &copied);
+    int code = sqlite3_wal_checkpoint_v2(db, NULL, mode, log, &copied);
     *left = *log > copied ? *log - copied : 0;
     return code;
 }
@@ -46,11 +63,12 @@ static void *run(void *arg)
         if (c->stop)
             break;
         pthread_mutex_unlock(&c->lock);
-        int log, left, code = copy(c->db.db, &log, &left);
+        int log, left, code = copy(c->db.db, SQLITE_CHECKPOINT_PASSIVE, &log, &left);
         if (code != SQLITE_OK && code != SQLITE_BUSY)
             log_debug("store", "the write-ahead log cannot be copied now",
                       LOG_TEXT("reason", store_error_text(code)));
         pthread_mutex_lock(&c->lock);
+        c->gaining = left < c->left_pages;
         c->log_pages = log;
         c->left_pages = left;
         c->copying = false;
@@ -59,12 +77,28 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void set_log_pages(struct store *s, int pages)
+{
+    s->log_pages = pages;
+    atomic_store(&s->stats.log_pages, (unsigned)pages);
+}
+
+/* What is known of the last pass says nothing about a log that has begun anew. */
+static void forget_pass(struct store_checkpointer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->log_pages = 0;
+    pthread_mutex_unlock(&c->lock);
+}
+
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store *s = arg;
     (void)db;
     (void)name;
-    s->log_pages = pages;
+    if (pages < s->log_pages)
+        forget_pass(s->checkpointer);
+    set_log_pages(s, pages);
     return SQLITE_OK;
 }
 
@@ -89,26 +123,63 @@ int store_checkpoint_start(struct store *s, struct buf *why)
     return c->running ? 0 : FAN_E_LIMIT;
 }
 
+/* Whether the store's thread should: little is left; or the log is too long, and the thread that
+ * copies has come near its end or does not come nearer. Else that one is given its work. */
+static bool must_copy_rest(struct store *s)
+{
+    struct store_checkpointer *c = s->checkpointer;
+    pthread_mutex_lock(&c->lock);
+    int left = s->log_pages - (c->log_pages - c->left_pages);
+    bool known = c->log_pages >= COPY_PAGES / 2, late = known && s->log_pages > MOST_PAGES;
+    bool rest = !c->copying &&
+                ((known && left <= LITTLE_PAGES) || (late && (left <= MOST_PAGES || !c->gaining)));
+    if (!c->copying && !rest) {
+        c->copying = true;
+        pthread_cond_signal(&c->wanted);
+    }
+    if (rest)
+        c->log_pages = 0; /* the next pass is the thread's again */
+    pthread_mutex_unlock(&c->lock);
+    return rest;
+}
+
+/* Copies the rest, and has the next commit begin at the log's beginning. False: readers are in the
+ * way. */
+static bool copy_rest(struct store *s)
+{
+    int log, left, mode = SQLITE_CHECKPOINT_PASSIVE;
+    if (s->log_pages > MOST_PAGES)
+        mode = SQLITE_CHECKPOINT_RESTART;
+    sqlite3_busy_timeout(s->db.db, READERS_MS);
+    int code = copy(s->db.db, mode, &log, &left);
+    sqlite3_busy_timeout(s->db.db, STORE_BUSY_MS);
+    return code == SQLITE_OK && left == 0;
+}
+
+static void warn_of_growth(struct store *s)
+{
+    struct store_checkpointer *c = s->checkpointer;
+    if (!c->warned && s->log_pages > WARN_PAGES)
+        log_warn("store",
+                 "the write-ahead log grows, since another program has been reading the database "
+                 "for long; it becomes short again when that ends",
+                 LOG_U64("bytes", (uint64_t)s->log_pages * STORE_PAGE_BYTES));
+    c->warned = s->log_pages > WARN_PAGES;
+}
+
 void store_checkpoint(struct store *s)
 {
     struct store_checkpointer *c = s->checkpointer;
     if (s->log_pages < COPY_PAGES || !s->db.db)
         return;
-    pthread_mutex_lock(&c->lock);
-    bool copying = c->copying;
-    bool rest = !copying && c->log_pages >= COPY_PAGES / 2 &&
-                s->log_pages - (c->log_pages - c->left_pages) <= LITTLE_PAGES;
-    if (!copying && !rest) {
-        c->copying = true;
-        pthread_cond_signal(&c->wanted);
-    }
-    if (!copying)
-        c->log_pages = 0;
-    pthread_mutex_unlock(&c->lock);
-    int log, left;
-    if ((rest || s->log_pages > MOST_PAGES) && copy(s->db.db, &log, &left) == SQLITE_OK &&
-        left == 0)
-        s->log_pages = 0;
+    warn_of_growth(s);
+    uint64_t now = clock_ms();
+    if (now < c->retry_ms || !must_copy_rest(s))
+        return;
+    if (copy_rest(s))
+        set_log_pages(s, 0);
+    else
+        c->retry_ms = now + RETRY_MS;
 }
 
 void store_checkpoint_free(struct store *s)

@@ -4,9 +4,6 @@
 #include "engine/store_schema.h"
 #include "fanfare/error.h"
 
-/* Another process may be reading (`fanfare store`), never writing for long. */
-#define BUSY_MS 5000
-
 /* Pages in the page cache of the writer; of each reader a quarter. */
 #define CACHE_KIB 16384
 
@@ -34,6 +31,9 @@ static const char *const texts[STORE_STATEMENTS] = {
     [STORE_RUNS_DOWN] =
         "SELECT " RUN_COLUMNS " FROM runs WHERE id BETWEEN ? AND ? ORDER BY id DESC",
     [STORE_RUN_DATA] = "SELECT data FROM runs WHERE id = ?",
+    [STORE_PUT_NOTE] = "INSERT OR REPLACE INTO notes(name, value) VALUES(?, ?)",
+    [STORE_DELETE_NOTE] = "DELETE FROM notes WHERE name = ?",
+    [STORE_EACH_NOTE] = "SELECT name, value FROM notes WHERE name >= ? AND name < ? ORDER BY name",
 };
 
 static const char *const synchronous_names[] = {
@@ -73,15 +73,15 @@ static int configure(struct store_db *d, bool read_only, enum store_synchronous 
 {
     char sql[256];
     sqlite3_extended_result_codes(d->db, 1);
-    sqlite3_busy_timeout(d->db, BUSY_MS);
+    sqlite3_busy_timeout(d->db, STORE_BUSY_MS);
     /* The size of pages can be chosen only before there are any; the log's own checkpoints would
      * stand in the way of a commit. */
-    sqlite3_snprintf(
-        sizeof sql, sql,
-        "PRAGMA page_size = 4096; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
-        "%sPRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;",
-        read_only ? CACHE_KIB / 4 : CACHE_KIB, read_only ? "" : "PRAGMA journal_mode = WAL; ",
-        synchronous_names[synchronous]);
+    sqlite3_snprintf(sizeof sql, sql,
+                     "PRAGMA page_size = %d; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; "
+                     "%sPRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;",
+                     STORE_PAGE_BYTES, read_only ? CACHE_KIB / 4 : CACHE_KIB,
+                     read_only ? "" : "PRAGMA journal_mode = WAL; ",
+                     synchronous_names[synchronous]);
     return sqlite3_exec(d->db, sql, NULL, NULL, NULL);
 }
 

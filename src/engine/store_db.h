@@ -13,6 +13,12 @@
 
 #define STORE_FILE "fanfare.db"
 
+#define STORE_PAGE_BYTES 4096
+
+/* How long to wait for another process: it may be reading (`fanfare store`), and never writes for
+ * long. */
+#define STORE_BUSY_MS 5000
+
 /* When a commit counts as done: once it is on the disk, once it would survive the end of the
  * process and, but for the last ones, of the machine; or without ever asking the disk. */
 enum store_synchronous { STORE_SYNC_FULL, STORE_SYNC_NORMAL, STORE_SYNC_OFF };
@@ -34,6 +40,9 @@ enum store_statement {
     STORE_RUNS_UP,      /* from id, to id -> id, count, first_seq, last_seq, accepted_ms, bytes */
     STORE_RUNS_DOWN,    /* the same, highest id first */
     STORE_RUN_DATA,     /* id -> data */
+    STORE_PUT_NOTE,     /* name, value */
+    STORE_DELETE_NOTE,  /* name */
+    STORE_EACH_NOTE,    /* from name, below name -> name, value */
     STORE_STATEMENTS
 };
 

@@ -1,13 +1,21 @@
 /*
  * Every event of a database in the node's order; see store_offline.h.
  *
- * Runs come sorted by the number of their first event. A commit's runs overlap in the order and
- * those of different commits do not, so only few are open at a time: the event that comes next is
- * the lowest of the open ones, once no run that is still to come can begin before it.
+ * First it is looked up what there is: the number of each run's first event, by which they are
+ * sorted. The runs themselves are then read one at a time, so that no transaction lasts for as long
+ * as somebody takes to take the events: a server that is at work on the directory cannot make its
+ * write-ahead log short while there is one. Runs that are trimmed meanwhile are left out.
+ *
+ * A commit's runs overlap in the order and those of different commits do not, so only few are open
+ * at a time: the event that comes next is the lowest of the open ones, once no run that is still to
+ * come can begin before it.
  */
+#include <stdlib.h>
+
 #include "base/memory.h"
 #include "engine/store_offline.h"
 #include "engine/store_schema.h"
+#include "engine/store_walk.h"
 #include "fanfare/error.h"
 
 struct open_run {
@@ -22,9 +30,11 @@ struct open_run {
 
 struct export
 {
-    struct store_offline *store;
+    sqlite3 *db;
     const struct export_ops *ops;
     void *arg;
+    struct walked_run *runs;
+    size_t count, cap;
     struct list open;
     uint64_t last_seq; /* of the event that was given last */
 };
@@ -47,22 +57,14 @@ static void advance(struct export *e, struct open_run *run)
         end_run(run);
 }
 
-/* The row of a run: id, count, first_seq, name, epoch, data. */
-static int begin_run(struct export *e, sqlite3_stmt *q)
+static void append_open(struct export *e, const struct walked_run *at, struct slice name,
+                        uint64_t epoch, struct slice blob)
 {
-    int64_t id = sqlite3_column_int64(q, 0);
-    struct slice name =
-        slice_of((const char *)sqlite3_column_text(q, 3), (size_t)sqlite3_column_bytes(q, 3));
-    struct slice blob = slice_of(sqlite3_column_blob(q, 5), (size_t)sqlite3_column_bytes(q, 5));
-    if (!e->ops->wants(e->arg, name))
-        return 0;
-    struct open_run *run = memory_try_alloc(sizeof *run + name.len + blob.len);
-    if (!run)
-        return FAN_E_NO_MEMORY;
-    *run = (struct open_run){.epoch = store_column(q, 4),
-                             .first = store_run_offset(id),
-                             .offset = store_run_offset(id) - 1,
-                             .count = store_column(q, 1),
+    struct open_run *run = memory_alloc(sizeof *run + name.len + blob.len);
+    *run = (struct open_run){.epoch = epoch,
+                             .first = store_run_offset(at->id),
+                             .offset = store_run_offset(at->id) - 1,
+                             .count = at->count,
                              .topic = slice_of(run->text, name.len),
                              .blob = slice_of(run->text + name.len, blob.len)};
     memcpy(run->text, name.ptr, name.len);
@@ -70,13 +72,51 @@ static int begin_run(struct export *e, sqlite3_stmt *q)
         memcpy(run->text + name.len, blob.ptr, blob.len);
     list_init(&run->link);
     list_append(&e->open, &run->link);
-    if (run_open(&run->reader, run->blob, store_column(q, 2)) == 0) {
+    if (run_open(&run->reader, run->blob, at->first_seq) == 0) {
         advance(e, run);
     } else {
         e->ops->damaged(e->arg, run->topic, run->first, run->count);
         end_run(run);
     }
-    return 0;
+}
+
+static void report_run(struct export *e, const struct walked_run *at, struct slice name)
+{
+    e->ops->damaged(e->arg, name, store_run_offset(at->id), at->count);
+}
+
+/* Reads the run's events. SQLite's code. */
+static int read_blob(struct export *e, const struct walked_run *at, struct slice name,
+                     uint64_t epoch)
+{
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(e->db, "SELECT data FROM runs WHERE id = ?", -1, &q, NULL);
+    sqlite3_bind_int64(q, 1, at->id);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(q);
+    if (code == SQLITE_ROW)
+        append_open(e, at, name, epoch,
+                    slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)));
+    sqlite3_finalize(q);
+    return code;
+}
+
+/* 0, or FAN_E_IO. */
+static int begin_run(struct export *e, const struct walked_run *at)
+{
+    uint64_t epoch = 0, offset;
+    struct buf name = {0};
+    int code = store_walk_topic(e->db, store_run_topic(at->id), &name, &epoch, &offset);
+    if (code == SQLITE_ROW && e->ops->wants(e->arg, buf_slice(&name)))
+        code = read_blob(e, at, buf_slice(&name), epoch);
+    if (store_is_damage(code)) {
+        if (name.len == 0)
+            store_append_number(&name, store_run_topic(at->id));
+        report_run(e, at, buf_slice(&name));
+        code = SQLITE_DONE;
+    }
+    buf_fini(&name);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : FAN_E_IO;
 }
 
 static struct open_run *lowest(const struct export *e)
@@ -107,36 +147,66 @@ static int give(struct export *e, uint64_t until)
     return result;
 }
 
+/* ---- What there is ---- */
+
+static int note_run(void *arg, const struct walked_run *run)
+{
+    struct export *e = arg;
+    if (e->count == e->cap) {
+        size_t cap = e->cap ? e->cap * 2 : 1024;
+        void *grown = memory_try_realloc(e->runs, cap * sizeof *e->runs);
+        if (!grown)
+            return FAN_E_NO_MEMORY;
+        e->runs = grown;
+        e->cap = cap;
+    }
+    e->runs[e->count++] = *run;
+    return 0;
+}
+
+static void report_lost(void *arg, struct slice name, bool known, uint64_t first, uint64_t last)
+{
+    struct export *e = arg;
+    if (!known || e->ops->wants(e->arg, name))
+        e->ops->damaged(e->arg, name, first, last - first + 1);
+}
+
+static void note_lost(void *arg, int64_t from, int64_t to)
+{
+    struct export *e = arg;
+    store_walk_lost(e->db, from, to, report_lost, e);
+}
+
+static int in_order(const void *a, const void *b)
+{
+    const struct walked_run *x = a, *y = b;
+    if (x->first_seq != y->first_seq)
+        return x->first_seq < y->first_seq ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
 int store_offline_export(struct store_offline *o, const struct export_ops *ops, void *arg,
                          struct buf *why)
 {
-    static const char query[] =
-        "SELECT runs.id, count, first_seq, name, epoch, data FROM runs"
-        " JOIN topics ON topics.id = runs.id >> 36 ORDER BY first_seq, runs.id";
-    struct export e = {.store = o, .ops = ops, .arg = arg};
-    sqlite3_stmt *q = NULL;
-    int result = 0, code = sqlite3_prepare_v2(o->db.db, query, -1, &q, NULL);
+    static const struct walk_ops notes = {note_run, note_lost};
+    struct export e = {.db = o->db.db, .ops = ops, .arg = arg};
     list_init(&e.open);
-    while (code == SQLITE_OK && !result) {
-        code = sqlite3_step(q);
-        if (code != SQLITE_ROW)
-            break;
-        result = give(&e, store_column(q, 2));
+    int result = store_walk(e.db, &notes, &e, why);
+    if (e.count)
+        qsort(e.runs, e.count, sizeof *e.runs, in_order);
+    for (size_t i = 0; !result && i < e.count; i++) {
+        result = give(&e, e.runs[i].first_seq);
         if (!result)
-            result = begin_run(&e, q);
-        code = SQLITE_OK;
+            result = begin_run(&e, &e.runs[i]);
     }
-    if (!result && code == SQLITE_DONE)
+    if (!result)
         result = give(&e, UINT64_MAX);
-    if (result == FAN_E_NO_MEMORY) {
+    if (result == FAN_E_NO_MEMORY)
         buf_append_text(why, fan_error_text(result));
-    } else if (!result && code != SQLITE_DONE) {
-        buf_printf(why, "%s: %s (%s)", buf_text(&o->path), store_error_text(code),
-                   sqlite3_errmsg(o->db.db));
-        result = FAN_E_IO;
-    }
+    else if (result == FAN_E_IO && why->len == 0)
+        buf_printf(why, "%s: %s", buf_text(&o->path), sqlite3_errmsg(e.db));
     while (!list_empty(&e.open))
         end_run(CONTAINER(e.open.next, struct open_run, link));
-    sqlite3_finalize(q);
+    memory_free(e.runs);
     return result;
 }

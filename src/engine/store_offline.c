@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/store_schema.h"
+#include "engine/store_walk.h"
 #include "fanfare/error.h"
 
 int store_offline_open(struct store_offline *o, const char *directory, struct buf *why)
@@ -91,12 +92,12 @@ int store_offline_topics(struct store_offline *o,
 /* ---- Checking ---- */
 
 struct check {
-    struct store_offline *store;
+    sqlite3 *db;
     void (*found)(void *arg, const char *sentence);
     void *arg;
     uint64_t most, count;
     uint64_t topic, next; /* the topic under way, and the offset that should come next; 0: any */
-    char name[160];
+    struct buf name;
 };
 
 __attribute__((format(printf, 2, 3))) static void wrong(struct check *c, const char *format, ...)
@@ -113,7 +114,7 @@ __attribute__((format(printf, 2, 3))) static void wrong(struct check *c, const c
 static void check_pages(struct check *c)
 {
     sqlite3_stmt *q = NULL;
-    int code = sqlite3_prepare_v2(c->store->db.db, "PRAGMA integrity_check", -1, &q, NULL);
+    int code = sqlite3_prepare_v2(c->db, "PRAGMA integrity_check", -1, &q, NULL);
     while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct slice text = store_column_text(q, 0);
         if (!slice_is(text, "ok"))
@@ -121,78 +122,107 @@ static void check_pages(struct check *c)
         code = SQLITE_OK;
     }
     if (code != SQLITE_DONE)
-        wrong(c, "SQLite: %s", sqlite3_errmsg(c->store->db.db));
+        wrong(c, "SQLite: %s", sqlite3_errmsg(c->db));
     sqlite3_finalize(q);
 }
 
 /* What the blob of a run says is wrong with it; NULL: nothing. */
-static const char *judge_run(struct slice blob, uint64_t count, uint64_t first_seq,
-                             uint64_t last_seq)
+static const char *judge_run(struct slice blob, const struct walked_run *run)
 {
     struct run_reader reader;
     struct run_record record = {0};
     uint64_t seen = 0;
     int more;
-    int error = run_open(&reader, blob, first_seq);
+    int error = run_open(&reader, blob, run->first_seq);
     if (error == FAN_E_UNSUPPORTED)
         return "is of a version that this program does not know";
     if (error)
         return "is damaged: its checksum is wrong";
     while ((more = run_next(&reader, &record)) > 0)
-        if (seen++ == 0 && record.seq != first_seq)
+        if (seen++ == 0 && record.seq != run->first_seq)
             return "begins at another place of the order than its row says";
     if (more < 0)
         return "is damaged: an event cannot be read";
-    if (seen != count)
+    if (seen != run->count)
         return "has another number of events than its row says";
-    return record.seq == last_seq ? NULL : "ends at another place of the order than its row says";
+    return record.seq == run->last_seq ? NULL
+                                       : "ends at another place of the order than its row says";
 }
 
-static void begin_topic(struct check *c, uint64_t topic, struct slice name)
+/* The walk has come to another topic. */
+static void begin_topic(struct check *c, uint64_t topic)
 {
+    uint64_t epoch, offset;
     c->topic = topic;
     c->next = 0;
-    if (name.len)
-        snprintf(c->name, sizeof c->name, "%.*s", SLICE_ARG(name));
+    buf_clear(&c->name);
+    int code = store_walk_topic(c->db, topic, &c->name, &epoch, &offset);
+    if (code == SQLITE_ROW)
+        return;
+    store_append_number(&c->name, topic);
+    if (code == SQLITE_DONE)
+        wrong(c, "%s has events and no name", buf_text(&c->name));
     else
-        snprintf(c->name, sizeof c->name, "topic number %llu", (unsigned long long)topic);
-    if (!name.len)
-        wrong(c, "%s has events and no name", c->name);
+        wrong(c, "%s has events, and its name cannot be read", buf_text(&c->name));
 }
 
-static void check_run(struct check *c, sqlite3_stmt *q)
+/* What is wrong with the run's events; NULL: nothing. */
+static const char *judge_events(struct check *c, const struct walked_run *run)
 {
-    int64_t id = sqlite3_column_int64(q, 0);
-    uint64_t first = store_run_offset(id), count = store_column(q, 1);
-    struct slice blob = slice_of(sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4));
-    if (store_run_topic(id) != c->topic)
-        begin_topic(c, store_run_topic(id), store_column_text(q, 5));
+    sqlite3_stmt *q = NULL;
+    const char *problem = NULL;
+    int code = sqlite3_prepare_v2(c->db, "SELECT data FROM runs WHERE id = ?", -1, &q, NULL);
+    sqlite3_bind_int64(q, 1, run->id);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(q);
+    if (code == SQLITE_ROW)
+        problem =
+            judge_run(slice_of(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)), run);
+    else if (code != SQLITE_DONE) /* it was trimmed just now */
+        problem = "cannot be read: pages of it are damaged";
+    sqlite3_finalize(q);
+    return problem;
+}
+
+static int check_run(void *arg, const struct walked_run *run)
+{
+    struct check *c = arg;
+    uint64_t first = store_run_offset(run->id);
+    if (store_run_topic(run->id) != c->topic)
+        begin_topic(c, store_run_topic(run->id));
     if (c->next && first != c->next)
-        wrong(c, "%s: #%llu to #%llu are missing", c->name, (unsigned long long)c->next,
+        wrong(c, "%s: #%llu to #%llu are missing", buf_text(&c->name), (unsigned long long)c->next,
               (unsigned long long)first - 1);
-    const char *problem = judge_run(blob, count, store_column(q, 2), store_column(q, 3));
+    const char *problem = judge_events(c, run);
     if (problem)
-        wrong(c, "%s: the run of #%llu to #%llu %s", c->name, (unsigned long long)first,
-              (unsigned long long)(first + count - 1), problem);
-    c->next = first + count;
+        wrong(c, "%s: the run of #%llu to #%llu %s", buf_text(&c->name), (unsigned long long)first,
+              (unsigned long long)(first + run->count - 1), problem);
+    c->next = first + run->count;
+    return 0;
+}
+
+static void report_lost(void *arg, struct slice name, bool known, uint64_t first, uint64_t last)
+{
+    struct check *c = arg;
+    (void)known;
+    wrong(c, "%.*s: #%llu to #%llu cannot be read: pages on which they stand are damaged",
+          SLICE_ARG(name), (unsigned long long)first, (unsigned long long)last);
+}
+
+static void note_lost(void *arg, int64_t from, int64_t to)
+{
+    struct check *c = arg;
+    store_walk_lost(c->db, from, to, report_lost, c);
+    c->next = 0; /* it was said */
 }
 
 static void check_runs(struct check *c)
 {
-    static const char query[] =
-        "SELECT runs.id, count, first_seq, runs.last_seq, data, name FROM runs"
-        " LEFT JOIN topics ON topics.id = runs.id >> 36 ORDER BY runs.id";
-    sqlite3_stmt *q = NULL;
-    int code = sqlite3_prepare_v2(c->store->db.db, query, -1, &q, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        check_run(c, q);
-        code = SQLITE_OK;
-    }
-    if (code != SQLITE_DONE)
-        wrong(c, "the runs behind %s #%llu cannot be read: %s",
-              c->topic ? c->name : "the beginning", (unsigned long long)c->next,
-              sqlite3_errmsg(c->store->db.db));
-    sqlite3_finalize(q);
+    static const struct walk_ops ops = {check_run, note_lost};
+    struct buf why = {0};
+    if (store_walk(c->db, &ops, c, &why) != 0)
+        wrong(c, "the events cannot be read: %s", buf_text(&why));
+    buf_fini(&why);
 }
 
 /* Whether a topic's row and its runs tell the same story. */
@@ -208,12 +238,13 @@ static void check_log(void *arg, const struct stored_log *log)
 uint64_t store_offline_check(struct store_offline *o, uint64_t most,
                              void (*found)(void *arg, const char *sentence), void *arg)
 {
-    struct check c = {.store = o, .found = found, .arg = arg, .most = most};
+    struct check c = {.db = o->db.db, .found = found, .arg = arg, .most = most};
     struct buf why = {0};
     check_pages(&c);
     check_runs(&c);
     if (store_offline_topics(o, check_log, &c, &why) != 0)
         wrong(&c, "%s", buf_text(&why));
+    buf_fini(&c.name);
     buf_fini(&why);
     return c.count;
 }

@@ -148,6 +148,9 @@ static const struct metric {
      "Runs of events read from the disk for history that memory does not reach.", AT(engine.reads)},
     {"fanfare_store_queued_bytes", GAUGE, "", "Bytes of events that wait to be written.",
      AT(engine.queued_bytes)},
+    {"fanfare_store_log_bytes", GAUGE, "",
+     "Bytes in the write-ahead log: what was written and is not in the database yet.",
+     AT(engine.log_bytes)},
 };
 
 static uint64_t clients_of(const struct delivery *d, unsigned dialect)
