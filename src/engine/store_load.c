@@ -192,7 +192,8 @@ static int read_node(struct store *s, struct node_rows *rows, struct node_record
  * be given out a second time. */
 static bool may_have_lost(const struct node_rows *rows)
 {
-    return rows->known && !rows->clean && rows->relaxed && rows->boot != boot_id();
+    return rows->known && !rows->clean && rows->relaxed &&
+           (rows->boot == 0 || rows->boot != boot_id());
 }
 
 static int renew_epochs(struct store *s, struct node_record *node)
@@ -268,20 +269,27 @@ static int load_node(struct store *s)
 
 /* ---- Both, in one transaction ---- */
 
+/* That the store is in use from here on has to be known after the end of the machine, or nobody
+ * would ask whether events were lost: this commit is forced to the disk in any case. */
 static int load_rows(struct store *s, struct buf *why)
 {
-    int code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
+    int code = store_db_synchronous(&s->db, STORE_SYNC_FULL);
+    if (code == SQLITE_OK)
+        code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
     if (code == SQLITE_OK)
         code = load_node(s);
     int error = code == SQLITE_OK ? load_topics(s, why) : FAN_E_IO;
     if (!error && store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT)) != SQLITE_OK)
         error = FAN_E_IO;
+    if (!error && store_db_synchronous(&s->db, s->options.synchronous) != SQLITE_OK)
+        error = FAN_E_IO;
     if (error && why->len == 0) {
         code = sqlite3_extended_errcode(s->db.db);
         buf_printf(why, "%s: %s (%s)", s->path, store_error_text(code), sqlite3_errmsg(s->db.db));
         if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-            BUF_LITERAL(why, "; `fanfare store check` says what is left of it. Move it away to "
-                             "begin with an empty one: clients are told that the log was lost");
+            BUF_LITERAL(why, "; `fanfare store check` says what is left of it, and `fanfare store "
+                             "export` saves that. Move it away to begin with an empty one: clients "
+                             "are told that the log was lost");
     }
     return error;
 }

@@ -7,7 +7,7 @@
 #include "fanfare/error.h"
 
 #define FIRST_ID store_run_id(1, 0)
-#define LAST_ID  store_run_id(STORE_TOPIC_MAX, STORE_OFFSET_MAX)
+#define LAST_ID  store_run_id(STORE_TOPIC_MAX, 0) /* there are fewer topics */
 
 bool store_is_damage(int code)
 {
@@ -29,24 +29,26 @@ static int ask(sqlite3 *db, const char *sql, int64_t a, int64_t b, sqlite3_stmt 
 
 /* ---- Around damaged pages ---- */
 
-/* Whether a search for the first run from `id` on comes to an answer. */
-static bool is_readable(sqlite3 *db, int64_t id)
+/* Whether a search for the first run from `id` on comes to an answer; *found: that run's id, or
+ * behind the last one there could be. */
+static bool is_readable(sqlite3 *db, int64_t id, int64_t *found)
 {
     sqlite3_stmt *q = NULL;
     int code = ask(db, "SELECT id, count FROM runs WHERE id >= ? ORDER BY id LIMIT 1", id, 0, &q);
     if (code == SQLITE_OK)
         code = sqlite3_step(q);
+    *found = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : LAST_ID + 1;
     sqlite3_finalize(q);
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-/* The first id behind `from`, which is not readable, that is: steps that double until one is, and
- * then halving. What is between are the pages that are damaged, and nothing else. */
+/* The first run that can be found behind `from`, which cannot: steps that double until a search
+ * succeeds, and then halving. What is between are the pages that are damaged, and nothing else. */
 static int64_t find_readable(sqlite3 *db, int64_t from)
 {
-    int64_t bad = from, good = LAST_ID + 1;
-    for (int64_t step = 1; bad + step <= LAST_ID; step *= 2) {
-        if (is_readable(db, bad + step)) {
+    int64_t bad = from, good = LAST_ID + 1, run = good, found;
+    for (int64_t step = 1; step <= LAST_ID - bad; step *= 2) {
+        if (is_readable(db, bad + step, &run)) {
             good = bad + step;
             break;
         }
@@ -54,12 +56,14 @@ static int64_t find_readable(sqlite3 *db, int64_t from)
     }
     while (good - bad > 1) {
         int64_t middle = bad + (good - bad) / 2;
-        if (is_readable(db, middle))
+        if (is_readable(db, middle, &found)) {
             good = middle;
-        else
+            run = found;
+        } else {
             bad = middle;
+        }
     }
-    return good;
+    return run;
 }
 
 /* ---- The walk ---- */
