@@ -17,7 +17,7 @@ const mebi = 1024 * 1024;
 const server = await startServer({
     t: { after() {} }, // finished below
     args: ['--engine', 'sqlite', '--memory-limit', '1MiB', '--log-level', 'warn', '--limits-messages', '1000000'],
-    config: { topics: { session: { count: 20000 } } },
+    config: { topics: { session: { count: 2000 } } },
 });
 const data = path.join(server.directory, 'data');
 const sizeOf = (name) => fs.statSync(path.join(data, name), { throwIfNoEntry: false })?.size ?? 0;

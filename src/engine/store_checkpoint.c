@@ -29,7 +29,8 @@
 /* From here on somebody should know what it is that keeps it, and commits wait longer for that:
  * 256 MiB. Each time that it was in vain, next when the log is twice as long. */
 #define WARN_PAGES (4 * MOST_PAGES)
-/* How long the store's thread waits for readers, and when it tries again. */
+/* How long the store's thread waits for readers, and when it may try again: also after it copied
+ * all, since readers may keep the log from beginning anew. */
 #define READERS_MS      20
 #define LONG_READERS_MS 500
 #define RETRY_MS        200
@@ -190,8 +191,7 @@ void store_checkpoint(struct store *s)
         return;
     if (copy_rest(s))
         set_log_pages(s, 0);
-    else
-        c->retry_ms = now + RETRY_MS;
+    c->retry_ms = now + RETRY_MS;
 }
 
 void store_checkpoint_free(struct store *s)

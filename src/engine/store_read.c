@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/store.h"
 #include "engine/store_schema.h"
+#include "engine/store_walk.h"
 #include "fanfare/error.h"
 
 struct reader {
@@ -305,12 +306,14 @@ static void note_missing(struct store *s, struct stored_read *read, uint64_t fro
         store_report_damage(s, read->topic, from, to - from + 1);
 }
 
-/* Where the next run begins behind a hole, but at `end` at most. */
+/* Where the next run begins behind a hole or damaged pages, but at `end` at most. */
 static uint64_t next_run(struct reader *r, uint64_t topic, uint64_t from, uint64_t end)
 {
     struct run_row row;
-    int error =
-        query_run(r, STORE_RUNS_UP, store_run_id(topic, from), store_run_id(topic, end - 1), &row);
+    int64_t first = store_run_id(topic, from), last = store_run_id(topic, end - 1);
+    int error = query_run(r, STORE_RUNS_UP, first, last, &row);
+    if (error == FAN_E_PARSE)
+        return store_run_offset(store_next_readable(r->db.db, first, last));
     return error ? end : row.first_offset;
 }
 

@@ -140,10 +140,10 @@ const executions = [
     ['start', { execution_id: 'done', language: 'c' }],
     ['output', { execution_id: 'done', output: 'hi', stream: 'stdout' }],
     ['complete', { execution_id: 'done', result: { stdout: 'hi', stderr: '', exit_code: 0, execution_time: 0.5 } }],
-    ['start', { execution_id: 'long' }],
+    ['start', { execution_id: 'long', language: 'c' }],
     ['output', { execution_id: 'long', output: 'x'.repeat(9000), stream: 'stdout' }],
     ['complete', { execution_id: 'long', result: { stdout: 'y'.repeat(70000), exit_code: 3 } }],
-    ['start', { execution_id: 'failed' }],
+    ['start', { execution_id: 'failed', language: 'c' }],
     ['error', { execution_id: 'failed', error: 'too slow', error_type: 'timeout', result: { stdout: 'a part' } }],
     ['output', { execution_id: 'running', output: 'and more\n', stream: 'stdout' }],
 ];
