@@ -39,7 +39,18 @@ static int unknown_option(const struct command *command, struct slice name)
     return usage_error(command, "unknown option --%.*s", SLICE_ARG(name));
 }
 
-/* Reads the option at argv[*i], and its value. */
+/* The value is missing; `next`: the option that stands in its place, NULL: nothing does. */
+static int missing_value(const struct command *command, const struct command_option *option,
+                         const char *next)
+{
+    if (next)
+        return usage_error(command, "--%s needs a value: %s; if %s is it, write --%s=%s",
+                           option->name, option->argument, next, option->name, next);
+    return usage_error(command, "--%s needs a value: %s", option->name, option->argument);
+}
+
+/* Reads the option at argv[*i], and its value. What looks like an option is taken for one: a value
+ * that was forgotten would otherwise swallow it. */
 static int read_option(struct arguments *a, int argc, char **argv, int *i)
 {
     const char *text = argv[*i] + 2, *equals = strchr(text, '=');
@@ -54,10 +65,10 @@ static int read_option(struct arguments *a, int argc, char **argv, int *i)
         a->values[index] = "";
     } else if (equals) {
         a->values[index] = equals + 1;
-    } else if (*i + 1 < argc) {
+    } else if (*i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0) {
         a->values[index] = argv[++*i];
     } else {
-        return usage_error(a->command, "--%s needs a value: %s", option->name, option->argument);
+        return missing_value(a->command, option, *i + 1 < argc ? argv[*i + 1] : NULL);
     }
     return 0;
 }

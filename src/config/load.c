@@ -112,19 +112,24 @@ static void unknown_flag(struct flags *f, struct slice name)
     BUF_LITERAL(f->problems->out, "\n");
 }
 
-/* The flag's value: what follows '=', or the next argument. False, with a problem: none. */
+/* The flag's value: what follows '=', or the next argument unless it looks like a flag. False, with
+ * a problem: none. */
 static bool flag_value(struct flags *f, struct slice name, const char *equals, struct slice *value)
 {
     if (equals) {
         *value = slice_from(equals + 1);
         return true;
     }
-    if (f->at + 1 < f->count) {
+    const char *next = f->at + 1 < f->count ? f->args[f->at + 1] : NULL;
+    if (next && strncmp(next, "--", 2) != 0) {
         *value = slice_from(f->args[++f->at]);
         return true;
     }
     f->problems->count++;
-    buf_printf(f->problems->out, "--%.*s: needs a value\n", SLICE_ARG(name));
+    buf_printf(f->problems->out, "--%.*s: needs a value", SLICE_ARG(name));
+    if (next)
+        buf_printf(f->problems->out, "; if %s is it, write --%.*s=%s", next, SLICE_ARG(name), next);
+    BUF_LITERAL(f->problems->out, "\n");
     return false;
 }
 

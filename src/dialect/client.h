@@ -11,6 +11,7 @@
 
 #include "auth/identity.h"
 #include "base/map.h"
+#include "codec/cursor.h"
 #include "dialect/dialect.h"
 #include "hub/fanout.h"
 #include "net/worker.h"
@@ -98,6 +99,12 @@ static inline struct client *client_from_ws(struct ws_conn *ws)
 static inline struct client *client_from_subscriber(struct subscriber *s)
 {
     return CONTAINER(s, struct client, subscriber);
+}
+
+/* For encodings: where a client that has got the event goes on. */
+static inline struct cursor client_cursor(const struct delivery *d, const struct event *e)
+{
+    return (struct cursor){hub_epoch(d->hub), fanout_position(&d->fanout, e)};
 }
 
 /* The connection of the exchange becomes a client of the dialect (after ws_accept, or

@@ -2,7 +2,6 @@
 #include "dialect/envelope.h"
 
 #include "base/clock.h"
-#include "codec/cursor.h"
 #include "codec/json_writer.h"
 #include "hub/event_json.h"
 #include "hub/topic.h"
@@ -51,7 +50,7 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
     envelope_cursor(out, node_epoch, seq);
 }
 
-void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place)
+void envelope_event(struct buf *out, struct cursor position, const struct event *e, unsigned place)
 {
     char cursor[CURSOR_TEXT_SIZE];
     size_t at = out->len;
@@ -59,7 +58,7 @@ void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e,
     if (e->ephemeral || out->failed || out->len == at)
         return;
     out->len--; /* the closing brace: the cursor goes in */
-    cursor_format((struct cursor){node_epoch, e->seq}, cursor);
+    cursor_format(position, cursor);
     BUF_LITERAL(out, ",\"cursor\":");
     envelope_quoted(out, slice_from(cursor));
     buf_append_char(out, '}');

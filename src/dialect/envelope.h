@@ -3,6 +3,7 @@
 #define DIALECT_ENVELOPE_H
 
 #include "base/buf.h"
+#include "codec/cursor.h"
 #include "hub/event.h"
 
 /* The id part of the event's topic: "abc" of "session:abc". */
@@ -20,7 +21,7 @@ void envelope_position(struct buf *out, uint64_t epoch, uint64_t offset, uint64_
 
 /* The event itself as JSON (event_append_json), with the cursor behind it as its last member. An
  * ephemeral event has no cursor. */
-void envelope_event(struct buf *out, uint64_t node_epoch, const struct event *e, unsigned place);
+void envelope_event(struct buf *out, struct cursor position, const struct event *e, unsigned place);
 
 /* The members of a JSON object without its braces, with a comma before them if there are any. */
 void envelope_spliced(struct buf *out, struct slice object);

@@ -25,7 +25,9 @@
 #define DEFERRED_MAX (4u << 20)
 
 struct parcel {
-    struct submission submission;
+    struct submission submission; /* without items: it is a note */
+    struct note note;
+    atomic_bool noted;
     struct publish_item items[PUBLICATION_MAX];
     struct publish_item *pointers[PUBLICATION_MAX];
     struct worker_task task;
@@ -37,8 +39,8 @@ struct parcel {
     size_t bytes;
     bool late; /* the engine was not done at once: the task comes */
     bool back; /* it came */
-    struct slice topic;
-    char topic_text[];
+    struct slice topic, answer;
+    char text[];
 };
 
 struct client_publishing {
@@ -61,9 +63,14 @@ static struct parcel *parcel_try_new(struct slice topic)
     if (!p)
         return NULL;
     *p = (struct parcel){.submission.batch.items = p->pointers};
-    memcpy(p->topic_text, topic.ptr, topic.len);
-    p->topic = slice_of(p->topic_text, topic.len);
+    memcpy(p->text, topic.ptr, topic.len);
+    p->topic = slice_of(p->text, topic.len);
     return p;
+}
+
+static bool is_note(const struct parcel *p)
+{
+    return p->submission.batch.count == 0;
 }
 
 /* Takes the reference over. */
@@ -93,6 +100,8 @@ static int parcel_error(const struct parcel *p)
 
 static bool parcel_is_done(const struct parcel *p)
 {
+    if (is_note(p))
+        return atomic_load_explicit(&p->noted, memory_order_acquire);
     return !p->late || submission_is_done(&p->submission);
 }
 
@@ -133,7 +142,7 @@ static void tell(struct client *c, struct parcel *p)
 {
     struct buf message = {0};
     struct publication_outcome outcome = {
-        .error = parcel_error(p), .topic = p->topic, .tag = p->tag};
+        .error = parcel_error(p), .topic = p->topic, .answer = p->answer, .tag = p->tag};
     if (outcome.error)
         submission_explain(outcome.error, p->submission.batch.reason, &message);
     outcome.message = buf_text(&message);
@@ -196,10 +205,16 @@ static bool is_full(const struct client_publishing *u)
     return u->events >= UNDER_WAY_EVENTS || u->bytes >= UNDER_WAY_BYTES;
 }
 
+/* Whether what is under way is in the way of other messages: notes are not. */
+static bool blocks(const struct client_publishing *u, bool publishes)
+{
+    return is_full(u) || (u->events && !publishes);
+}
+
 static void go_on(struct client_publishing *u)
 {
     settle(u);
-    if (u->deferred.len && !u->first)
+    if (u->deferred.len && !blocks(u, false))
         take_deferred(u);
     if (!u->first && !u->deferred.len)
         end(u);
@@ -255,7 +270,7 @@ bool publication_must_wait(const struct client *c, bool publishes)
     const struct client_publishing *u = c->publishing;
     if (!u || u->hurries)
         return false;
-    return u->deferred.len || (u->first && (!publishes || is_full(u)));
+    return u->deferred.len || blocks(u, publishes);
 }
 
 void publication_defer(struct client *c, struct slice message, bool binary, publication_take *take)
@@ -393,12 +408,61 @@ void publication_send(struct client *c, struct slice topic, const struct publica
     struct parcel *p;
     int error = pack(c, topic, events, count, &p, &check);
     if (error) {
-        told(c, &(struct publication_outcome){error, check.message, topic, tag});
+        told(c, &(struct publication_outcome){
+                    .error = error, .message = check.message, .topic = topic, .tag = tag});
         return;
     }
     p->told = told;
     p->tag = tag;
     submit(c, p);
+}
+
+/* ---- Notes ---- */
+
+static void on_noted(struct note *note)
+{
+    struct parcel *p = CONTAINER(note, struct parcel, note);
+    struct worker *worker = p->worker;
+    atomic_store_explicit(&p->noted, true, memory_order_release);
+    worker_submit(worker, &p->task);
+}
+
+static struct slice add_text(struct parcel *p, struct slice text)
+{
+    char *to = p->text + p->bytes;
+    if (text.len)
+        memcpy(to, text.ptr, text.len);
+    p->bytes += text.len;
+    return slice_of(to, text.len);
+}
+
+static struct parcel *note_try_new(struct client *c, struct slice name, struct slice value,
+                                   struct slice answer)
+{
+    struct parcel *p = memory_try_alloc(sizeof *p + name.len + value.len + answer.len);
+    if (!p)
+        return NULL;
+    *p = (struct parcel){.late = true, .worker = c->ws.conn.worker};
+    p->note = (struct note){.name = add_text(p, name), .value = add_text(p, value)};
+    p->note.done = on_noted;
+    p->answer = add_text(p, answer);
+    p->task.fn = come_back;
+    p->task.arg = p;
+    return p;
+}
+
+void publication_keep(struct client *c, struct slice name, struct slice value, struct slice answer,
+                      publication_told *told)
+{
+    struct parcel *p = note_try_new(c, name, value, answer);
+    if (!p) {
+        conn_close(&c->ws.conn, "out of memory");
+        return;
+    }
+    p->told = told;
+    worker_expect(p->worker);
+    enqueue(c, p);
+    hub_keep(client_delivery(c)->hub, &p->note);
 }
 
 /* ---- Telling ---- */

@@ -26,7 +26,8 @@ struct publication_outcome {
     int error;
     const char *message; /* for people, when there is an error */
     struct slice topic;
-    uint64_t tag; /* the caller's */
+    struct slice answer; /* publication_keep's */
+    uint64_t tag;        /* the caller's */
 };
 
 typedef void publication_told(struct client *c, const struct publication_outcome *outcome);
@@ -36,6 +37,12 @@ typedef void publication_told(struct client *c, const struct publication_outcome
  * has gone meanwhile. */
 void publication_send(struct client *c, struct slice topic, const struct publication *events,
                       unsigned count, publication_told *told, uint64_t tag);
+
+/* Has a note kept (hub_keep) by an engine that keeps notes; `told` is given the answer once it is
+ * on the disk, or cannot be written now, in the order of what the client publishes. What the client
+ * sends meanwhile does not wait for it. Without memory the connection is closed. */
+void publication_keep(struct client *c, struct slice name, struct slice value, struct slice answer,
+                      publication_told *told);
 
 /* The error as a code in the dialects' words: "forbidden", "storage_unavailable"… */
 const char *publication_error_code(int error);

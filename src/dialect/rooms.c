@@ -4,11 +4,11 @@
  *
  * A session begins with a handshake, on which its packets are exchanged; in it the client connects
  * to a namespace, with a token, and is then a client like those of other dialects. Here is the
- * transport: handshakes, WebSockets, pings; HTTP is in rooms_polling.c, and the way from there to a
- * WebSocket in rooms_upgrade.c. Namespaces are in rooms_socket.c, further ones of a connection in
- * rooms_carried.c, those of an embedding program in rooms_program.c, the events of clients in
- * rooms_events.c, and what is sent in rooms_wire.c. Who drops out comes back by way of
- * rooms_recovery.c and rooms_takeover.c, and is given what came to their user by rooms_user.c.
+ * transport: handshakes, WebSockets, pings; HTTP is in rooms_polling.c and rooms_request.c, and the
+ * way from there to a WebSocket in rooms_upgrade.c. Namespaces are in rooms_socket.c, further ones
+ * of a connection in rooms_carried.c, those of an embedding program in rooms_program.c, the events
+ * of clients in rooms_events.c, and what is sent in rooms_wire.c. Who drops out comes back by way
+ * of rooms_recovery.c and rooms_takeover.c, and is given what came to their user by rooms_user.c.
  */
 #include "dialect/rooms.h"
 
@@ -416,6 +416,7 @@ void room_session_free(struct room_session *s)
 {
     sio_assembly_free(&s->assembly);
     buf_fini(&s->rooms);
+    room_marks_free(s->marks);
     memory_free(s->polling);
     memory_free(s);
 }

@@ -86,6 +86,7 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
                  const struct start_point *start)
 {
     struct join_result r;
+    room_leave(c, room); /* it may be in there, and resume */
     int error = room_join(c, room, start, ROOM_SINCE_START, &r);
     if (error == FAN_E_LIMIT)
         room_refuse(c, call, "LIMIT", SLICE("the server has as many rooms as it can"));
@@ -93,6 +94,8 @@ static void join(struct client *c, const struct room_call *call, struct slice ro
         conn_close(&c->ws.conn, "out of memory");
     if (error)
         return;
+    if (start->kind != START_NOW)
+        room_went_back(c);
     answer_joined(c, call, room, r.offset, r.epoch, r.seq);
     if (r.reason != RESUME_OK) {
         bool from_beginning = start->kind == START_BEGINNING;
@@ -116,22 +119,19 @@ static void on_subscribe(struct client *c, const struct room_call *call)
         answer_again(c, call, room);
         return;
     }
-    if (follows) {
-        room_leave(c, room);
-    } else if (subscriber_followed(&c->subscriber) >= most) {
+    if (!follows && subscriber_followed(&c->subscriber) >= most) {
         snprintf(text, sizeof text, "too many rooms: at most %u (limits.subscriptions)", most);
         room_refuse(c, call, "LIMIT", slice_from(text));
         return;
     }
-    join(c, call, room, &start);
+    room_change(c, call, room, join, &start);
 }
 
-static void on_unsubscribe(struct client *c, const struct room_call *call)
+static void leave(struct client *c, const struct room_call *call, struct slice room,
+                  const struct start_point *start)
 {
-    struct slice room = read_room(c, call);
     struct buf message = {0};
-    if (!room.ptr)
-        return;
+    (void)start;
     room_leave(c, room);
     buf_printf(&message, "Unsubscribed from %.*s", SLICE_ARG(room));
     struct buf *out = room_begin_ack(c, call);
@@ -139,6 +139,13 @@ static void on_unsubscribe(struct client *c, const struct room_call *call)
     json_put_slice(out, "message", buf_slice(&message));
     room_end_ack(c, out, call);
     buf_fini(&message);
+}
+
+static void on_unsubscribe(struct client *c, const struct room_call *call)
+{
+    struct slice room = read_room(c, call);
+    if (room.ptr)
+        room_change(c, call, room, leave, NULL);
 }
 
 static void append_room(void *out, struct slice room, bool pattern)

@@ -4,10 +4,13 @@
  * Such a session is a client whose connection has no socket: frames queue up in it as in any other,
  * with the same limits, and a poll takes them. It lives on the worker that its handshake came to,
  * whose number its id begins with; a request that another worker gets goes there and its answer
- * comes back, as messages between the two.
+ * comes back, as messages between the two (rooms_request.c).
  *
- * A session has one poll and one post at a time. Who lets go of a poll has lost what it was about
- * to get, so that its session ends; it comes back in a new one and recovers.
+ * A session has one poll and one post at a time, except for those that a browser sent again by
+ * itself because a connection broke: a poll that waits then waits on both connections, one that was
+ * answered is given its answer again, and a post is answered without being taken again. Where that
+ * cannot be told or done, as with a poll that was given up, the session ends; the client hears of
+ * it at its next request, comes back in a new session and recovers, from what it has got itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,21 +19,17 @@
 #include "base/random.h"
 #include "dialect/rooms_frames.h"
 #include "dialect/rooms_private.h"
+#include "dialect/rooms_request.h"
 #include "fanfare/error.h"
 
-/* A request on its way to its session's worker and back. */
-struct room_request {
-    enum { REQUEST_POLL, REQUEST_POST, REQUEST_CANCEL } kind;
-    struct worker *origin;
-    struct http_exchange
-        *exchange;   /* for the origin alone; NULL: none, or its connection is gone */
-    uint64_t number; /* of the poll, also of the one that is cancelled */
-    char sid[ROOM_ID_SIZE];
-    struct buf body; /* what came, then the answer */
-    int status;
-};
+/* Answers above this are not kept for the case that they got lost on the way. */
+#define KEPT_MAX (64 * 1024)
 
-static atomic_uint_least64_t numbers;
+/* On so many connections at once the same poll may wait. */
+#define COPIES_MAX 4
+
+/* How long a client whose poll broke off has for repeating it. */
+#define REPEAT_MS 2000
 
 /* ---- Sessions by id ---- */
 
@@ -68,51 +67,27 @@ struct worker *room_session_worker(struct worker *from, struct slice sid)
     return &options->workers[index];
 }
 
-/* ---- Requests there and back ---- */
+/* ---- Time ---- */
 
-static void send_to(struct worker *from, struct worker *to,
-                    void (*run)(struct worker *w, void *arg), struct room_request *r)
+static void sooner(uint64_t *left, uint64_t at_ms, uint64_t now)
 {
-    if (from == to)
-        run(to, r);
-    else
-        worker_post(to, run, r);
+    uint64_t ms = at_ms > now ? at_ms - now : 0;
+    if (ms < *left)
+        *left = ms;
 }
 
-static void request_free(struct room_request *r)
+/* For whatever comes first: the next ping, a poll that was not repeated, the end of a debt. */
+static void set_timer(struct client *c)
 {
-    buf_fini(&r->body);
-    memory_free(r);
-}
-
-static void reply(struct worker *w, void *arg)
-{
-    struct room_request *r = arg;
-    struct http_exchange *x = r->exchange;
-    (void)w;
-    if (x) {
-        x->data = NULL;
-        x->abort = NULL;
-        http_add_header(x, "Cache-Control", "no-store");
-        http_reply(x, r->body.failed ? 503 : r->status,
-                   r->status == 200 ? "text/plain; charset=UTF-8" : "application/json",
-                   buf_slice(&r->body));
-    }
-    request_free(r);
-}
-
-static void answer(struct worker *from, struct room_request *r)
-{
-    r->status = 200;
-    send_to(from, r->origin, reply, r);
-}
-
-static void refuse(struct worker *from, struct room_request *r, enum room_refusal code)
-{
-    buf_clear(&r->body);
-    room_append_refusal(&r->body, code);
-    r->status = 400;
-    send_to(from, r->origin, reply, r);
+    const struct room_polling *p = room_session_of(c)->polling;
+    uint64_t now = c->ws.conn.worker->now_ms, left = UINT64_MAX;
+    uint64_t debt_ms = p->post ? ws_limits_count(&c->ws, 0) : 0;
+    sooner(&left, p->ping_ms, now);
+    if (p->lost_ms)
+        sooner(&left, p->lost_ms + REPEAT_MS, now);
+    if (debt_ms)
+        sooner(&left, now + debt_ms, now);
+    conn_timer(&c->ws.conn, left);
 }
 
 /* ---- Polls ---- */
@@ -135,23 +110,41 @@ static bool append_frames(struct buf *payload, struct slice frames)
     return closes;
 }
 
+/* Each copy of the poll gets the answer, since which of them the client still listens to nobody
+ * knows; then it is kept for further ones. Takes the payload over. */
+static void answer_polls(struct client *c, struct buf *payload)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    bool keeps = p->poll->tag && !payload->failed && payload->len <= KEPT_MAX;
+    p->answered = p->poll->number;
+    p->answered_on = p->poll->connection;
+    while (p->poll) {
+        struct room_request *r = p->poll;
+        p->poll = r->copy;
+        buf_clear(&r->body);
+        buf_append_slice(&r->body, buf_slice(payload));
+        r->body.failed |= payload->failed;
+        room_request_answer(c->ws.conn.worker, r);
+    }
+    if (keeps)
+        p->kept = *payload;
+    else
+        buf_fini(payload);
+}
+
 static void collect(struct conn *conn)
 {
     struct client *c = client_from_conn(conn);
-    struct room_polling *p = room_session_of(c)->polling;
-    struct room_request *r = p->poll;
-    struct buf frames = {0};
-    if (!r)
+    struct buf frames = {0}, payload = {0};
+    if (!room_session_of(c)->polling->poll)
         return;
-    p->poll = NULL;
-    buf_clear(&r->body);
     conn_take(conn, &frames);
     room_user_asked(c); /* what is in the answer the next poll confirms */
     if (frames.failed)
         conn_close(conn, "out of memory");
-    bool closes = append_frames(&r->body, buf_slice(&frames));
+    bool closes = append_frames(&payload, buf_slice(&frames));
     buf_fini(&frames);
-    answer(conn->worker, r);
+    answer_polls(c, &payload);
     if (closes)
         conn_close(conn, conn->close_reason);
 }
@@ -159,27 +152,75 @@ static void collect(struct conn *conn)
 /* Answers the poll that waits with one packet. False: none waits. */
 static bool answer_poll(struct client *c, struct slice packet)
 {
-    struct room_polling *p = room_session_of(c)->polling;
-    struct room_request *r = p->poll;
-    p->poll = NULL;
-    if (!r)
+    struct buf payload = {0};
+    if (!room_session_of(c)->polling->poll)
         return false;
-    buf_clear(&r->body);
-    eio_payload_append_text(&r->body, packet);
-    answer(c->ws.conn.worker, r);
+    eio_payload_append_text(&payload, packet);
+    answer_polls(c, &payload);
     return true;
+}
+
+static bool is_repeated(const struct room_polling *p, const struct room_request *r)
+{
+    return r->tag && r->tag == p->last_poll;
+}
+
+/* The next poll: the client has got the answer to the one before. */
+static void begin_poll(struct client *c, const struct room_request *r)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    room_user_heard(c);
+    buf_fini(&p->kept);
+    p->last_poll = r->tag;
+    p->answered = 0;
+}
+
+/*
+ * The answer did not arrive. It is given once more, or, where that cannot be, the session ends, so
+ * that the client comes back and says itself what it has got. It ends also where the same
+ * connection brings the poll: that has not broken, and two polls of one millisecond may be called
+ * alike by chance.
+ */
+static void answer_again(struct client *c, struct room_request *r)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    if (p->kept.len == 0 || r->connection == p->answered_on) {
+        room_request_refuse(c->ws.conn.worker, r, ROOM_UNKNOWN_SESSION);
+        conn_close(&c->ws.conn, "the answer to a poll is lost");
+        return;
+    }
+    p->answered = r->number;
+    p->answered_on = r->connection;
+    buf_append_slice(&r->body, buf_slice(&p->kept));
+    room_request_answer(c->ws.conn.worker, r);
+}
+
+static unsigned copies(const struct room_polling *p)
+{
+    unsigned count = 0;
+    for (const struct room_request *r = p->poll; r; r = r->copy)
+        count++;
+    return count;
 }
 
 static void on_poll(struct client *c, struct room_request *r)
 {
     struct room_polling *p = room_session_of(c)->polling;
-    if (p->poll) {
+    bool repeated = is_repeated(p, r);
+    if (p->poll && !(repeated && copies(p) < COPIES_MAX)) {
         answer_poll(c, SLICE("1"));
-        refuse(c->ws.conn.worker, r, ROOM_BAD_REQUEST);
+        room_request_refuse(c->ws.conn.worker, r, ROOM_BAD_REQUEST);
         conn_close(&c->ws.conn, "two polls at once");
         return;
     }
-    room_user_heard(c); /* it has got the answer to the one before */
+    p->lost_ms = 0;
+    if (repeated && p->answered) {
+        answer_again(c, r);
+        return;
+    }
+    if (!repeated)
+        begin_poll(c, r);
+    r->copy = p->poll;
     p->poll = r;
     if (p->release && !conn_waiting(&c->ws.conn)) {
         p->release = false;
@@ -194,11 +235,35 @@ void room_release_poll(struct client *c)
     room_session_of(c)->polling->release = !answer_poll(c, SLICE("6"));
 }
 
-static void on_cancel(struct client *c, uint64_t number)
+/* A copy of the poll whose connection has ended. NULL: it is none that waits. */
+static struct room_request *take_copy(struct room_polling *p, uint64_t number)
+{
+    struct room_request **at = &p->poll;
+    while (*at && (*at)->number != number)
+        at = &(*at)->copy;
+    struct room_request *r = *at;
+    if (r)
+        *at = r->copy;
+    return r;
+}
+
+/* A browser repeats by itself a request whose connection broke before the answer began, if it had
+ * carried others before: who names their polls gets the time for it. */
+static void on_cancel(struct client *c, const struct room_request *cancel)
 {
     struct room_polling *p = room_session_of(c)->polling;
-    if (p->poll && p->poll->number == number)
+    struct room_request *r = take_copy(p, cancel->number);
+    bool lost = r || cancel->number == p->answered;
+    if (r)
+        room_request_refuse(c->ws.conn.worker, r, ROOM_UNKNOWN_SESSION);
+    if (!lost || p->poll)
+        return;
+    if (!cancel->tag) {
         conn_close(&c->ws.conn, "a poll was given up");
+        return;
+    }
+    p->lost_ms = c->ws.conn.worker->now_ms;
+    set_timer(c);
 }
 
 /* ---- Posts ---- */
@@ -228,31 +293,35 @@ static void answer_post(struct client *c)
     p->post = NULL;
     buf_clear(&r->body);
     BUF_LITERAL(&r->body, "ok");
-    answer(c->ws.conn.worker, r);
-}
-
-static void set_timer(struct client *c, uint64_t debt_ms)
-{
-    uint64_t now = c->ws.conn.worker->now_ms, ping = room_session_of(c)->polling->ping_ms;
-    uint64_t left = ping > now ? ping - now : 0;
-    conn_timer(&c->ws.conn, debt_ms && debt_ms < left ? debt_ms : left);
+    room_request_answer(c->ws.conn.worker, r);
 }
 
 void room_poll_pong(struct client *c)
 {
     room_session_of(c)->polling->ping_ms =
         c->ws.conn.worker->now_ms + ROOMS_OPTION(c, ping_interval_ms);
-    set_timer(c, 0);
+    set_timer(c);
 }
 
 /* Whoever sent more than limits.messages allows waits for the answer, and sends no more until
  * then. */
 static void settle_post(struct client *c, unsigned packets)
 {
-    uint64_t debt_ms = ws_limits_count(&c->ws, packets);
-    if (debt_ms)
-        set_timer(c, debt_ms);
+    if (ws_limits_count(&c->ws, packets))
+        set_timer(c);
     else
+        answer_post(c);
+}
+
+/* It was taken before: what it carries must not be done twice. */
+static void repeat_post(struct client *c, struct room_request *r)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    bool waits = p->post != NULL;
+    if (waits)
+        answer_post(c);
+    p->post = r;
+    if (!waits)
         answer_post(c);
 }
 
@@ -261,11 +330,17 @@ static void on_post(struct client *c, struct room_request *r)
     struct worker *w = c->ws.conn.worker;
     struct room_polling *p = room_session_of(c)->polling;
     unsigned packets = 0;
+    c->ws.pinged = false;
+    if (r->tag && r->tag == p->last_post) {
+        repeat_post(c, r);
+        return;
+    }
     if (p->post) {
-        refuse(w, r, ROOM_BAD_REQUEST);
+        room_request_refuse(w, r, ROOM_BAD_REQUEST);
         conn_close(&c->ws.conn, "two posts at once");
         return;
     }
+    p->last_post = r->tag;
     p->post = r;
     if (take_payload(c, buf_slice(&r->body), &packets)) {
         if (c->ws.conn.state == CONN_OPEN)
@@ -276,7 +351,7 @@ static void on_post(struct client *c, struct room_request *r)
     }
     p->post = NULL;
     room_fail(c, "a malformed payload");
-    refuse(w, r, ROOM_BAD_REQUEST);
+    room_request_refuse(w, r, ROOM_BAD_REQUEST);
 }
 
 /* Nobody asked for so long that it counts as gone, even if its timer has not fired yet. */
@@ -288,15 +363,14 @@ static bool is_overdue(struct client *c)
            silence >= ROOMS_OPTION(c, ping_interval_ms) + ROOMS_OPTION(c, ping_timeout_ms);
 }
 
-/* On the session's worker. */
-static void handle(struct worker *w, void *arg)
+void room_request_handle(struct worker *w, void *request)
 {
-    struct room_request *r = arg;
+    struct room_request *r = request;
     struct client *c = room_session_find(w, r->sid);
     if (r->kind == REQUEST_CANCEL) {
         if (c)
-            on_cancel(c, r->number);
-        request_free(r);
+            on_cancel(c, r);
+        room_request_free(r);
         return;
     }
     if (c && is_overdue(c)) {
@@ -304,92 +378,14 @@ static void handle(struct worker *w, void *arg)
         c = NULL;
     }
     if (!c) {
-        refuse(w, r, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(w, r, ROOM_UNKNOWN_SESSION);
         return;
     }
-    c->ws.pinged = false;
     room_session_of(c)->polling->heard_ms = w->now_ms;
     if (r->kind == REQUEST_POLL)
         on_poll(c, r);
     else
         on_post(c, r);
-}
-
-static struct room_request *request_new(struct worker *origin, const char *sid)
-{
-    struct room_request *r = memory_zero(sizeof *r);
-    r->origin = origin;
-    r->number = atomic_fetch_add(&numbers, 1) + 1;
-    memcpy(r->sid, sid, sizeof r->sid);
-    return r;
-}
-
-/* ---- Exchanges ---- */
-
-/* The poll's connection ends first: the session must not answer into nothing. */
-static void on_abort(struct http_exchange *x)
-{
-    struct room_request *r = x->data;
-    struct worker *w = x->conn->worker;
-    r->exchange = NULL;
-    if (r->kind != REQUEST_POLL)
-        return;
-    struct room_request *cancel = request_new(w, r->sid);
-    cancel->kind = REQUEST_CANCEL;
-    cancel->number = r->number;
-    send_to(w, room_session_worker(w, slice_from(cancel->sid)), handle, cancel);
-}
-
-static struct room_request *request_of(struct http_exchange *x, const char *sid)
-{
-    struct room_request *r = request_new(x->conn->worker, sid);
-    r->exchange = x;
-    x->data = r;
-    x->abort = on_abort;
-    return r;
-}
-
-/* The session that the query names. */
-static bool read_sid(const struct http_request *request, struct worker *w, char sid[ROOM_ID_SIZE])
-{
-    struct buf value = {0};
-    bool good = http_query_get(request->query, "sid", &value) == 0 &&
-                room_session_worker(w, buf_slice(&value));
-    if (good)
-        snprintf(sid, ROOM_ID_SIZE, "%s", buf_text(&value));
-    buf_fini(&value);
-    return good;
-}
-
-static void on_posted(struct http_exchange *x)
-{
-    struct worker *w = x->conn->worker;
-    char sid[ROOM_ID_SIZE];
-    if (!read_sid(x->request, w, sid)) {
-        room_refuse_request(x, ROOM_UNKNOWN_SESSION);
-        return;
-    }
-    struct room_request *r = request_of(x, sid);
-    r->kind = REQUEST_POST;
-    r->body = x->body;
-    x->body = (struct buf){0};
-    send_to(w, room_session_worker(w, slice_from(sid)), handle, r);
-}
-
-void room_poll(struct http_exchange *x)
-{
-    struct worker *w = x->conn->worker;
-    const struct delivery *d = w->context;
-    char sid[ROOM_ID_SIZE];
-    if (!read_sid(x->request, w, sid)) {
-        room_refuse_request(x, ROOM_UNKNOWN_SESSION);
-    } else if (x->request->method == HTTP_POST) {
-        x->body_limit = d->options->rooms.max_payload;
-        x->done = on_posted;
-    } else {
-        struct room_request *r = request_of(x, sid);
-        send_to(w, room_session_worker(w, slice_from(sid)), handle, r);
-    }
 }
 
 /* ---- A session's life ---- */
@@ -400,11 +396,13 @@ static void on_drained(struct conn *conn)
 }
 
 /* Pings count from the last one, or from its answer: a timer that was set for another reason does
- * not move them. */
+ * not move them. Only a post answers: polls go on also where posts do not come through any more, on
+ * a connection of their own that is dead without anybody having been told. A post that waits for
+ * its answer from us stands in the way of another. */
 static void keep_alive(struct client *c)
 {
     struct room_polling *p = room_session_of(c)->polling;
-    if (c->ws.pinged) {
+    if (c->ws.pinged && !p->post) {
         conn_close(&c->ws.conn, "no answer to ping");
         return;
     }
@@ -416,20 +414,20 @@ static void on_timer(struct conn *conn)
 {
     struct client *c = client_from_conn(conn);
     const struct room_polling *p = room_session_of(c)->polling;
-    uint64_t debt_ms = 0;
     if (c->ws.close_sent) {
         conn_close(conn, conn->close_reason);
         return;
     }
-    if (p->post) {
-        debt_ms = ws_limits_count(&c->ws, 0);
-        if (!debt_ms)
-            answer_post(c);
+    if (p->lost_ms && conn->worker->now_ms >= p->lost_ms + REPEAT_MS) {
+        conn_close(conn, "a poll was given up");
+        return;
     }
+    if (p->post && !ws_limits_count(&c->ws, 0))
+        answer_post(c);
     if (conn->worker->now_ms >= p->ping_ms)
         keep_alive(c);
     if (conn->state == CONN_OPEN && !c->ws.close_sent)
-        set_timer(c, debt_ms);
+        set_timer(c);
 }
 
 static void on_overflow(struct conn *conn)
@@ -489,12 +487,12 @@ void room_open_polling(struct http_exchange *x)
     ws_limits_begin(&c->ws);
     s->client = c;
     map_put(sessions_of(w), s);
-    s->polling->poll = request_of(x, s->sid);
+    s->polling->poll = room_request_new(x, s->sid);
     s->polling->ping_ms = w->now_ms + room_first_ping(c);
     room_send_handshake(c);
     if (room_is_engine(x->request))
         room_engine_open(c);
-    set_timer(c, 0);
+    set_timer(c);
 }
 
 /* The session is told from the poll that waits; without one, the next poll finds nothing. */
@@ -511,9 +509,13 @@ void room_forget_polling(struct client *c)
     struct room_polling *p = s->polling;
     map_remove(sessions_of(w), slice_from(s->sid));
     s->polling = NULL;
-    if (p->poll)
-        refuse(w, p->poll, ROOM_UNKNOWN_SESSION);
+    while (p->poll) {
+        struct room_request *r = p->poll;
+        p->poll = r->copy;
+        room_request_refuse(w, r, ROOM_UNKNOWN_SESSION);
+    }
     if (p->post)
-        refuse(w, p->post, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(w, p->post, ROOM_UNKNOWN_SESSION);
+    buf_fini(&p->kept);
     memory_free(p);
 }

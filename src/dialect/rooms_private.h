@@ -5,6 +5,7 @@
 #include "codec/engineio.h"
 #include "codec/socketio.h"
 #include "dialect/rooms.h"
+#include "dialect/rooms_marks.h"
 #include "dialect/rooms_recovery.h"
 #include "dialect/rooms_space.h"
 #include "dialect/websocket_client.h"
@@ -21,12 +22,18 @@ struct room_call {
 
 /* What a session on HTTP has more. */
 struct room_polling {
-    struct room_request *poll; /* waits for something to be sent; NULL: none */
+    struct room_request *poll; /* waits for something to be sent, with its copies; NULL: none */
     struct room_request *post; /* is answered when its sender may go on; NULL: none */
     uint64_t heard_ms;         /* when the last request came; the worker's clock */
     uint64_t ping_ms;          /* when to ping, or to give up */
-    bool release;              /* the next poll ends at once */
-    bool claimed;              /* a WebSocket asks to take over */
+    uint64_t lost_ms;          /* when a poll broke off that may be repeated; 0: none did */
+    uint64_t last_poll;        /* the tags of what came last; 0: it had none */
+    uint64_t last_post;
+    uint64_t answered;    /* the number of the last poll's newest copy; 0: it was not answered */
+    uint64_t answered_on; /* the connection of that */
+    struct buf kept;      /* what it was answered, until the next poll; empty: not kept */
+    bool release;         /* the next poll ends at once */
+    bool claimed;         /* a WebSocket asks to take over */
 };
 
 /*
@@ -56,6 +63,8 @@ struct room_session {
     int64_t idle_ms;                /* wall clock: since when the session has no socket */
     uint64_t asked, confirmed;      /* room_user_… */
     struct buf rooms;               /* as in struct room_socket */
+    struct room_marks *marks;       /* likewise; NULL: it never went back */
+    struct buf *answers;            /* what is sent is collected here; NULL: it is sent */
     char sid[ROOM_ID_SIZE];         /* of the session */
     char pid[ROOM_ID_SIZE];         /* by which the client may come back; "": it cannot */
     char socket_id[ROOM_ID_SIZE];   /* of the socket */
@@ -143,6 +152,9 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
               struct join_result *result);
 void room_leave(struct client *c, struct slice room);
 
+/* Appends an entry to what is like session.rooms. */
+void room_put(struct buf *rooms, uint64_t since, struct slice room);
+
 /* The entry of session.rooms at *at, which goes to the next one. False: there is none. */
 bool room_next(const struct buf *rooms, size_t *at, uint64_t *since, struct slice *room);
 
@@ -165,6 +177,29 @@ void room_disconnect(struct client *c);
 
 /* The socket is let into a namespace of the server's: it recovers, or begins. */
 void room_enter(struct client *c, struct json_value auth);
+
+/* ---- rooms_kept.c: what is written down of sockets that are there ---- */
+
+/* What is to be remembered of the session; its rooms and marks are borrowed. */
+struct room_socket room_as_socket(const struct room_session *s, struct slice user);
+
+/* Writes the socket down as it is now, where that is done; it is gone for good. */
+void room_write(struct client *c);
+void room_strike(struct client *c);
+
+/* Calls change(), which alters the socket's rooms. Where sockets are written down, what it sends,
+ * and all that follows, waits for that. */
+typedef void room_changing(struct client *c, const struct room_call *call, struct slice room,
+                           const struct start_point *start);
+void room_change(struct client *c, const struct room_call *call, struct slice room,
+                 room_changing *change, const struct start_point *start);
+
+/* For room_send: keeps the packet for later. False: it is to be sent now. */
+bool room_collect(struct client *c, const struct buf *out);
+
+/* The socket has just resumed the last of its rooms; it has joined all of them again. */
+void room_went_back(struct client *c);
+void room_rejoined(struct client *c);
 
 /* ---- rooms_takeover.c: those who come back before their end was noticed ---- */
 
@@ -217,7 +252,7 @@ void room_take_event(struct client *c, struct json_value name, const struct room
 /* Whether an event of that name only publishes. */
 bool room_event_publishes(struct json_value name);
 
-/* ---- rooms_polling.c: sessions on HTTP ---- */
+/* ---- rooms_polling.c, rooms_request.c: sessions on HTTP ---- */
 
 /* A handshake; a poll, or packets that are posted, for a session. */
 void room_open_polling(struct http_exchange *x);

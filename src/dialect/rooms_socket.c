@@ -93,6 +93,13 @@ bool room_next(const struct buf *rooms, size_t *at, uint64_t *since, struct slic
     return true;
 }
 
+void room_put(struct buf *rooms, uint64_t since, struct slice room)
+{
+    buf_append(rooms, &since, sizeof since);
+    buf_append_slice(rooms, room);
+    buf_append_char(rooms, '\0');
+}
+
 int room_join(struct client *c, struct slice room, const struct start_point *start, uint64_t since,
               struct join_result *result)
 {
@@ -104,9 +111,7 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
         since = result->position;
     else if (result->reason == RESUME_OK)
         subscriber_had(&c->subscriber, room, since);
-    buf_append(&s->rooms, &since, sizeof since);
-    buf_append_slice(&s->rooms, room);
-    buf_append_char(&s->rooms, '\0');
+    room_put(&s->rooms, since, room);
     if (s->rooms.failed)
         conn_close(&c->ws.conn, "out of memory");
     return 0;
@@ -114,15 +119,17 @@ int room_join(struct client *c, struct slice room, const struct start_point *sta
 
 void room_leave(struct client *c, struct slice room)
 {
-    struct buf *rooms = &room_session_of(c)->rooms;
+    struct room_session *s = room_session_of(c);
+    struct buf *rooms = &s->rooms;
     struct slice name;
     uint64_t since;
     size_t at = 0, from = 0;
     subscriber_leave(&c->subscriber, room);
-    for (; room_next(rooms, &at, &since, &name); from = at)
+    for (unsigned i = 0; room_next(rooms, &at, &since, &name); i++, from = at)
         if (slice_equal(name, room)) {
             memmove(rooms->data + from, rooms->data + at, rooms->len - at);
             rooms->len -= at - from;
+            room_marks_leave(s->marks, i);
             return;
         }
 }
@@ -184,44 +191,71 @@ static void greet(struct client *c, const char *cursor)
 
 /* ---- Coming back ---- */
 
-static bool join_again(struct client *c, const struct buf *rooms, struct cursor position)
+/* False: it was refused, and the connection is closed. */
+static bool join_one_again(struct client *c, struct slice room, uint64_t since,
+                           const struct start_point *start)
 {
-    struct slice room;
-    uint64_t since;
-    for (size_t at = 0; room_next(rooms, &at, &since, &room);) {
-        uint64_t from = since > position.seq ? since : position.seq;
-        const struct start_point start = {START_CURSOR, from, position.epoch};
-        struct buf why = {0};
-        struct join_result r;
-        bool may = slice_starts(room, "user:") || client_may_read(c, room, &why);
-        buf_fini(&why);
-        if (!may)
-            continue;
-        int error = room_join(c, room, &start, since, &r);
-        if (error) {
-            websocket_client_refuse_join(c, error);
-            return false;
-        }
-        if (r.reason != RESUME_OK)
-            room_send_gap(c, room, r.missed_from, r.offset, resume_reason_name(r.reason));
-        topic_unref(r.topic);
+    struct join_result r;
+    int error = room_join(c, room, start, since, &r);
+    if (error) {
+        websocket_client_refuse_join(c, error);
+        return false;
     }
+    if (r.reason != RESUME_OK)
+        room_send_gap(c, room, r.missed_from, r.offset, resume_reason_name(r.reason));
+    topic_unref(r.topic);
     return true;
+}
+
+static bool may_go_on(struct client *c, struct slice room)
+{
+    struct buf why = {0};
+    bool may = slice_starts(room, "user:") || client_may_read(c, room, &why);
+    buf_fini(&why);
+    return may;
+}
+
+/* The marks that go with the rooms are the session's already. */
+static bool join_again(struct client *c, const struct buf *rooms, const struct room_offset *offset)
+{
+    struct room_session *s = room_session_of(c);
+    struct slice room;
+    struct buf starts = {0};
+    uint64_t since;
+    unsigned count = 0;
+    bool joined = true;
+    for (size_t at = 0; joined && room_next(rooms, &at, &since, &room);) {
+        struct start_point start = {START_CURSOR, 0, offset->cursor.epoch};
+        if (!may_go_on(c, room)) {
+            room_marks_leave(s->marks, count);
+            continue;
+        }
+        start.offset = room_marks_start(s->marks, offset, count++, since);
+        buf_append(&starts, &start.offset, sizeof start.offset);
+        joined = join_one_again(c, room, since, &start);
+    }
+    if (joined && (starts.failed ||
+                   room_marks_come_back(s->marks, offset, (uint64_t *)starts.data, count) != 0))
+        conn_close(&c->ws.conn, "out of memory");
+    buf_fini(&starts);
+    if (joined)
+        room_rejoined(c);
+    return joined;
 }
 
 /* Whether the client brings a position of ours, and the pid of a socket. */
 static bool brings_position(struct client *c, struct json_value data, struct slice *pid,
-                            struct cursor *position)
+                            struct room_offset *offset)
 {
     if (data.kind != JSON_OBJECT)
         return false;
-    struct slice offset = message_text(data, "offset");
+    struct slice text = message_text(data, "offset");
     *pid = message_text(data, "pid");
-    return pid->ptr && offset.ptr && cursor_parse(offset, position) == 0 &&
-           position->epoch == hub_epoch(client_delivery(c)->hub);
+    return pid->ptr && text.ptr && room_offset_parse(text, offset) == 0 &&
+           offset->cursor.epoch == hub_epoch(client_delivery(c)->hub);
 }
 
-static bool recover(struct client *c, struct slice pid, struct cursor position)
+static bool recover(struct client *c, struct slice pid, const struct room_offset *offset)
 {
     struct room_recovery *recovery = client_delivery(c)->options->rooms.recovery;
     struct room_session *s = room_session_of(c);
@@ -231,12 +265,14 @@ static bool recover(struct client *c, struct slice pid, struct cursor position)
         return false;
     memcpy(s->pid, socket.pid, sizeof s->pid);
     memcpy(s->socket_id, socket.id, sizeof s->socket_id);
-    s->confirmed = s->asked = position.seq;
+    s->marks = socket.marks;
+    socket.marks = NULL;
+    s->confirmed = s->asked = offset->cursor.seq;
     room_live_add(c);
     room_confirm(c);
-    if (join_again(c, &socket.rooms, position))
+    if (join_again(c, &socket.rooms, offset))
         greet(c, NULL);
-    buf_fini(&socket.rooms);
+    room_socket_fini(&socket);
     return true;
 }
 
@@ -258,6 +294,7 @@ static void begin(struct client *c)
     } else if (join_own_rooms(c, buf_slice(&own), &first)) {
         cursor_format((struct cursor){hub_epoch(client_delivery(c)->hub), first.seq}, cursor);
         greet(c, s->numbered ? cursor : NULL);
+        room_write(c);
         room_user_begin(c, buf_slice(&own), &first);
     }
     buf_fini(&own);
@@ -265,21 +302,21 @@ static void begin(struct client *c)
 
 void room_enter(struct client *c, struct json_value auth)
 {
-    struct cursor position;
+    struct room_offset offset;
     struct slice pid;
-    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position) ||
-        !recover(c, pid, position))
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &offset) ||
+        !recover(c, pid, &offset))
         begin(c);
 }
 
 /* Whoever comes back may have been here all the time. */
 static void come_back(struct client *c, struct json_value auth)
 {
-    struct cursor position;
+    struct room_offset offset;
     struct slice pid;
-    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &position))
+    if (!room_session_of(c)->numbered || !brings_position(c, auth, &pid, &offset))
         begin(c);
-    else if (!recover(c, pid, position) && !room_takeover_begin(c, pid, auth))
+    else if (!recover(c, pid, &offset) && !room_takeover_begin(c, pid, auth))
         begin(c);
 }
 
@@ -372,13 +409,13 @@ void room_remember_socket(const struct delivery *d, struct room_session *s,
         room_recovery_note_user(recovery, user, s->confirmed);
     if (!s->pid[0] || !window)
         return;
-    struct room_socket socket = {.space = s->space, .user = user, .rooms = *rooms};
-    memcpy(socket.pid, s->pid, sizeof socket.pid);
-    memcpy(socket.id, s->socket_id, sizeof socket.id);
+    struct room_socket socket = room_as_socket(s, user);
+    socket.rooms = *rooms;
     *rooms = (struct buf){0};
+    s->marks = NULL;
     s->pid[0] = '\0'; /* once */
     room_recovery_keep(recovery, &socket, clock_ms() + window);
-    buf_fini(&socket.rooms);
+    room_socket_fini(&socket);
 }
 
 void room_remember(struct client *c)
@@ -398,6 +435,8 @@ void room_leave_space(struct client *c)
     subscriber_fini(&c->subscriber);
     subscriber_init(&c->subscriber, &client_delivery(c)->fanout);
     buf_fini(&s->rooms);
+    room_marks_free(s->marks);
+    s->marks = NULL;
     room_live_remove(c);
     room_takeover_forget(c);
     s->space = NULL;
@@ -427,6 +466,7 @@ static void on_disconnect(struct client *c)
     } else if (room_session_of(c)->entered) {
         room_user_left(c);
         room_user_note(c);
+        room_strike(c);
     }
     room_leave_space(c);
 }

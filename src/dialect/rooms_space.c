@@ -2,7 +2,6 @@
 #include "dialect/rooms_space.h"
 
 #include "base/memory.h"
-#include "codec/cursor.h"
 #include "codec/engineio.h"
 #include "codec/socketio.h"
 #include "dialect/client.h"
@@ -13,15 +12,21 @@
 
 /* ---- Events ---- */
 
-/* The cursor is the same for all who get the event, so that it is encoded once for all. */
-static void append_cursor(struct delivery *d, struct buf *out, const struct event *e)
+/* The cursor is the same for all who get the event, so that it is encoded once for all. Only what
+ * is read from history for one that went back differs. */
+static void append_offset(const struct delivery *d, struct buf *out, const struct event *e)
 {
-    char cursor[CURSOR_TEXT_SIZE];
+    char text[ROOM_OFFSET_SIZE];
+    struct room_offset offset = {.cursor = client_cursor(d, e)};
     if (e->ephemeral)
         return;
-    cursor_format((struct cursor){hub_epoch(d->hub), e->seq}, cursor);
+    if (d->fanout.reader) {
+        const struct client *c = CONTAINER(d->fanout.reader, struct client, subscriber);
+        offset.mark = room_marks_shown(room_session_of(c)->marks, offset.cursor.seq);
+    }
+    room_offset_format(offset, text);
     buf_append_char(out, ',');
-    envelope_quoted(out, slice_of(cursor, CURSOR_TEXT_SIZE - 1));
+    envelope_quoted(out, slice_from(text));
 }
 
 static void append_packet(const struct room_encoding *how, struct delivery *d, struct buf *out,
@@ -32,7 +37,7 @@ static void append_packet(const struct room_encoding *how, struct delivery *d, s
     buf_append_char(out, ',');
     room_append_envelope(out, e, place, false);
     if (how->numbered)
-        append_cursor(d, out, e);
+        append_offset(d, out, e);
     buf_append_char(out, ']');
 }
 

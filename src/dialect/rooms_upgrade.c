@@ -200,6 +200,7 @@ static void join_again(struct client *c, const struct move_part *part)
             room_send_gap(c, room, r.missed_from, r.offset, resume_reason_name(r.reason));
         topic_unref(r.topic);
     }
+    room_rejoined(c);
 }
 
 static void take_held(struct ws_conn *ws, const struct buf *held)

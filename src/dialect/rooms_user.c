@@ -55,17 +55,27 @@ static void replay(struct client *c, struct slice own, uint64_t position, uint64
     memory_free(events);
 }
 
+/* For the case that the server ends before the connection does. */
+static void write_down(struct client *c)
+{
+    const struct identity *who = client_identity(c);
+    if (is_kept(room_session_of(c)))
+        room_recovery_write_user(client_delivery(c)->options->rooms.recovery,
+                                 slice_from(who->principal.name), buf_slice(&who->user_topic),
+                                 room_session_of(c)->confirmed);
+}
+
 void room_user_begin(struct client *c, struct slice own, const struct join_result *joined)
 {
     const struct delivery *d = client_delivery(c);
     const struct identity *who = client_identity(c);
     struct room_session *s = room_session_of(c);
-    s->confirmed = s->asked = joined->seq;
-    if (who->anonymous || !room_recovery_find_user(d->options->rooms.recovery,
-                                                   slice_from(who->principal.name), &s->confirmed))
-        return;
+    struct slice user = slice_from(who->principal.name);
+    s->confirmed = joined->seq;
+    if (!who->anonymous && room_recovery_find_user(d->options->rooms.recovery, user, &s->confirmed))
+        replay(c, own, s->confirmed, joined->offset);
     s->asked = s->confirmed;
-    replay(c, own, s->confirmed, joined->offset);
+    write_down(c);
 }
 
 void room_user_asked(struct client *carrier)
@@ -78,8 +88,10 @@ void room_user_asked(struct client *carrier)
 void room_user_heard(struct client *carrier)
 {
     for (struct room_session *s = room_session_of(carrier); s; s = s->carried)
-        if (s->asked > s->confirmed)
+        if (s->asked > s->confirmed) {
             s->confirmed = s->asked;
+            write_down(s->client);
+        }
 }
 
 void room_user_left(struct client *c)

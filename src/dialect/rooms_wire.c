@@ -44,6 +44,8 @@ struct buf *room_begin(struct client *c, enum sio_type type, const uint64_t *id)
 
 void room_send(struct client *c, struct buf *out)
 {
+    if (room_collect(c, out))
+        return;
     /* Where nothing is offered to a socket at once, many small ones may wait, too. */
     message_send(c, out, out->len > LARGE || c->ws.conn.fd < 0);
 }

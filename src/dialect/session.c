@@ -26,7 +26,7 @@ void session_encode_full(void *context, struct buf *out, const struct event *e, 
 {
     const struct delivery *d = context;
     size_t at = frame_begin(out);
-    envelope_event(out, hub_epoch(d->hub), e, place);
+    envelope_event(out, client_cursor(d, e), e, place);
     frame_end(out, at);
 }
 
@@ -35,7 +35,7 @@ void session_encode_full_compressed(void *context, struct buf *out, const struct
 {
     struct delivery *d = context;
     buf_clear(&d->plain);
-    envelope_event(&d->plain, hub_epoch(d->hub), e, place);
+    envelope_event(&d->plain, client_cursor(d, e), e, place);
     if (d->plain.failed)
         out->failed = true;
     else

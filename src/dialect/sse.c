@@ -33,7 +33,7 @@ static void append_sse(struct delivery *d, struct buf *out, const struct event *
 {
     char cursor[CURSOR_TEXT_SIZE] = "";
     if (!e->ephemeral)
-        cursor_format((struct cursor){hub_epoch(d->hub), e->seq}, cursor);
+        cursor_format(client_cursor(d, e), cursor);
     buf_clear(&d->plain);
     event_append_json(&d->plain, e, place);
     if (d->plain.failed)
@@ -65,7 +65,7 @@ static void encode_named(void *context, struct buf *out, const struct event *e, 
 static void encode_json(void *context, struct buf *out, const struct event *e, unsigned place)
 {
     struct delivery *d = context;
-    envelope_event(out, hub_epoch(d->hub), e, place);
+    envelope_event(out, client_cursor(d, e), e, place);
     buf_append_char(out, '\n');
 }
 

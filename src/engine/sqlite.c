@@ -79,16 +79,17 @@ static void wait(struct store *s)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += UPKEEP_MS / 1000;
     int code = 0;
-    while (!s->queue && !s->stop && code == 0)
+    while (!s->queue && !s->notes && !s->stop && code == 0)
         code = pthread_cond_timedwait(&s->wanted, &s->lock, &until);
 }
 
-/* The batches of the next commit; NULL: nothing waits. *stop: nothing will. */
+/* The batches of the next commit, and its notes; NULL: no events wait. *stop: nothing will. */
 static struct publish_batch *take(struct store *s, bool *stop)
 {
     pthread_mutex_lock(&s->lock);
     wait(s);
-    *stop = s->stop && !s->queue;
+    *stop = s->stop && !s->queue && !s->notes;
+    store_take_notes(s);
     struct publish_batch *first = s->queue, **end = &s->queue;
     uint64_t events = 0, bytes = 0;
     while (*end && (end == &s->queue || (events < COMMIT_EVENTS && bytes < COMMIT_BYTES))) {
@@ -136,7 +137,7 @@ static void *run(void *arg)
     struct publish_batch *batches;
     for (bool end = false; !end;) {
         batches = take(s, &end);
-        if (batches)
+        if (batches || s->writing)
             commit(s, batches);
         if (s->failure == SQLITE_OK)
             store_note_result(s, store_upkeep(s));
@@ -251,6 +252,7 @@ static void store_free(struct engine *engine)
     memory_free(s->wanted_snapshots);
     memory_free(s->path);
     buf_fini(&s->blob);
+    store_notes_fini(s);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     pthread_cond_destroy(&s->wanted);
@@ -266,6 +268,8 @@ static const struct engine_ops sqlite_ops = {
     .find = store_find,
     .status = store_status,
     .load_state = store_load_state,
+    .keep = store_keep,
+    .each_note = store_each_note,
     .stop = stop,
     .free = store_free,
 };
@@ -279,6 +283,7 @@ int engine_sqlite_start(struct hub *hub, const struct sqlite_options *options, s
     s->options = *options;
     s->lock_fd = -1;
     s->queue_end = &s->queue;
+    store_notes_init(s);
     s->readers = store_readers_new();
     s->cache = store_cache_new(CACHE_BYTES);
     buf_printf(&path, "%s/" STORE_FILE, options->directory);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "engine/run_codec.h"
 #include "engine/sqlite.h"
 #include "engine/store_db.h"
@@ -62,6 +63,7 @@ struct store {
     pthread_cond_t wanted;
     struct publish_batch *queue, **queue_end;
     uint64_t queued_bytes;
+    struct note *notes, **notes_end;
     int failure; /* SQLite's code of the last write; only the store's thread sets it */
     bool stop;
 
@@ -75,6 +77,8 @@ struct store {
     uint64_t *dirty; /* ids of topics with entries */
     uint32_t dirty_count, dirty_cap;
     struct buf blob;
+    struct note *writing;       /* the notes of the commit under way */
+    struct map unwritten;       /* struct unwritten_note: those that could not be written yet */
     uint64_t *wanted_snapshots; /* ids */
     uint32_t wanted_count, wanted_cap;
     uint64_t sweep_id, upkeep_ms, probed_ms;
@@ -138,8 +142,20 @@ int store_load_state(struct engine *engine, struct topic *topic, struct buf *sna
 int store_find(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
                uint64_t end, uint64_t *offset);
 
-/* store_write.c: one commit with all events of the batches that are placed, up to this number of
- * the node's order. Returns SQLite's extended code. */
+/* store_notes.c: hub_keep and hub_each_note. Those of one commit: taking them, with s->lock held;
+ * writing them, within the transaction; telling how that went. SQLite's extended codes. */
+void store_notes_init(struct store *s);
+void store_notes_fini(struct store *s);
+void store_keep(struct engine *engine, struct note *note);
+int store_each_note(struct engine *engine, struct slice prefix,
+                    void (*use)(void *arg, struct slice name, struct slice value), void *arg);
+void store_take_notes(struct store *s);
+bool store_has_notes(const struct store *s);
+int store_write_notes(struct store *s);
+void store_finish_notes(struct store *s, int code);
+
+/* store_write.c: one commit with all notes, and all events of the batches that are placed, up to
+ * this number of the node's order. Returns SQLite's extended code. */
 int store_write(struct store *s, struct publish_batch *batches, uint64_t last_seq);
 
 int store_put_topic(struct store *s, const struct stored_topic *t);

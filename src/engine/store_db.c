@@ -31,6 +31,9 @@ static const char *const texts[STORE_STATEMENTS] = {
     [STORE_RUNS_DOWN] =
         "SELECT " RUN_COLUMNS " FROM runs WHERE id BETWEEN ? AND ? ORDER BY id DESC",
     [STORE_RUN_DATA] = "SELECT data FROM runs WHERE id = ?",
+    [STORE_PUT_NOTE] = "INSERT OR REPLACE INTO notes(name, value) VALUES(?, ?)",
+    [STORE_DELETE_NOTE] = "DELETE FROM notes WHERE name = ?",
+    [STORE_EACH_NOTE] = "SELECT name, value FROM notes WHERE name >= ? AND name < ? ORDER BY name",
 };
 
 static const char *const synchronous_names[] = {

@@ -40,6 +40,9 @@ enum store_statement {
     STORE_RUNS_UP,      /* from id, to id -> id, count, first_seq, last_seq, accepted_ms, bytes */
     STORE_RUNS_DOWN,    /* the same, highest id first */
     STORE_RUN_DATA,     /* id -> data */
+    STORE_PUT_NOTE,     /* name, value */
+    STORE_DELETE_NOTE,  /* name */
+    STORE_EACH_NOTE,    /* from name, below name -> name, value */
     STORE_STATEMENTS
 };
 

@@ -47,13 +47,17 @@ static int reopen(struct store *s)
     return error ? s->failure : SQLITE_OK;
 }
 
-/* Writes something that changes nothing. */
+/* Writes something that changes nothing, and the notes that wait. */
 static int probe(struct store *s)
 {
     int code = store_begin(s);
     if (code == SQLITE_OK)
         code = store_put_meta(&s->db, "clean", 0);
-    return store_end(s, code);
+    if (code == SQLITE_OK)
+        code = store_write_notes(s);
+    code = store_end(s, code);
+    store_finish_notes(s, code);
+    return code;
 }
 
 void store_recover(struct store *s)

@@ -29,6 +29,8 @@ static const char *const steps[] = {
     "  accepted_ms INTEGER NOT NULL," /* wall clock */
     "  bytes INTEGER NOT NULL,"       /* of the events, as retention counts them */
     "  data BLOB NOT NULL);",
+    /* 2: what hub_keep was given. */
+    "CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 unsigned store_schema_version(void)

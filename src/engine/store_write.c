@@ -175,6 +175,8 @@ static int write_all(struct store *s, uint64_t last_seq)
     for (uint32_t i = 0; code == SQLITE_OK && i < s->dirty_count; i++)
         if (store_trim_is_due(s, s->topics[s->dirty[i]]))
             code = store_trim(s, s->topics[s->dirty[i]], now_ms);
+    if (code == SQLITE_OK)
+        code = store_write_notes(s);
     if (code == SQLITE_OK && last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq)
         code = store_put_meta(&s->db, "seq", last_seq + STORE_SEQ_STEP);
     return store_end(s, code);
@@ -219,12 +221,13 @@ int store_write(struct store *s, struct publish_batch *batches, uint64_t last_se
 {
     int code = collect(s, batches) ? SQLITE_OK : SQLITE_NOMEM;
     bool extend = last_seq + STORE_SEQ_STEP / 2 > s->reserved_seq;
-    if (code == SQLITE_OK && (s->dirty_count || extend)) {
+    if (code == SQLITE_OK && (s->dirty_count || extend || store_has_notes(s))) {
         uint64_t begin = clock_ns();
         code = write_all(s, last_seq);
         atomic_fetch_add(&s->stats.commits, code == SQLITE_OK);
         atomic_fetch_add(&s->stats.commit_us, (clock_ns() - begin) / 1000);
     }
     finish(s, code, last_seq);
+    store_finish_notes(s, code);
     return code;
 }

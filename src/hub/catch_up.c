@@ -209,6 +209,25 @@ void catch_up_leave_groups(struct fanout *f)
     }
 }
 
+int subscriber_hold(struct subscriber *s)
+{
+    subscriber_flush(s);
+    if (!s->catch_up) {
+        if (!catch_up_begin(s, s->fanout->seq))
+            return FAN_E_NO_MEMORY;
+        subscriber_unlink(s);
+    }
+    s->catch_up->held++;
+    return 0;
+}
+
+void subscriber_release(struct subscriber *s)
+{
+    struct catch_up *c = s->catch_up;
+    if (c && c->held && --c->held == 0 && !c->in_groups)
+        catch_up_resume_reading(s);
+}
+
 void subscriber_drained(struct subscriber *s)
 {
     if (s->catch_up && !s->catch_up->in_groups)
@@ -283,15 +302,29 @@ static bool encode_for(struct subscriber *s, const struct event *e)
     return true;
 }
 
-/* Sends events[0..count-1] as one piece. False: no memory; the connection is closed. */
-static bool send_events(struct subscriber *s, struct event *const *events, unsigned count)
+uint64_t fanout_position(const struct fanout *f, const struct event *e)
+{
+    return f->reads_ahead ? f->reader->catch_up->position : e->seq;
+}
+
+static unsigned encode_all(struct subscriber *s, struct event *const *events, unsigned count)
 {
     struct fanout *f = s->fanout;
     unsigned sent = 0;
     buf_clear(&f->scratch);
+    f->reader = s;
     for (unsigned i = 0; i < count; i++)
         if (encode_for(s, events[i]))
             sent++;
+    f->reader = NULL;
+    return sent;
+}
+
+/* Sends events[0..count-1] as one piece. False: no memory; the connection is closed. */
+static bool send_events(struct subscriber *s, struct event *const *events, unsigned count)
+{
+    struct fanout *f = s->fanout;
+    unsigned sent = encode_all(s, events, count);
     if (sent == 0)
         return true;
     struct bytes *piece = f->scratch.failed ? NULL : bytes_try_copy(buf_slice(&f->scratch));
@@ -321,8 +354,10 @@ static bool send_latest(struct subscriber *s, unsigned i, const struct latest_re
         STAT_ADD(s->fanout->stats.dropped_superseded, read->superseded);
         report_gap(s, i, read->from, read->to, "superseded");
     }
+    s->fanout->reads_ahead = true;
     if (send_events(s, read->events, read->count))
         ct->latest_until = read->end;
+    s->fanout->reads_ahead = false;
     return read->first_offset > from || read->superseded || read->count;
 }
 
@@ -375,79 +410,6 @@ static bool step_latest(struct subscriber *s)
     }
     pass_over_latest(s);
     return false;
-}
-
-/* ---- Replays ---- */
-
-static void begin_replay(struct subscriber *s, uint64_t from, uint64_t until)
-{
-    struct hub *hub = s->fanout->hub;
-    struct catch_up *c = s->catch_up;
-    c->live_position = c->position;
-    c->live_missed = c->missed;
-    c->live_announce = c->announce;
-    c->replay_from = c->position = from;
-    c->until = until;
-    c->missed = 0;
-    for (unsigned i = 0; i < s->count; i++) {
-        struct catch_up_topic *ct = &c->topics[i];
-        struct topic *topic = subscriber_at(s, i)->group->local->topic;
-        ct->live_next = ct->next_offset;
-        ct->next_offset = hub_next_offset(hub, topic, from);
-        ct->replay_end = ct->replayed ? hub_next_offset(hub, topic, until) - 1 : 0;
-    }
-}
-
-static void end_replay(struct catch_up *c)
-{
-    struct subscriber *s = c->owner;
-    c->position = c->live_position;
-    c->until = UINT64_MAX;
-    c->missed = c->live_missed;
-    c->announce = c->live_announce;
-    for (unsigned i = 0; i < s->count; i++) {
-        struct subscription *sub = subscriber_at(s, i);
-        c->topics[i].next_offset = c->topics[i].live_next;
-        if (c->topics[i].replay_end && c->replay_from < sub->from)
-            sub->from = c->replay_from; /* it has got those, too */
-    }
-}
-
-static void finish_replay(struct subscriber *s)
-{
-    struct catch_up *c = s->catch_up;
-    uint64_t missed = c->missed;
-    end_replay(c);
-    s->fanout->sink->caught_up(s->fanout->arg, s, missed);
-    if (c->waiting_until) {
-        begin_replay(s, c->waiting_from, c->waiting_until);
-        c->waiting_until = 0;
-    }
-}
-
-int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until)
-{
-    struct fanout *f = s->fanout;
-    subscriber_flush(s);
-    if (!s->catch_up) {
-        if (!catch_up_begin(s, f->seq)) {
-            f->sink->overflow_close(f->arg, s, f->seq);
-            return FAN_E_NO_MEMORY;
-        }
-        subscriber_unlink(s);
-    }
-    struct catch_up *c = s->catch_up;
-    for (unsigned i = 0; i < s->count; i++)
-        c->topics[i].replayed = true;
-    if (catch_up_replays(c)) {
-        if (!c->waiting_until)
-            c->waiting_until = until;
-        c->waiting_from = from;
-        return 0;
-    }
-    begin_replay(s, from, until);
-    catch_up_resume_reading(s);
-    return 0;
 }
 
 /* ---- Steps ---- */
@@ -523,7 +485,7 @@ static void use_read(struct subscriber *s, struct history_read *read)
     else if (live)
         return;
     else if (sent && read->at_end)
-        finish_replay(s);
+        catch_up_finish_replay(s);
 }
 
 static void step(struct subscriber *s)
@@ -562,8 +524,8 @@ bool fanout_read_history(struct fanout *f)
         struct catch_up *c = CONTAINER(now.next, struct catch_up, link);
         struct subscriber *s = c->owner;
         list_remove(&c->link);
-        if (!f->sink->ready(f->arg, s))
-            continue; /* subscriber_drained brings it back */
+        if (c->held || !f->sink->ready(f->arg, s))
+            continue; /* subscriber_release or subscriber_drained brings it back */
         list_append(&f->reading, &c->link);
         step(s);
     }

@@ -159,13 +159,15 @@ struct fanout {
     unsigned worker;
     const struct fanout_sink *sink;
     void *arg;
-    void *encode_context;           /* for the encodings; may be NULL */
-    uint64_t seq;                   /* all events up to here were taken from the inbox */
-    uint64_t serial;                /* counts the events taken */
-    struct buf scratch;             /* the frame that is being encoded */
-    struct list groups;             /* all of them */
-    struct list dirty;              /* groups with a run */
-    struct list reading;            /* catch_up of subscribers that may read on */
+    void *encode_context;            /* for the encodings; may be NULL */
+    uint64_t seq;                    /* all events up to here were taken from the inbox */
+    uint64_t serial;                 /* counts the events taken */
+    struct buf scratch;              /* the frame that is being encoded */
+    const struct subscriber *reader; /* whose history it belongs to; NULL: it is everybody's */
+    bool reads_ahead;                /* it comes before others of the reader's topics */
+    struct list groups;              /* all of them */
+    struct list dirty;               /* groups with a run */
+    struct list reading;             /* catch_up of subscribers that may read on */
     struct list lagging;            /* catch_up of those that still stand in their groups' arrays */
     struct history_source *sources; /* scratch for reads */
     uint32_t sources_cap;
@@ -182,6 +184,9 @@ void fanout_fini(struct fanout *f);
 
 /* Takes the inbox and builds runs. Returns whether anything was there. */
 bool fanout_drain(struct fanout *f);
+
+/* For encodings: the position from which whoever has got this event, and all before it, goes on. */
+uint64_t fanout_position(const struct fanout *f, const struct event *e);
 
 /* Hands all runs to their groups. Called at the end of a loop turn, before the flush. */
 void fanout_deliver(struct fanout *f);
@@ -262,6 +267,11 @@ void subscriber_sync_batch(struct subscriber *s, struct inbox_batch *batch);
  * goes on where it had been. While a replay runs, another one waits for its end; those that wait
  * are done as one, so each must end where the one before begins. FAN_E_NO_MEMORY. */
 int subscriber_replay(struct subscriber *s, uint64_t from, uint64_t until);
+
+/* Until it is released as often as it was held, nothing more is delivered to it: it goes on from
+ * where it stands, so that nothing is missing. FAN_E_NO_MEMORY: it is not held. */
+int subscriber_hold(struct subscriber *s);
+void subscriber_release(struct subscriber *s);
 
 /* The position behind the last event it was given, if it is live. */
 uint64_t subscriber_position(const struct subscriber *s);

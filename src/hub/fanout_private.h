@@ -25,6 +25,7 @@ struct catch_up {
     bool announce;      /* tell the sink when it has caught up */
     bool slow;          /* a slow reader: policies of its topics' kinds hold */
     bool in_groups;     /* still in the arrays of its groups (fanout.lagging) */
+    uint32_t held;      /* subscriber_hold */
     bool live_announce; /* during a replay: what position, missed and announce were before it */
     uint64_t live_position, live_missed;
     uint64_t replay_from;
@@ -89,6 +90,10 @@ void catch_up_got(struct subscriber *s, struct slice topic, uint64_t from, uint6
 /* Goes back for a topic that it follows already: now from an earlier position on. What lies behind
  * got_from it has got. FAN_E_NO_MEMORY. */
 int catch_up_extend(struct subscriber *s, struct slice topic, uint64_t from, uint64_t got_from);
+
+/* catch_up_replay.c: a replay has been read; the next one begins, or what it interrupted goes on.
+ */
+void catch_up_finish_replay(struct subscriber *s);
 
 /* fanout_pattern.c */
 void fanout_patterns_init(struct fanout *f);

@@ -88,6 +88,25 @@ void hub_engine_status(struct hub *h, struct engine_status *out)
         h->engine->ops->status(h->engine, out);
 }
 
+bool hub_keeps_notes(const struct hub *h)
+{
+    return h->engine->ops->keep != NULL;
+}
+
+void hub_keep(struct hub *h, struct note *note)
+{
+    if (h->engine->ops->keep)
+        h->engine->ops->keep(h->engine, note);
+    else
+        note->done(note);
+}
+
+int hub_each_note(struct hub *h, struct slice prefix,
+                  void (*use)(void *arg, struct slice name, struct slice value), void *arg)
+{
+    return h->engine->ops->each_note ? h->engine->ops->each_note(h->engine, prefix, use, arg) : 0;
+}
+
 uint64_t hub_epoch(const struct hub *h)
 {
     return h->epoch;

@@ -85,6 +85,16 @@ struct engine_status {
     uint64_t commits, commit_us, events, runs, failures, reads, damaged, queued_bytes, log_bytes;
 };
 
+/* Something small that is kept by its name beside the events, for after a restart. What is kept
+ * later by the same name takes its place. */
+struct note {
+    struct slice name, value; /* the owner's until it is done; a value without text: forget it */
+    /* Called exactly once, on any thread: it is on the disk, or cannot be written now, which is
+     * tried again with every commit. Must not block. */
+    void (*done)(struct note *note);
+    struct note *next; /* the engine's */
+};
+
 /* What orders, keeps and carries events. */
 struct engine_ops {
     const char *name;
@@ -101,6 +111,11 @@ struct engine_ops {
     int (*find)(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
                 uint64_t end, uint64_t *offset);
     void (*status)(struct engine *engine, struct engine_status *out); /* out is zero */
+    /* Notes, which are written in the order of coming, each at the latest with the events that are
+     * published behind it; and reading them. NULL: it keeps none. As publish; as load_state. */
+    void (*keep)(struct engine *engine, struct note *note);
+    int (*each_note)(struct engine *engine, struct slice prefix,
+                     void (*use)(void *arg, struct slice name, struct slice value), void *arg);
     /* Once, when nobody publishes any more: gives back all batches and ends its threads. NULL: it
      * has none. */
     void (*stop)(struct engine *engine);
@@ -139,6 +154,15 @@ const char *hub_engine_name(const struct hub *h);
 
 /* Any thread. */
 void hub_engine_status(struct hub *h, struct engine_status *out);
+
+/* Whether notes outlive the process. Any thread, as the next one, which is done at once where they
+ * do not. */
+bool hub_keeps_notes(const struct hub *h);
+void hub_keep(struct hub *h, struct note *note);
+
+/* Calls use() for each note whose name begins with the prefix. 0, FAN_E_IO, FAN_E_NO_MEMORY. */
+int hub_each_note(struct hub *h, struct slice prefix,
+                  void (*use)(void *arg, struct slice name, struct slice value), void *arg);
 
 /* wake(arg) is called, from any thread and possibly with the lock held, when worker's inbox
  * becomes non-empty; it must only signal. */

@@ -266,9 +266,10 @@ uint64_t subscriber_reached(const struct subscriber *s, struct slice topic)
     const struct catch_up *c = s->catch_up;
     if (!c || !find(s, topic, &index))
         return subscriber_position(s);
-    uint64_t position = catch_up_replays(c) ? c->live_position : c->position;
-    uint64_t got = c->topics[index].got_until;
-    return got > position ? got : position;
+    uint64_t reached = catch_up_replays(c) ? c->live_position : c->position;
+    uint64_t got = c->topics[index].got_until, from = subscriber_at(s, index)->from;
+    reached = got > reached ? got : reached;
+    return from > reached ? from : reached;
 }
 
 int subscriber_leave(struct subscriber *s, struct slice topic)

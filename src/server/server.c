@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "dialect/rooms_recovery.h"
 #include "dialect/rooms_space.h"
 #include "fanfare/error.h"
 #include "server/private.h"
@@ -241,11 +242,24 @@ static void start_clockwork(struct server *s)
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+static int load_recovery(struct server *s, struct buf *why)
+{
+    const struct config *c = s->config;
+    int error = room_recovery_load(s->delivery_options.rooms.recovery, s->hub,
+                                   s->delivery_options.rooms.spaces, c->rooms.recovery_window_ms,
+                                   c->topics[TOPIC_USER].age_ms);
+    if (error)
+        buf_printf(why, "the sockets that may come back cannot be read: %s", fan_error_text(error));
+    return error;
+}
+
 static int start(struct server *s, unsigned files, struct buf *why)
 {
     prepare_net(s);
     prepare_delivery(s);
     int error = storage_open(s->config, s->owner.engine, &s->hub, why);
+    if (!error)
+        error = load_recovery(s, why);
     if (!error)
         error = make_workers(s, why);
     if (!error)

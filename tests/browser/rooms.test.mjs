@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import { ms, range, startServer, waitFor } from '../integration/harness.mjs';
+import { io } from 'socket.io-client';
+import { Cuts, Traffic } from '../integration/cuts.mjs';
+import { ms, range, startServer, waitFor, within } from '../integration/harness.mjs';
 import { Proxy } from '../integration/proxy.mjs';
 import * as snippets from '../integration/rooms_snippets.mjs';
 import { bearer, mint, now, secret } from '../integration/tokens.mjs';
@@ -197,10 +199,64 @@ for (const transports of [['websocket'], ['polling', 'websocket']])
         await breakUnderTraffic(page, publish, 'websocket', () => proxy.cut());
     });
 
-// Not cut: a browser repeats a poll that broke by itself, and then nobody learns what was in its answer.
 pageTest('socket.recovered after the client lost its transport, over polling', async ({ t, open }) => {
     const { page, publish } = await site(t, open, stock, { env: {}, mayComplain: whileAway });
     await connectInPage(page, '/ws', ['polling'], 'polling');
     await page.evaluate((room) => socket.emitWithAck('subscribe', { room }), room);
     await breakUnderTraffic(page, publish, 'polling', () => page.evaluate(() => void socket.io.engine.close()));
 });
+
+/** The numbers that come to a room as events `said`, as somebody gets them whom no cut reaches. */
+async function hearing(t, server, said) {
+    const socket = io(`${server.url}/ws`, { transports: ['websocket'], forceNew: true, auth: { token: mint({ sub: 'observer' }) } });
+    t.after(() => socket.disconnect());
+    const heard = [];
+    socket.on('said', ({ data }) => heard.push(data.n));
+    await once(socket, 'connect');
+    await socket.emitWithAck('subscribe', { room: said });
+    return heard;
+}
+
+/** In the page: says something every few milliseconds while it is connected, and keeps what was confirmed. */
+const talk = (page, said) => page.evaluate((room) => {
+    Object.assign(globalThis, { spoken: 0, confirmed: [], recovered: [] });
+    socket.on('connect', () => recovered.push(socket.recovered));
+    const say = (n) => socket.emit('publish', { room, event: 'said', data: { n } }, () => confirmed.push(n));
+    globalThis.talking = setInterval(() => socket.connected && say(spoken++), 15);
+}, said);
+
+// A browser repeats by itself, on another connection, a request whose connection broke before the answer began.
+for (const [origin, address, seed] of [['another', 'http://localhost:3000/', 1], ['the same', 'http://localhost:8000/health', 2]])
+    pageTest(`over polling alone to ${origin} origin, cut at any point: nothing lost, nothing doubled, no standstill`, async ({ t, open }) => {
+        const said = 'project:said';
+        const { page, proxy, publish, server } = await site(t, open, stock, {
+            env: { ...keyed, CORS_ORIGINS: '["http://localhost:3000","http://localhost:8000"]' },
+            config: { rooms: { ping_interval: '400ms', ping_timeout: '400ms' } },
+            mayComplain: /net::ERR_|Failed to load resource|CORS policy/, // a cut may leave CORS headers behind
+        });
+        if (page.url() !== address) {
+            await page.goto(address);
+            await page.evaluate(stock);
+        }
+        const heard = await hearing(t, server, said);
+        const token = mint({ sub: 'ada', publish: [said] });
+        await connectInPage(page, '/ws', ['polling'], 'polling', { reconnectionDelayMax: 50, auth: { token } });
+        await page.evaluate((room) => socket.emitWithAck('subscribe', { room }), room);
+        await talk(page, said);
+        const traffic = new Traffic((n) => publish(room, 'step', { n, pad: n % 50 ? '' : 'x'.repeat(100_000) }));
+        const cuts = new Cuts(proxy, seed);
+        const seen = () => page.evaluate('[steps.length, confirmed.length]');
+        for (const _ of range(40)) {
+            await within(cuts.next(), 'a cut');
+            const before = await seen();
+            await waitFor(async () => (await seen()).every((count, i) => count > before[i] + 1), `traffic both ways after a cut ${cuts.last}`, ms(3000));
+        }
+        const count = await traffic.stop();
+        await page.evaluate(() => clearInterval(talking));
+        await waitFor(async () => (await seen())[0] >= count, 'all events');
+        assert.deepEqual(await page.evaluate('steps'), range(count));
+        const { recovered, confirmed } = await page.evaluate('({ recovered, confirmed })');
+        assert.deepEqual(recovered, recovered.map(() => true));
+        assert.equal(new Set(heard).size, heard.length, 'nothing that was said came twice');
+        assert.deepEqual(confirmed.filter((n) => !heard.includes(n)), [], 'what was confirmed was heard');
+    });

@@ -18,6 +18,6 @@ run('readers of every kind get every event once, in order, also when they drop o
 
 run('and with the disk below it', { events: 3000 });
 
-run('the server ends in order and starts again', { kills: 3, signals: ['SIGTERM'], users: false });
+run('the server ends in order and starts again', { kills: 3, signals: ['SIGTERM'] });
 
-run(`the server is killed at any moment (${kills} times)`, { kills, life: [0, 1500], users: false }, 120000 + kills * 6000);
+run(`the server is killed at any moment (${kills} times)`, { kills, life: [0, 1500] }, 120000 + kills * 6000);

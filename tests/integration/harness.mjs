@@ -53,6 +53,18 @@ export function within(promise, what, limit = patience) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/**
+ * Sends a request that the server answers later, and waits until it has it: { answer }. It shows by the
+ * server's count of requests, which each look adds one to.
+ */
+export async function arrived(server, send) {
+    const before = await server.metric('fanfare_http_requests_total');
+    const answer = send();
+    let looks = 0;
+    await waitFor(async () => (await server.metric('fanfare_http_requests_total')) - before > ++looks, 'the request to arrive');
+    return { answer };
+}
+
 // ---- Temporary directories ----
 
 const leftovers = new Set();

@@ -2,6 +2,8 @@
 // swallows everything without a word, and is not there at all.
 import net from 'node:net';
 
+const silence = 2000; // in milliseconds: browsers have but few connections to a host
+
 export class Proxy {
     #pairs = new Set();
     #server;
@@ -13,6 +15,9 @@ export class Proxy {
         proxy.target = target;
         proxy.accepted = 0;
         proxy.budget = () => Infinity; // bytes that the next connection may carry back to the client
+        // For each piece, (bytes, toClient): { pass, how } ends the connection behind so many of its bytes;
+        // how: 'reset', 'closed', or 'silent', when nothing comes through any more and nobody is told for a while.
+        proxy.fault = () => null;
         await proxy.listen();
         t.after(() => proxy.stop());
         return proxy;
@@ -40,12 +45,26 @@ export class Proxy {
             upstream.destroy();
         };
         let left = this.budget();
+        let swallows = false;
+        const passes = (to, bytes) => {
+            if (swallows || this.#silent) return false;
+            const fault = this.fault(bytes, to === client);
+            if (!fault) return true;
+            swallows = true;
+            const cut = () => {
+                if (fault.how === 'silent') setTimeout(end, silence);
+                else for (const socket of [client, upstream]) fault.how === 'reset' ? socket.resetAndDestroy() : socket.destroySoon();
+            };
+            if (fault.pass) to.write(bytes.subarray(0, fault.pass), cut);
+            else cut();
+            return false;
+        };
         this.accepted++;
         this.#pairs.add(pair);
         for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-        client.on('data', (bytes) => this.#silent || upstream.write(bytes));
+        client.on('data', (bytes) => passes(upstream, bytes) && upstream.write(bytes));
         upstream.on('data', (bytes) => {
-            if (this.#silent) return;
+            if (!passes(client, bytes)) return;
             client.write(bytes.subarray(0, left), () => left <= 0 && end());
             left -= bytes.length;
         });

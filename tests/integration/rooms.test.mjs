@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
-import { flood, ms, range, startServer, test, waitFor, within } from './harness.mjs';
+import { arrived, flood, ms, range, startServer, test, waitFor, within } from './harness.mjs';
 import { mint, now, secret } from './tokens.mjs';
 
 const server = await startServer();
@@ -252,12 +252,12 @@ test('polls and posts by hand', async () => {
     assert.equal((await post(workers, sid, '40/ws,')).text, 'ok');
     const { text } = await poll(workers, sid);
     assert.match(text, /^40\/ws,\{"sid":"\w{20}","pid":"\w{20}"\}\x1e42\/ws,\["connection_established",/);
-    const waiting = poll(workers, sid);
+    const waiting = await arrived(workers, () => poll(workers, sid));
     assert.equal((await post(workers, sid, '42/ws,1["ping"]\x1e42/ws,2["nothing"]')).text, 'ok');
-    assert.match((await waiting).text, /^43\/ws,1\[.*\]\x1e42\/ws,\["pong",.*\]\x1e43\/ws,2\[.*UNKNOWN_EVENT.*\]$/);
-    const last = poll(workers, sid);
+    assert.match((await waiting.answer).text, /^43\/ws,1\[.*\]\x1e42\/ws,\["pong",.*\]\x1e43\/ws,2\[.*UNKNOWN_EVENT.*\]$/);
+    const last = await arrived(workers, () => poll(workers, sid));
     assert.equal((await post(workers, sid, '1')).text, 'ok');
-    assert.equal((await last).text, '6');
+    assert.equal((await last.answer).text, '6');
     assert.deepEqual((await poll(workers, sid)).json, { code: 1, message: 'Session ID unknown' });
 });
 

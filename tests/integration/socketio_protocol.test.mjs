@@ -7,7 +7,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
-import { binary, ms, range, Server, startServer, temporaryDirectory, test, waitFor, within } from './harness.mjs';
+import { arrived, binary, ms, range, Server, startServer, temporaryDirectory, test, waitFor, within } from './harness.mjs';
 
 async function startEcho(t) {
     const program = path.join(path.dirname(binary), 'examples', 'socketio_echo');
@@ -55,12 +55,7 @@ const query = (sid) => `?EIO=4&transport=polling${sid ? `&sid=${sid}` : ''}`;
 const poll = (server, sid, target = '/socket.io/') => server.get(target + query(sid));
 const post = (server, sid, body, target = '/socket.io/') => server.post(target + query(sid), body, { 'Content-Type': 'text/plain;charset=UTF-8' });
 /** A poll that has arrived at the server, and waits there; its answer is in `answer`. */
-async function pollAhead(server, sid, target) {
-    const before = await server.metric('fanfare_connections');
-    const answer = poll(server, sid, target);
-    await waitFor(async () => await server.metric('fanfare_connections') > before, 'the poll to arrive');
-    return { answer };
-}
+const pollAhead = (server, sid, target) => arrived(server, () => poll(server, sid, target));
 const handshake = async (server, target) => JSON.parse((await poll(server, undefined, target)).text.slice(1));
 const unknown = { code: 1, message: 'Session ID unknown' };
 

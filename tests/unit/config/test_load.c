@@ -193,7 +193,10 @@ static void test_wrong_flags(void **state)
     (void)state;
     expect_problem(FAN_E_INVALID, "unknown option --lisen (did you mean --listen?)",
                    ARGS("--lisen", "x"));
-    expect_problem(FAN_E_INVALID, "--workers: needs a value", ARGS("--workers"));
+    expect_problem(FAN_E_INVALID, "--workers: needs a value\n", ARGS("--workers"));
+    expect_problem(FAN_E_INVALID,
+                   "--workers: needs a value; if --drain is it, write --workers=--drain\n",
+                   ARGS("--workers", "--drain", "1s"));
     expect_problem(FAN_E_INVALID, "--workers: expected a whole number from 0 to 64, got \"300\"",
                    ARGS("--workers=300"));
     expect_problem(FAN_E_INVALID, "unexpected argument \"x\"", ARGS("x"));

@@ -14,6 +14,7 @@
  * so that runs grow. */
 struct wire_frame {
     uint64_t seq, offset;
+    uint64_t position; /* what whoever got it would come back with; 0: not asked for */
     uint32_t place, padding;
     const struct topic *topic; /* to be compared only */
     uint32_t number;           /* from data: {"n":…} */
@@ -77,9 +78,9 @@ static inline void append_frame(void *context, struct buf *out, const struct eve
                                 unsigned place)
 {
     struct wire_frame frame;
-    (void)context;
     memset(&frame, 0, sizeof frame);
     frame.seq = e->seq;
+    frame.position = context ? fanout_position(context, e) : 0;
     frame.offset = e->places[place].offset;
     frame.place = place;
     frame.padding = (uint32_t)e->data.len;

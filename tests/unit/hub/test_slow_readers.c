@@ -262,6 +262,29 @@ static void test_policy_latest_beside_others(void **state)
     assert_int_equal(r->gap_count, 0);
 }
 
+/* What is sent ahead of others must not be taken for a place behind them. */
+static void test_position_of_what_is_sent_ahead(void **state)
+{
+    (void)state;
+    fanout.encode_context = &fanout;
+    join(r, "session:a");
+    join(r, "channel:search");
+    r->queue_limit = 1;
+    r->stuck = r->begun = true;
+    publish_n(hub, 1, .topics = {"session:a"});
+    turn(&fanout);
+    publish_n(hub, 2, .topics = {"session:a"});
+    publish_n(hub, 3, .topics = {"channel:search"}, .key = "k");
+    publish_n(hub, 4, .topics = {"session:a"});
+    turn(&fanout);
+    r->stuck = false;
+    reader_take_all(r);
+    assert_got(r, "1 3 2 4");
+    const uint64_t positions[] = {1, 1, 2, 4};
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(r->got[i].frame.position, positions[i]);
+}
+
 static void test_policy_disconnect(void **state)
 {
     (void)state;
@@ -330,6 +353,44 @@ static void test_step_of_many_topics_is_bounded(void **state)
     reader_take_all(r);
     settle(&fanout, r);
     assert_int_equal(r->got_count, 80);
+}
+
+/* ---- Holding ---- */
+
+static void test_hold(void **state)
+{
+    (void)state;
+    join(r, "session:a");
+    publish_n(hub, 1, .topics = {"session:a"});
+    assert_int_equal(subscriber_hold(&r->s), 0);
+    assert_int_equal(subscriber_hold(&r->s), 0);
+    publish_n(hub, 2, .topics = {"session:a", "session:b"});
+    join(r, "session:b");
+    publish_n(hub, 3, .topics = {"session:b"});
+    subscriber_release(&r->s);
+    settle(&fanout, r);
+    assert_got(r, "");
+    subscriber_release(&r->s);
+    assert_got(r, "1 2 3");
+    publish_n(hub, 4, .topics = {"session:a"});
+    assert_got(r, "1 2 3 4");
+    subscriber_release(&r->s); /* it is not held */
+    assert_int_equal(r->caught_up, 0);
+    assert_int_equal(r->gap_count, 0);
+}
+
+static void test_hold_while_catching_up(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++)
+        publish_n(hub, i, .topics = {"session:a"});
+    join_at(r, "session:a", (struct start_point){START_BEGINNING, 0, 0});
+    assert_int_equal(subscriber_hold(&r->s), 0);
+    settle(&fanout, r);
+    assert_int_equal(r->got_count, 0);
+    subscriber_release(&r->s);
+    assert_got(r, "1 2 3");
+    assert_int_equal(r->caught_up, 1);
 }
 
 /* ---- Replays ---- */
@@ -426,9 +487,12 @@ int main(void)
         TEST(test_policy_latest),
         TEST(test_policy_latest_loses_history),
         TEST(test_policy_latest_beside_others),
+        TEST(test_position_of_what_is_sent_ahead),
         TEST(test_policy_disconnect),
         TEST(test_slow_catch_up_is_bounded),
         TEST(test_step_of_many_topics_is_bounded),
+        TEST(test_hold),
+        TEST(test_hold_while_catching_up),
         TEST(test_replay),
         TEST(test_replay_while_another_one_runs),
         TEST(test_replay_while_catching_up),

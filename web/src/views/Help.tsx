@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { shortcuts } from '../store/settings.ts';
 import { groups, helpOpen } from '../store/shortcuts.ts';
 import { CloseButton } from './CloseButton.tsx';
@@ -9,7 +9,8 @@ const keyNames: Record<string, string> = { ' ': 'Space', ArrowUp: '↑', ArrowDo
 export function Help() {
     const dialog = useRef<HTMLDialogElement>(null);
     const open = helpOpen.value;
-    useEffect(() => {
+    // Before any other event: a `close` of the browser's that is still on its way must find it open again.
+    useLayoutEffect(() => {
         const element = dialog.current;
         if (!element) return;
         if (open && !element.open) element.showModal();

@@ -9,6 +9,7 @@ import { visibleName } from '../text/names.ts';
 import { Bar } from './Bar.tsx';
 import { CloseButton } from './CloseButton.tsx';
 import { SearchField } from './SearchField.tsx';
+import { Segments } from './Segments.tsx';
 import { StatusIcon, toneOf } from './StatusIcon.tsx';
 import { useShortcuts } from './useShortcuts.ts';
 import { VirtualList } from './VirtualList.tsx';
@@ -58,24 +59,15 @@ export function ItemsPane({ session }: { session: Session }) {
                         <span class="count num">{countText(items.size)}</span>
                     </span>
                 ) : (
-                    <div class="segments" role="group" aria-label="Show">
-                        <button
-                            type="button"
-                            class="segment"
-                            aria-pressed={shownKind === 'components'}
-                            onClick={() => (kind.value = 'components')}
-                        >
-                            Components <span class="count num">{countText(components.size)}</span>
-                        </button>
-                        <button
-                            type="button"
-                            class="segment"
-                            aria-pressed={shownKind === 'features'}
-                            onClick={() => (kind.value = 'features')}
-                        >
-                            Features <span class="count num">{countText(features.size)}</span>
-                        </button>
-                    </div>
+                    <Segments
+                        label="Show"
+                        segments={[
+                            { value: 'components', name: 'Components', count: components.size },
+                            { value: 'features', name: 'Features', count: features.size },
+                        ]}
+                        isOn={(value) => shownKind === value}
+                        onPress={(value) => (kind.value = value)}
+                    />
                 )}
                 <StatusFilter counts={{ ...items.counts }} status={status} />
             </div>

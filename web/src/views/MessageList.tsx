@@ -8,9 +8,16 @@ import { CopyButton } from './CopyButton.tsx';
 import { Icon } from './Icon.tsx';
 import { HoldButton, TypeSelect } from './logTools.tsx';
 import { SearchField } from './SearchField.tsx';
+import { type Segment, Segments } from './Segments.tsx';
 import { VirtualList } from './VirtualList.tsx';
 
 const rowHeight = 26;
+type Direction = 'both' | 'in' | 'out';
+const directions: Segment<Direction>[] = [
+    { value: 'both', name: 'All' },
+    { value: 'in', name: 'Received' },
+    { value: 'out', name: 'Sent' },
+];
 const excerptLength = 400;
 const formattedMost = 256 * 1024;
 
@@ -29,7 +36,7 @@ export function MessageList({ messages, changed }: { messages: Log; changed: Sig
     changed.value;
     messages.paused.value;
     const search = useSignal('');
-    const direction = useSignal<'both' | 'in' | 'out'>('both');
+    const direction = useSignal<Direction>('both');
     const type = useSignal('');
     const open = useSignal<RawMessage | null>(null);
     const types = [...new Set(messages.shown.map((message) => message.type))].sort();
@@ -41,19 +48,12 @@ export function MessageList({ messages, changed }: { messages: Log; changed: Sig
     return (
         <>
             <div class="pane-tools">
-                <div class="segments" role="group" aria-label="Direction">
-                    {(['both', 'in', 'out'] as const).map((each) => (
-                        <button
-                            key={each}
-                            type="button"
-                            class="segment"
-                            aria-pressed={direction.value === each}
-                            onClick={() => (direction.value = each)}
-                        >
-                            {{ both: 'All', in: 'Received', out: 'Sent' }[each]}
-                        </button>
-                    ))}
-                </div>
+                <Segments
+                    label="Direction"
+                    segments={directions}
+                    isOn={(value) => direction.value === value}
+                    onPress={(value) => (direction.value = value)}
+                />
                 <TypeSelect types={types} value={type} />
                 <SearchField label="Search in messages" value={search} />
                 <span class="faint num messages-count">

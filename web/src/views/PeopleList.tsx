@@ -15,6 +15,7 @@ import { addressOf, go } from '../store/route.ts';
 import { resetTab } from '../store/tab.ts';
 import { agoText, countText, plural } from '../text/format.ts';
 import { followLink } from './Link.tsx';
+import { ListRows } from './ListRows.tsx';
 import { dialects } from './Presence.tsx';
 import { RoomName, RoomSign } from './RoomName.tsx';
 import { SearchField } from './SearchField.tsx';
@@ -23,7 +24,6 @@ import { TokenMenu } from './TokenMenu.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useListKeys } from './useListKeys.ts';
 
-const pageSize = 200;
 const topicsShown = 12;
 
 function placeOf(topic: string) {
@@ -87,7 +87,6 @@ export function PeopleList() {
     useEffect(() => resetTab('People · Fanfare'), []);
     const search = useRef<HTMLInputElement>(null);
     const list = useRef<HTMLUListElement>(null);
-    const [limit, setLimit] = useState(pageSize);
     const known = people.value;
     const shown = shownPeople.value;
     useListKeys('People', 'place', { list, links: 'a.chip', search });
@@ -113,24 +112,16 @@ export function PeopleList() {
                 )}
                 {known && known.list.length > 0 && (
                     <div class="card">
-                        <ul ref={list} class="person-rows" aria-label={plural(shown.length, 'person', 'people')}>
-                            {shown.slice(0, limit).map((person) => (
-                                <PersonRow key={person.user ?? ''} person={person} />
-                            ))}
-                        </ul>
-                        {shown.length === 0 && (
-                            <p class="nothing">
-                                Nobody fits.{' '}
-                                <button type="button" class="link" onClick={() => (peopleSearch.value = '')}>
-                                    Show all
-                                </button>
-                            </p>
-                        )}
-                        {shown.length > limit && (
-                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>
-                                Show more ({countText(shown.length - limit)} left)
-                            </button>
-                        )}
+                        <ListRows
+                            rows={shown}
+                            list={list}
+                            class="person-rows"
+                            label={plural(shown.length, 'person', 'people')}
+                            none="Nobody fits."
+                            onShowAll={() => (peopleSearch.value = '')}
+                        >
+                            {(person) => <PersonRow key={person.user ?? ''} person={person} />}
+                        </ListRows>
                     </div>
                 )}
                 {known && known.looked < known.followed && (

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { names } from '../store/names.ts';
 import {
     followRooms,
@@ -21,15 +21,16 @@ import { countText, plural, rateText } from '../text/format.ts';
 import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { Command, urlOption } from './ListEmpty.tsx';
+import { ListRows } from './ListRows.tsx';
 import { RoomName, RoomSign } from './RoomName.tsx';
 import { SearchField } from './SearchField.tsx';
+import { Segments } from './Segments.tsx';
 import { ListTrouble, ListWaiting } from './SessionList.tsx';
 import { Sparkline } from './Sparkline.tsx';
 import { TokenMenu } from './TokenMenu.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useListKeys } from './useListKeys.ts';
 
-const pageSize = 200;
 const samplesShown = 40;
 const filterNames = {
     all: 'All',
@@ -89,7 +90,6 @@ export function RoomList() {
     useEffect(() => resetTab('Rooms · Fanfare'), []);
     const search = useRef<HTMLInputElement>(null);
     const list = useRef<HTMLUListElement>(null);
-    const [limit, setLimit] = useState(pageSize);
     const shown = shownRooms.value;
     const all = rooms.value;
     const counts = kindCounts.value;
@@ -127,22 +127,14 @@ export function RoomList() {
                 </div>
                 {all && all.length > 0 && (
                     <div class="list-tools">
-                        <div class="segments" role="group" aria-label="Show">
-                            {(['all', ...roomKinds] as const)
+                        <Segments
+                            label="Show"
+                            segments={(['all', ...roomKinds] as const)
                                 .filter((kind) => kind === 'all' || counts[kind])
-                                .map((kind) => (
-                                    <button
-                                        key={kind}
-                                        type="button"
-                                        class="segment"
-                                        aria-pressed={roomFilter.value === kind}
-                                        onClick={() => (roomFilter.value = kind)}
-                                    >
-                                        {filterNames[kind]}{' '}
-                                        <span class="count num">{countText(counts[kind] ?? 0)}</span>
-                                    </button>
-                                ))}
-                        </div>
+                                .map((kind) => ({ value: kind, name: filterNames[kind], count: counts[kind] ?? 0 }))}
+                            isOn={(kind) => roomFilter.value === kind}
+                            onPress={(kind) => (roomFilter.value = kind)}
+                        />
                         <select
                             class="select"
                             aria-label="Order"
@@ -169,28 +161,15 @@ export function RoomList() {
                             <span class="room-count">Who</span>
                             <span class="room-events">Events</span>
                         </div>
-                        <ul ref={list} aria-label={plural(shown.length, 'room')}>
-                            {shown.slice(0, limit).map((room) => (
-                                <RoomRow key={room.topic} room={room} />
-                            ))}
-                        </ul>
-                        {shown.length === 0 && (
-                            <p class="nothing">
-                                No room fits.{' '}
-                                <button
-                                    type="button"
-                                    class="link"
-                                    onClick={() => ((roomSearch.value = ''), (roomFilter.value = 'all'))}
-                                >
-                                    Show all
-                                </button>
-                            </p>
-                        )}
-                        {shown.length > limit && (
-                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>
-                                Show more ({countText(shown.length - limit)} left)
-                            </button>
-                        )}
+                        <ListRows
+                            rows={shown}
+                            list={list}
+                            label={plural(shown.length, 'room')}
+                            none="No room fits."
+                            onShowAll={() => ((roomSearch.value = ''), (roomFilter.value = 'all'))}
+                        >
+                            {(room) => <RoomRow key={room.topic} room={room} />}
+                        </ListRows>
                     </div>
                 )}
             </main>

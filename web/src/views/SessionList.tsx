@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../store/clock.ts';
 import { goesOn, type Outlook, outlookWord, shownPercentage } from '../store/outlook.ts';
 import { addressOf, go } from '../store/route.ts';
@@ -22,12 +22,13 @@ import { Bar } from './Bar.tsx';
 import { Icon } from './Icon.tsx';
 import { followLink } from './Link.tsx';
 import { ListEmpty } from './ListEmpty.tsx';
+import { ListRows } from './ListRows.tsx';
 import { SearchField } from './SearchField.tsx';
+import { Segments } from './Segments.tsx';
 import { StatusIcon } from './StatusIcon.tsx';
 import { TopBar } from './TopBar.tsx';
 import { useListKeys } from './useListKeys.ts';
 
-const pageSize = 200;
 const filters: [ListFilter, string][] = [
     ['all', 'All'],
     ['in_progress', 'Running'],
@@ -129,7 +130,6 @@ export function SessionList() {
     useEffect(() => resetTab('Sessions · Fanfare'), []);
     const search = useRef<HTMLInputElement>(null);
     const list = useRef<HTMLUListElement>(null);
-    const [limit, setLimit] = useState(pageSize);
     const shown = shownSessions.value;
     const known = sessions.value !== null;
     const isEmpty = sessions.value?.length === 0;
@@ -148,19 +148,16 @@ export function SessionList() {
                     <h1>Sessions</h1>
                     {known && !isEmpty && (
                         <>
-                            <div class="segments" role="group" aria-label="Show">
-                                {filters.map(([value, name]) => (
-                                    <button
-                                        key={value}
-                                        type="button"
-                                        class="segment"
-                                        aria-pressed={listFilter.value === value}
-                                        onClick={() => (listFilter.value = value)}
-                                    >
-                                        {name} <span class="count num">{countText(statusCounts.value[value])}</span>
-                                    </button>
-                                ))}
-                            </div>
+                            <Segments
+                                label="Show"
+                                segments={filters.map(([value, name]) => ({
+                                    value,
+                                    name,
+                                    count: statusCounts.value[value],
+                                }))}
+                                isOn={(value) => listFilter.value === value}
+                                onPress={(value) => (listFilter.value = value)}
+                            />
                             <SearchField
                                 label="Search sessions"
                                 value={listSearch}
@@ -185,28 +182,16 @@ export function SessionList() {
                             <span>Last change</span>
                             <span />
                         </div>
-                        <ul ref={list} class="session-rows" aria-label={`${shown.length} sessions`}>
-                            {shown.slice(0, limit).map((session) => (
-                                <SessionRow key={session.session_id} session={session} />
-                            ))}
-                        </ul>
-                        {shown.length === 0 && (
-                            <p class="nothing">
-                                No session fits.{' '}
-                                <button
-                                    type="button"
-                                    class="link"
-                                    onClick={() => ((listSearch.value = ''), (listFilter.value = 'all'))}
-                                >
-                                    Show all
-                                </button>
-                            </p>
-                        )}
-                        {shown.length > limit && (
-                            <button type="button" class="button wide" onClick={() => setLimit(limit + pageSize)}>
-                                Show more ({countText(shown.length - limit)} left)
-                            </button>
-                        )}
+                        <ListRows
+                            rows={shown}
+                            list={list}
+                            class="session-rows"
+                            label={`${shown.length} sessions`}
+                            none="No session fits."
+                            onShowAll={() => ((listSearch.value = ''), (listFilter.value = 'all'))}
+                        >
+                            {(session) => <SessionRow key={session.session_id} session={session} />}
+                        </ListRows>
                     </div>
                 )}
             </main>

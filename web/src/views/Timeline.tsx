@@ -10,16 +10,17 @@ import { CopyButton } from './CopyButton.tsx';
 import { Icon, type IconName } from './Icon.tsx';
 import { ProgressChart } from './ProgressChart.tsx';
 import { SearchField } from './SearchField.tsx';
+import { type Segment, Segments } from './Segments.tsx';
 import { VirtualList } from './VirtualList.tsx';
 
 const rowHeight = 32;
-const kinds: [EntryKind, string, IconName][] = [
-    ['checkpoint', 'Checkpoints', 'flag'],
-    ['file', 'Files', 'file'],
-    ['run', 'Runs', 'terminal'],
-    ['error', 'Errors', 'warn'],
+const signs: Record<EntryKind, IconName> = { checkpoint: 'flag', file: 'file', run: 'terminal', error: 'warn' };
+const kinds: Segment<EntryKind>[] = [
+    { value: 'checkpoint', name: 'Checkpoints', icon: signs.checkpoint },
+    { value: 'file', name: 'Files', icon: signs.file },
+    { value: 'run', name: 'Runs', icon: signs.run },
+    { value: 'error', name: 'Errors', icon: signs.error },
 ];
-const signs = Object.fromEntries(kinds.map(([kind, , icon]) => [kind, icon])) as Record<EntryKind, IconName>;
 const fileLetters: Record<string, string> = { created: 'A', modified: 'M', deleted: 'D', moved: 'R' };
 
 export function Timeline({ session }: { session: Session }) {
@@ -49,20 +50,12 @@ export function Timeline({ session }: { session: Session }) {
         <div class="pane-fill timeline">
             <ProgressChart session={session} />
             <div class="pane-tools">
-                <div class="segments" role="group" aria-label="Show">
-                    {kinds.map(([kind, name, icon]) => (
-                        <button
-                            key={kind}
-                            type="button"
-                            class="segment"
-                            aria-pressed={!hidden.value.has(kind)}
-                            onClick={() => toggle(kind)}
-                        >
-                            <Icon name={icon} />
-                            {name}
-                        </button>
-                    ))}
-                </div>
+                <Segments
+                    label="Show"
+                    segments={kinds}
+                    isOn={(kind) => !hidden.value.has(kind)}
+                    onPress={toggle}
+                />
                 <SearchField label="Search the timeline" value={search} />
             </div>
             {shown.length === 0 ? (
