@@ -33,7 +33,7 @@ static inline int set_up(void **state)
 
 static inline const char *path_of(const char *name)
 {
-    static char path[128];
+    static _Thread_local char path[128];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     return path;
 }

@@ -69,7 +69,7 @@ static void end_reading(sqlite3 *db)
 /* Readers that take turns: each begins before another one ends. */
 #define READERS 3
 
-static atomic_bool enough;
+static atomic_bool enough, over;
 static pthread_barrier_t turn;
 
 static void *take_turns(void *arg)
@@ -85,13 +85,13 @@ static void *take_turns(void *arg)
             begin_reading(db);
         reading = reading || begins;
         usleep(2000);
-        /* All leave in the same round. */
-        bool last = pthread_barrier_wait(&turn) == PTHREAD_BARRIER_SERIAL_THREAD;
-        static atomic_bool over;
-        if (last)
+        /* One decides for all, so that they leave in the same round. */
+        if (own == 0)
             atomic_store(&over, atomic_load(&enough));
         pthread_barrier_wait(&turn);
-        if (atomic_load(&over))
+        bool last = atomic_load(&over);
+        pthread_barrier_wait(&turn);
+        if (last)
             break;
     }
     sqlite3_close(db);
