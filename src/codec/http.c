@@ -8,6 +8,8 @@
  */
 #include "codec/http.h"
 
+#include <stddef.h>
+
 /* llhttp's names for methods would collide with ours. */
 #define HTTP_GET     LLHTTP_GET
 #define HTTP_HEAD    LLHTTP_HEAD
@@ -31,6 +33,9 @@
 /* Empty lines before a request line that are overlooked (RFC 9112, 2.2, asks for one). */
 #define EMPTY_LINES 4
 
+/* What comes at once is usually a whole head, and nothing else: grown once. */
+#define USUAL_HEAD 2048
+
 enum stage {
     STAGE_HEAD,
     STAGE_BODY,
@@ -47,11 +52,12 @@ struct http_parser {
     struct http_refusal refusal;
 
     struct buf head;
-    size_t line; /* where in head the unfinished line begins */
+    size_t line;            /* where in head the unfinished line begins */
+    const char *first_line; /* where the request line stood when it was read */
     unsigned empty_lines;
-    struct http_request request;
-
     struct http_body body;
+
+    struct http_request request; /* the last one: most of its room for headers is never touched */
 };
 
 static int refuse(struct http_parser *p, int error, int status, const char *why)
@@ -138,11 +144,14 @@ static int finish_request(struct http_parser *p)
     return p->ops->done(p->arg);
 }
 
-/* The request line: checked as soon as it is there, and read again when the head is complete, as
- * the buffer may have moved. */
+/* The request line: checked as soon as it is there, and read again when the head is complete, if
+ * the buffer has moved. */
 static int read_request_line(struct http_parser *p)
 {
     struct slice line = buf_slice(&p->head);
+    if (p->first_line == line.ptr)
+        return 0;
+    p->first_line = line.ptr;
     line.len = (size_t)((const char *)memchr(line.ptr, '\r', line.len) - line.ptr);
     return http_request_line_read(line, &p->request, &p->refusal) ? 0 : FAN_E_PROTOCOL;
 }
@@ -216,6 +225,8 @@ static int feed_head(struct http_parser *p, struct slice data, size_t *used)
         return refuse(p, FAN_E_TOO_LARGE, 414, "the request line is longer than 32 KiB");
     if (!fits)
         return refuse(p, FAN_E_TOO_LARGE, 431, "the headers are larger than 32 KiB");
+    if (p->head.cap == 0 && data.len <= USUAL_HEAD)
+        buf_reserve(&p->head, data.len);
     buf_append(&p->head, data.ptr, n);
     if (p->head.failed)
         return refuse(p, FAN_E_NO_MEMORY, 503, "out of memory");
@@ -237,13 +248,26 @@ static int feed_body(struct http_parser *p, struct slice data, size_t *used)
 
 /* ---- Interface ---- */
 
+static void init(struct http_parser *p, const struct http_parser_ops *ops, void *arg)
+{
+    memset(p, 0, offsetof(struct http_parser, request.headers));
+    p->ops = ops;
+    p->arg = arg;
+    p->head.limit = HTTP_MAX_HEAD;
+}
+
 struct http_parser *http_parser_new(const struct http_parser_ops *ops, void *arg)
 {
     struct http_parser *p = memory_try_alloc(sizeof *p);
-    if (!p)
-        return NULL;
-    *p = (struct http_parser){.ops = ops, .arg = arg, .head = {.limit = HTTP_MAX_HEAD}};
+    if (p)
+        init(p, ops, arg);
     return p;
+}
+
+void http_parser_reuse(struct http_parser *p, void *arg)
+{
+    buf_fini(&p->head);
+    init(p, p->ops, arg);
 }
 
 void http_parser_free(struct http_parser *p)
@@ -282,6 +306,7 @@ void http_parser_resume(struct http_parser *p)
     p->stage = STAGE_HEAD;
     p->request.header_count = 0;
     p->line = 0;
+    p->first_line = NULL;
     p->empty_lines = 0;
 }
 

@@ -35,12 +35,10 @@ struct http_header {
  * the target's host, as RFC 9112, 3.2.2 demands. */
 struct http_request {
     enum http_method method;
-    struct slice target;    /* as sent: "/events?topic=a" (absolute form: the path part of it) */
-    struct slice path;      /* before '?', not decoded */
-    struct slice query;     /* after '?', without it; empty when there is none */
-    struct slice authority; /* of a target in the absolute form; empty in the others */
-    struct http_header headers[HTTP_MAX_HEADERS];
-    unsigned header_count;
+    struct slice target;     /* as sent: "/events?topic=a" (absolute form: the path part of it) */
+    struct slice path;       /* before '?', not decoded */
+    struct slice query;      /* after '?', without it; empty when there is none */
+    struct slice authority;  /* of a target in the absolute form; empty in the others */
     uint64_t content_length; /* 0 without a body */
     bool has_body;           /* content-length > 0, or chunked */
     bool chunked;
@@ -48,6 +46,8 @@ struct http_request {
     bool upgrade; /* Connection: upgrade and an Upgrade header were there */
     bool expect_continue;
     uint8_t minor; /* HTTP/1.minor */
+    unsigned header_count;
+    struct http_header headers[HTTP_MAX_HEADERS]; /* what is behind the last one is not set */
 };
 
 /* The first header of that name (case ignored); an empty slice with ptr NULL when absent. */
@@ -77,6 +77,9 @@ struct http_parser;
  * parser. NULL: no memory. */
 struct http_parser *http_parser_new(const struct http_parser_ops *ops, void *arg);
 void http_parser_free(struct http_parser *p);
+
+/* As if it were new, for another connection. */
+void http_parser_reuse(struct http_parser *p, void *arg);
 
 /*
  * Takes bytes; *used says how many belonged to requests. Returns 0 when all were taken, or when a

@@ -70,26 +70,37 @@ const char *http_status_text(int status)
 
 /* ---- Headers ---- */
 
+/* Whether a header, whose name is never empty, is this one. Most differ in length or in the first
+ * letter. */
+static bool is_named(const struct http_header *h, struct slice name)
+{
+    return h->name.len == name.len && ((h->name.ptr[0] ^ name.ptr[0]) & ~0x20) == 0 &&
+           strncasecmp(h->name.ptr, name.ptr, name.len) == 0;
+}
+
 struct slice http_header_get(const struct http_request *r, const char *name)
 {
+    struct slice wanted = slice_from(name);
     for (unsigned i = 0; i < r->header_count; i++)
-        if (slice_is_nocase(r->headers[i].name, name))
+        if (is_named(&r->headers[i], wanted))
             return r->headers[i].value;
     return slice_of(NULL, 0);
 }
 
 unsigned http_header_count(const struct http_request *r, const char *name)
 {
+    struct slice wanted = slice_from(name);
     unsigned count = 0;
     for (unsigned i = 0; i < r->header_count; i++)
-        count += slice_is_nocase(r->headers[i].name, name);
+        count += is_named(&r->headers[i], wanted);
     return count;
 }
 
 bool http_header_has_token(const struct http_request *r, const char *name, const char *token)
 {
+    struct slice wanted = slice_from(name);
     for (unsigned i = 0; i < r->header_count; i++) {
-        if (!slice_is_nocase(r->headers[i].name, name))
+        if (!is_named(&r->headers[i], wanted))
             continue;
         struct slice rest = r->headers[i].value;
         struct slice element;

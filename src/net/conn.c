@@ -25,10 +25,15 @@
 
 /* ---- Interest in the socket ---- */
 
+static unsigned wanted_interest(const struct conn *c)
+{
+    return (c->paused || c->held ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
+}
+
 static void update_interest(struct conn *c)
 {
-    unsigned interest = (c->paused || c->held ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
-    if (interest == c->interest || c->state == CONN_CLOSED || c->fd < 0)
+    unsigned interest = wanted_interest(c);
+    if (interest == c->interest || c->state == CONN_CLOSED || !c->watched)
         return;
     c->interest = (uint8_t)interest;
     if (poller_change(&c->worker->poller, c->fd, interest, c) != 0)
@@ -498,7 +503,7 @@ void conn_close(struct conn *c, const char *reason)
     if (!c->close_reason)
         c->close_reason = reason;
     conn_timer_stop(c);
-    if (c->fd >= 0)
+    if (c->watched)
         poller_remove(&c->worker->poller, c->fd);
     worker_mark_closing(c->worker, c);
 }
@@ -625,4 +630,17 @@ void conn_on_ready(struct conn *c, unsigned ready)
         on_readable(c);
     if ((ready & POLLER_ERROR) && !(ready & POLLER_READ) && c->state != CONN_CLOSED)
         conn_close(c, "reset by peer");
+}
+
+/* A client's request usually comes with the end of TCP's handshake: read at once, it costs neither
+ * an event of the poller nor a second turn. */
+void conn_begin(struct conn *c)
+{
+    on_readable(c);
+    if (c->state == CONN_CLOSED)
+        return;
+    c->interest = (uint8_t)wanted_interest(c);
+    c->watched = poller_add(&c->worker->poller, c->fd, c->interest, false, c) == 0;
+    if (!c->watched)
+        conn_close(c, "poller failed");
 }

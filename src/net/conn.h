@@ -83,7 +83,8 @@ struct conn {
     bool held;        /* not reading either: conn_hold */
     bool ended;       /* the peer has sent its last byte */
     bool attached;    /* its descriptor is registered with the flush stage */
-    uint8_t interest; /* registered with the poller */
+    bool watched;     /* registered with the poller */
+    uint8_t interest; /* what the poller watches it for */
     uint8_t in_batch; /* enum out_class of what stands in the batch: of all, the most important */
 };
 
@@ -165,6 +166,9 @@ void conn_release(struct conn *c);
 /* ---- For the worker ---- */
 
 void conn_on_ready(struct conn *c, unsigned ready);
+
+/* Begins its work: reads what has come already, then registers with the poller. */
+void conn_begin(struct conn *c);
 
 /* Gives what waits to the kernel. */
 void conn_flush(struct conn *c);

@@ -5,7 +5,8 @@
  * buffers need to live no longer than that. Successful ones post no completion
  * (IOSQE_CQE_SKIP_SUCCESS). MSG_WAITALL makes a short send count as failed, so that it posts one,
  * with the number of bytes that went. Descriptors are registered, which saves the kernel a lookup
- * and a reference count per send.
+ * and a reference count per send. Those of connections that were accepted in one turn mostly have
+ * numbers in a row, and are registered with one call before the first send.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -31,6 +32,8 @@ struct uring {
     unsigned count;
     bool broken; /* the ring failed for good: everything goes the ordinary way */
     struct pending pending[BATCH];
+    unsigned entering_count;
+    struct conn *entering[BATCH]; /* not registered yet; their descriptors stand in a row */
 };
 
 static void disarm(struct uring *u)
@@ -120,12 +123,28 @@ static void submit(struct flush *f)
     u->count = 0;
 }
 
+/* Registers the descriptors that wait for it. */
+static void register_entering(struct uring *u)
+{
+    int fds[BATCH], done = 0;
+    for (unsigned i = 0; i < u->entering_count; i++)
+        fds[i] = u->entering[i]->fd;
+    if (!u->broken)
+        done = io_uring_register_files_update(&u->ring, (unsigned)u->entering[0]->fd, fds,
+                                              u->entering_count);
+    for (unsigned i = 0; i < u->entering_count; i++)
+        u->entering[i]->attached = (int)i < done;
+    u->entering_count = 0;
+}
+
 static void add_send(struct flush *f, struct conn *c, struct bytes *bytes, uint32_t offset,
                      uint32_t length)
 {
     struct uring *u = (struct uring *)f;
     if (u->count == BATCH)
         submit(f);
+    if (u->entering_count)
+        register_entering(u);
     if (u->broken) {
         flush_send_ops.send(f, c, bytes, offset, length);
         return;
@@ -139,21 +158,28 @@ static void add_send(struct flush *f, struct conn *c, struct bytes *bytes, uint3
     c->batch = f->batch;
 }
 
-static bool set_file(struct uring *u, const struct conn *c, int value)
-{
-    return !u->broken && (unsigned)c->fd < u->files &&
-           io_uring_register_files_update(&u->ring, (unsigned)c->fd, &value, 1) == 1;
-}
-
 static void attach(struct flush *f, struct conn *c)
 {
-    c->attached = set_file((struct uring *)f, c, c->fd);
+    struct uring *u = (struct uring *)f;
+    unsigned n = u->entering_count;
+    if (u->broken || (unsigned)c->fd >= u->files)
+        return;
+    if (n == BATCH || (n && c->fd != u->entering[n - 1]->fd + 1))
+        register_entering(u);
+    u->entering[u->entering_count++] = c;
+    c->attached = true;
 }
 
 static void detach(struct flush *f, struct conn *c)
 {
-    if (c->attached)
-        set_file((struct uring *)f, c, -1);
+    struct uring *u = (struct uring *)f;
+    int none = -1;
+    if (!c->attached)
+        return;
+    if (u->entering_count)
+        register_entering(u);
+    if (c->attached && !u->broken)
+        io_uring_register_files_update(&u->ring, (unsigned)c->fd, &none, 1);
     c->attached = false;
 }
 

@@ -329,11 +329,40 @@ static const struct http_parser_ops parser_ops = {on_head, on_body, on_done};
 static void free_http(struct http_conn *h)
 {
     http_parser_free(h->parser);
+    memory_free(h);
+}
+
+/* Most connections speak HTTP for one request, read as they come (conn_begin), so the next one can
+ * have what the last one needed. */
+static void release_http(struct http_conn *h, struct worker *w)
+{
     buf_fini(&h->exchange.body);
     buf_fini(&h->exchange.headers);
     principal_unref(h->exchange.principal);
     buf_fini(&h->pending);
-    memory_free(h);
+    if (w->spare_http) {
+        free_http(h);
+        return;
+    }
+    http_parser_reuse(h->parser, NULL);
+    w->spare_http = h;
+}
+
+static struct http_conn *take_http(struct conn *c)
+{
+    struct http_conn *h = c->worker->spare_http;
+    struct http_parser *parser = h ? h->parser : http_parser_new(&parser_ops, c);
+    c->worker->spare_http = NULL;
+    if (h)
+        http_parser_reuse(parser, c);
+    else
+        h = parser ? memory_try_alloc(sizeof *h) : NULL;
+    if (!h) {
+        http_parser_free(parser);
+        return NULL;
+    }
+    *h = (struct http_conn){.parser = parser, .exchange = {.conn = c}};
+    return h;
 }
 
 static void hand_over(struct conn *c, const char *data, size_t len)
@@ -345,7 +374,7 @@ static void hand_over(struct conn *c, const char *data, size_t len)
         memcpy(copy, rest.ptr, rest.len);
     c->ops = h->next_ops;
     c->protocol = h->next_protocol;
-    free_http(h);
+    release_http(h, c->worker);
     if (len && !copy)
         conn_close(c, "out of memory");
     else if (len && c->state == CONN_OPEN)
@@ -491,7 +520,7 @@ static void on_closed(struct conn *c)
     if (x->abort)
         x->abort(x);
     c->protocol = NULL;
-    free_http(h);
+    release_http(h, c->worker);
 }
 
 static const struct conn_ops http_ops = {
@@ -505,19 +534,19 @@ static const struct conn_ops http_ops = {
 
 int http_server_attach(struct conn *c)
 {
-    struct http_conn *h = memory_try_alloc(sizeof *h);
+    struct http_conn *h = take_http(c);
     if (!h)
         return FAN_E_NO_MEMORY;
-    memset(h, 0, sizeof *h);
-    h->parser = http_parser_new(&parser_ops, c);
-    if (!h->parser) {
-        memory_free(h);
-        return FAN_E_NO_MEMORY;
-    }
-    h->exchange.conn = c;
     c->ops = &http_ops;
     c->protocol = h;
     return 0;
+}
+
+void http_server_fini(struct worker *w)
+{
+    if (w->spare_http)
+        free_http(w->spare_http);
+    w->spare_http = NULL;
 }
 
 void http_take_over(struct http_exchange *x, const struct conn_ops *ops, void *protocol)

@@ -17,6 +17,7 @@
 #include "net/conn.h"
 
 struct principal;
+struct worker;
 
 struct http_exchange {
     struct conn *conn;
@@ -43,6 +44,9 @@ struct http_app {
 
 /* Makes a new connection speak HTTP. 0 or FAN_E_NO_MEMORY. */
 int http_server_attach(struct conn *c);
+
+/* Frees what the worker kept for its next connection. */
+void http_server_fini(struct worker *w);
 
 /* The server goes: ends a connection on which no request is being answered. */
 void http_server_shutdown(struct conn *c);

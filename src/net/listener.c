@@ -51,6 +51,7 @@ static int bind_tcp(const struct addrinfo *info)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* accepted sockets inherit it */
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -233,7 +234,6 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *add
     struct worker *w = l->worker;
     struct peer *peer;
     char text[PEER_TEXT_SIZE];
-    int one = 1;
     uint64_t most = NET_LIMIT(w, connections);
     peer_format(address, text);
     if (most && atomic_load(&w->shared->connections) >= most) {
@@ -249,8 +249,6 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *add
         refuse(fd, l->tls, text, &address_is_full);
         return;
     }
-    if (address->ss_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (worker_add_conn(w, fd, peer, l->tls))
         NET_STAT(w, accepted, 1);
 }

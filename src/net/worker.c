@@ -104,7 +104,6 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
     if (!c)
         goto fail;
     begin(w, c, fd, peer);
-    c->interest = POLLER_READ;
     if (tls) {
         c->tls = tls_new(atomic_load(&w->shared->tls), fd, &w->sealed);
         if (!c->tls)
@@ -112,13 +111,10 @@ struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool t
     }
     if (http_server_attach(c) != 0)
         goto fail_conn;
-    if (poller_add(&w->poller, fd, POLLER_READ, false, c) != 0)
-        goto fail_http;
     enter(w, c);
     conn_timer(c, NET_LIMIT(w, handshake_ms));
+    conn_begin(c);
     return c;
-fail_http:
-    c->ops->closed(c);
 fail_conn:
     tls_free(c->tls);
     slab_give(&w->slab, c);
@@ -511,6 +507,7 @@ void worker_fini(struct worker *w)
     memory_free(w->dirty);
     memory_free(w->closing);
     out_queue_pool_fini(&w->out_queues);
+    http_server_fini(w);
     buf_fini(&w->sealed);
     memory_free(w->read_buffer);
     pthread_mutex_destroy(&w->tasks_lock);

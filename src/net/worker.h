@@ -39,6 +39,7 @@ struct worker_task {
 };
 
 struct http_app;
+struct http_conn;
 struct tls_context;
 struct listener;
 struct ws_deflate;
@@ -126,6 +127,7 @@ struct worker {
     uint64_t start_ms;
     struct buf sealed;                  /* TLS records that are about to be queued */
     struct out_queue_pool out_queues;   /* spare ones */
+    struct http_conn *spare_http;       /* NULL, or of the connection that needed it last */
     char *read_buffer;                  /* WORKER_READ_SIZE, shared by all connections */
     struct ws_deflate *compressors[16]; /* by window bits; made when first needed */
     size_t conn_size;
@@ -214,7 +216,9 @@ struct worker_alarm {
 void worker_alarm_set(struct worker *w, struct worker_alarm *a, uint64_t delay_ms);
 void worker_alarm_stop(struct worker *w, struct worker_alarm *a);
 
-/* Takes over an accepted descriptor. The peer has been taken. NULL: no memory (fd is closed). */
+/* Takes over an accepted descriptor, and reads what has come on it already: it may be closed, until
+ * the end of the turn, when this returns. The peer has been taken. NULL: no memory (fd is closed).
+ */
 struct conn *worker_add_conn(struct worker *w, int fd, struct peer *peer, bool tls);
 
 /* A connection without a socket, for a session whose bytes go other ways: what is queued for it is

@@ -599,6 +599,33 @@ static void test_errors_last(void **state)
     http_parser_free(p);
 }
 
+/* Nothing of the first connection may be left: half a head, headers, a body, an error. */
+static void test_reuse(void **state)
+{
+    (void)state;
+    static const struct slice first[] = {
+        SLICE("GET /half HTTP/1.1\r\n" HOST "X-A: b"),
+        SLICE("GET /whole HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"),
+        SLICE("\r\n\r\n\r\n\r\n"),
+        SLICE("nonsense\r\n"),
+    };
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        struct outcome before = {0}, after = {0};
+        struct http_parser *p = http_parser_new(&ops, &before);
+        feed_all(p, &before, first[i]);
+        size_t seen = before.trace.len;
+        http_parser_reuse(p, &after);
+        assert_false(http_parser_busy(p));
+        feed_all(p, &after, SLICE("\r\nGET /next HTTP/1.1\r\n" HOST "\r\n"));
+        assert_int_equal(after.result, 0);
+        assert_string_equal(buf_text(&after.trace), "GET target=/next host=a []\n");
+        assert_int_equal(before.trace.len, seen);
+        http_parser_free(p);
+        buf_fini(&before.trace);
+        buf_fini(&after.trace);
+    }
+}
+
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -650,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_chunk_overhead),
         cmocka_unit_test(test_callbacks_stop_the_parser),
         cmocka_unit_test(test_errors_last),
+        cmocka_unit_test(test_reuse),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -586,6 +586,105 @@ static void test_without_memory(void **state)
     close(p.fd);
 }
 
+/* ---- What came before the connection was taken over ---- */
+
+struct early {
+    int fd;
+    uint64_t requests;
+    bool open, watched;
+};
+
+static void add_early(void *arg)
+{
+    struct early *e = arg;
+    struct peer *peer;
+    uint64_t before = atomic_load(&world.worker.stats.http_requests);
+    assert_int_equal(peer_take(world.shared.peers, SLICE("unix"), false, 1, &peer), 0);
+    const struct conn *c = worker_add_conn(&world.worker, e->fd, peer, false);
+    assert_non_null(c);
+    e->requests = atomic_load(&world.worker.stats.http_requests) - before;
+    e->open = conn_is_open(c);
+    e->watched = c->watched;
+}
+
+/* The peer has sent this, and its last byte if ends, before its connection is accepted. */
+static struct early accept_after(const char *text, bool ends, int *fd)
+{
+    int fds[2];
+    make_pair(fds, 0);
+    write_all(fds[1], text, strlen(text));
+    if (ends)
+        shutdown(fds[1], SHUT_WR);
+    struct early e = {.fd = fds[0]};
+    *fd = fds[1];
+    on_worker(add_early, &e);
+    return e;
+}
+
+static bool nobody_is_left(void *arg)
+{
+    (void)arg;
+    return atomic_load(&world.shared.connections) == 0;
+}
+
+static void test_read_at_once(void **state)
+{
+    (void)state;
+    char answer[512] = "";
+    int fd;
+    struct early e = accept_after("", false, &fd);
+    assert_int_equal(e.requests, 0);
+    assert_true(e.open && e.watched);
+    close(fd);
+    e = accept_after("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false, &fd);
+    assert_int_equal(e.requests, 1);
+    assert_true(e.open && e.watched);
+    close(fd);
+    e = accept_after("", true, &fd);
+    assert_false(e.open || e.watched);
+    close(fd);
+    e = accept_after("nonsense\r\n", true, &fd);
+    assert_int_equal(e.requests, 0);
+    assert_true(e.watched);
+    assert_true(read_some(fd, answer, sizeof answer - 1) > 0);
+    assert_non_null(strstr(answer, "400 Bad Request"));
+    close(fd);
+    wait_for("the end of all connections", nobody_is_left, NULL);
+}
+
+/* ---- Descriptors that are registered together ---- */
+
+static void add_row(void *arg)
+{
+    struct connecting *row = arg;
+    for (unsigned i = 0; i < 20; i++)
+        add_probe(&row[i]);
+    conn_close(row[7].probe->conn, "before its first send");
+}
+
+static void test_accepted_in_one_turn(void **state)
+{
+    (void)state;
+    static struct probe probes[20];
+    struct connecting row[20];
+    char text[256];
+    for (unsigned i = 0; i < 20; i++) {
+        int fds[2];
+        make_pair(fds, 0);
+        probes[i] = (struct probe){.fd = fds[1]};
+        row[i] = (struct connecting){&probes[i], fds[0]};
+    }
+    on_worker(add_row, row);
+    wait_closed(&probes[7]);
+    on_worker(send_to_the_dead, probes); /* all but one are alive */
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(read_some(probes[i].fd, text, sizeof text) > 0, i != 7);
+        close(probes[i].fd);
+    }
+    for (unsigned i = 0; i < 20; i++)
+        wait_closed(&probes[i]);
+}
+
 /* ---- Posting ---- */
 
 static atomic_bool posted;
@@ -625,6 +724,8 @@ static const struct CMUnitTest tests[] = {
     TEST(test_timers),
     TEST(test_pause),
     TEST(test_without_memory),
+    TEST(test_read_at_once),
+    TEST(test_accepted_in_one_turn),
     TEST(test_post),
 };
 
