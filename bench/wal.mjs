@@ -1,6 +1,6 @@
 // Whether the write-ahead log stays short under a steady writer, while readers never let go of it: history pages
-// below memory on four connections, `fanfare store export` read slowly, `fanfare store check`, again and again.
-// Prints its size over time.
+// below memory on four connections, `fanfare store export` read slowly again and again, and each minute
+// `fanfare store check`, which alone holds one transaction for long. Prints its size over time.
 //
 //   node bench/wal.mjs [SECONDS] [EVENTS A SECOND]     600 and 20000
 import { spawn } from 'node:child_process';
@@ -17,13 +17,15 @@ const mebi = 1024 * 1024;
 const server = await startServer({
     t: { after() {} }, // finished below
     args: ['--engine', 'sqlite', '--memory-limit', '1MiB', '--log-level', 'warn', '--limits-messages', '1000000'],
-    config: { topics: { session: { count: 20000 } } },
+    config: { topics: { session: { count: 2000 } } },
 });
 const data = path.join(server.directory, 'data');
 const sizeOf = (name) => fs.statSync(path.join(data, name), { throwIfNoEntry: false })?.size ?? 0;
 const end = performance.now() + seconds * 1000;
 const goesOn = () => performance.now() < end;
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const pause = (milliseconds) => new Promise((resolve) => {
+    setTimeout(resolve, Math.max(0, Math.min(milliseconds, end - performance.now())));
+});
 const done = { published: 0, pages: 0, exports: 0, checks: 0, latency: [] };
 
 async function write() {
@@ -75,7 +77,7 @@ async function repeat(part, slowly) {
         await over;
         clearTimeout(timer);
         done[`${part}s`]++;
-        await pause(200);
+        await pause(slowly ? 200 : 60000);
     }
 }
 

@@ -111,16 +111,16 @@ static bool append_frames(struct buf *payload, struct slice frames)
 }
 
 /* Each copy of the poll gets the answer, since which of them the client still listens to nobody
- * knows; then it is kept for further ones. Takes the payload over. */
-static void answer_polls(struct client *c, struct buf *payload)
+ * knows; then it is kept for further ones. Takes both over. */
+static void answer_copies(struct client *c, struct room_request *poll, struct buf *payload)
 {
     struct room_polling *p = room_session_of(c)->polling;
-    bool keeps = p->poll->tag && !payload->failed && payload->len <= KEPT_MAX;
-    p->answered = p->poll->number;
-    p->answered_on = p->poll->connection;
-    while (p->poll) {
-        struct room_request *r = p->poll;
-        p->poll = r->copy;
+    bool keeps = poll->tag && !payload->failed && payload->len <= KEPT_MAX;
+    p->answered = poll->number;
+    p->answered_on = poll->connection;
+    while (poll) {
+        struct room_request *r = poll;
+        poll = r->copy;
         buf_clear(&r->body);
         buf_append_slice(&r->body, buf_slice(payload));
         r->body.failed |= payload->failed;
@@ -132,11 +132,21 @@ static void answer_polls(struct client *c, struct buf *payload)
         buf_fini(payload);
 }
 
+/* NULL: none waits. */
+static struct room_request *take_poll(struct client *c)
+{
+    struct room_polling *p = room_session_of(c)->polling;
+    struct room_request *poll = p->poll;
+    p->poll = NULL;
+    return poll;
+}
+
 static void collect(struct conn *conn)
 {
     struct client *c = client_from_conn(conn);
+    struct room_request *poll = take_poll(c);
     struct buf frames = {0}, payload = {0};
-    if (!room_session_of(c)->polling->poll)
+    if (!poll)
         return;
     conn_take(conn, &frames);
     room_user_asked(c); /* what is in the answer the next poll confirms */
@@ -144,7 +154,7 @@ static void collect(struct conn *conn)
         conn_close(conn, "out of memory");
     bool closes = append_frames(&payload, buf_slice(&frames));
     buf_fini(&frames);
-    answer_polls(c, &payload);
+    answer_copies(c, poll, &payload);
     if (closes)
         conn_close(conn, conn->close_reason);
 }
@@ -152,11 +162,12 @@ static void collect(struct conn *conn)
 /* Answers the poll that waits with one packet. False: none waits. */
 static bool answer_poll(struct client *c, struct slice packet)
 {
+    struct room_request *poll = take_poll(c);
     struct buf payload = {0};
-    if (!room_session_of(c)->polling->poll)
+    if (!poll)
         return false;
     eio_payload_append_text(&payload, packet);
-    answer_polls(c, &payload);
+    answer_copies(c, poll, &payload);
     return true;
 }
 

@@ -1,13 +1,7 @@
 /* Runs of events as blobs; see run_codec.h. */
 #include "engine/run_codec.h"
 
-#include <string.h>
-#include <zlib.h>
-
 #include "fanfare/error.h"
-
-#define VERSION     1
-#define HEADER_SIZE 5 /* version, checksum */
 
 enum { FLAG_NESTED = 1, FLAG_AUDIENCE = 2, FLAG_PLACES = 4, FLAGS_KNOWN = 7 };
 
@@ -36,12 +30,10 @@ static void put_epoch(struct buf *out, uint64_t epoch)
     buf_append(out, bytes, sizeof bytes);
 }
 
-void run_begin(struct run_writer *w, struct buf *out, uint64_t first_seq)
+void run_begin(struct run_writer *w, struct buf *out, int64_t id, uint64_t first_seq)
 {
-    static const char header[HEADER_SIZE] = {VERSION};
-    *w = (struct run_writer){.out = out, .seq = first_seq};
-    buf_clear(out);
-    buf_append(out, header, HEADER_SIZE);
+    *w = (struct run_writer){.out = out, .key = {id, first_seq}, .seq = first_seq};
+    checked_blob_begin(out);
 }
 
 static void put_places(struct buf *out, const struct run_record *record)
@@ -86,37 +78,21 @@ bool run_is_full(const struct run_writer *w)
     return w->count >= RUN_MAX_EVENTS || w->out->len >= RUN_MAX_BYTES;
 }
 
-static uint32_t checksum(const unsigned char *data, size_t size)
-{
-    return (uint32_t)crc32_z(0, data, size);
-}
-
 int run_end(struct run_writer *w)
 {
-    if (w->out->failed)
-        return FAN_E_NO_MEMORY;
-    unsigned char *blob = (unsigned char *)w->out->data;
-    uint32_t crc = checksum(blob + HEADER_SIZE, w->out->len - HEADER_SIZE);
-    for (int i = 0; i < 4; i++)
-        blob[1 + i] = (unsigned char)(crc >> (24 - 8 * i));
-    return 0;
+    return checked_blob_end(w->out, w->key);
 }
 
 /* ---- Reading ---- */
 
-int run_open(struct run_reader *r, struct slice blob, uint64_t first_seq)
+int run_open(struct run_reader *r, struct slice blob, int64_t id, uint64_t first_seq)
 {
-    const unsigned char *data = (const unsigned char *)blob.ptr;
-    if (blob.len < HEADER_SIZE || data[0] == 0)
-        return FAN_E_PARSE;
-    if (data[0] != VERSION)
-        return FAN_E_UNSUPPORTED;
-    uint32_t crc = 0;
-    for (int i = 0; i < 4; i++)
-        crc = crc << 8 | data[1 + i];
-    if (crc != checksum(data + HEADER_SIZE, blob.len - HEADER_SIZE))
-        return FAN_E_PARSE;
-    *r = (struct run_reader){data + HEADER_SIZE, data + blob.len, first_seq, 0};
+    struct slice content;
+    int error = checked_blob_open(blob, (struct checked_key){id, first_seq}, &content);
+    if (error)
+        return error;
+    const unsigned char *data = (const unsigned char *)content.ptr;
+    *r = (struct run_reader){data, data + content.len, first_seq, 0};
     return 0;
 }
 

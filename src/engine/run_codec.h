@@ -1,9 +1,8 @@
 /*
  * The stored form of a run: consecutive events of one topic, as the blob of one row.
  *
- *   version (1 byte) · CRC-32 of the rest (4 bytes, big-endian) · events
- *
- * and of each event, numbers as LEB128 varints, signed ones zigzag:
+ * A checked_blob, the key of which is the row's id and its first_seq, with in it of each event,
+ * numbers as LEB128 varints, signed ones zigzag:
  *
  *   flags (1 byte) · seq less the seq before (the first: less the row's first_seq) · time less the
  *   time before (the first: less 0) · [audience, 1 byte] · lengths of type, source, id, key, data ·
@@ -23,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "engine/checked_blob.h"
 
 struct event;
 
@@ -53,13 +53,14 @@ struct run_record {
 
 struct run_writer {
     struct buf *out;
+    struct checked_key key;
     uint64_t seq;
     int64_t time_ms;
     unsigned count;
 };
 
-/* Begins a blob in `out`, which is emptied. first_seq: the first event's. */
-void run_begin(struct run_writer *w, struct buf *out, uint64_t first_seq);
+/* Begins a blob in `out`, which is emptied. The row's id; the first event's seq. */
+void run_begin(struct run_writer *w, struct buf *out, int64_t id, uint64_t first_seq);
 
 /* Adds a record; seqs rise. */
 void run_add(struct run_writer *w, const struct run_record *record);
@@ -78,7 +79,7 @@ struct run_reader {
 
 /* Checks version and checksum. FAN_E_PARSE: not a run, or a damaged one; FAN_E_UNSUPPORTED: of a
  * version that this program does not know. */
-int run_open(struct run_reader *r, struct slice blob, uint64_t first_seq);
+int run_open(struct run_reader *r, struct slice blob, int64_t id, uint64_t first_seq);
 
 /* The next record: 1, at the end 0, FAN_E_PARSE. */
 int run_next(struct run_reader *r, struct run_record *record);

@@ -157,6 +157,14 @@ void store_report_damage(struct store *s, const struct topic *topic, uint64_t fi
               LOG_U64("to", first_offset + count - 1));
 }
 
+void store_report_damaged_state(struct store *s, const struct topic *topic)
+{
+    atomic_fetch_add(&s->stats.damaged, 1);
+    log_error("store",
+              "a session's stored state is damaged: it is made again of the events that are kept",
+              LOG_SLICE("topic", topic_name_slice(topic)));
+}
+
 /* ---- Starting and stopping ---- */
 
 static int make_directory(const char *path, struct buf *why)

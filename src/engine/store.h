@@ -106,6 +106,9 @@ int store_load_events(struct store *s, struct buf *why);
 void store_report_damage(struct store *s, const struct topic *topic, uint64_t first_offset,
                          uint64_t count);
 
+/* The same of a session's folded state. */
+void store_report_damaged_state(struct store *s, const struct topic *topic);
+
 /* An event as it was published, from a run of `topic`; NULL: no memory. One reference. */
 struct event *store_make_event(struct store *s, const struct run_record *record,
                                struct topic *topic, uint64_t offset);

@@ -9,8 +9,11 @@
  * well under a millisecond, but when there is always one of them, no moment without would ever
  * come by itself: so once the log is too long the store's thread waits for those who are reading
  * just then, and who comes later reads the database. Another program may read for as long as it
- * likes. Commits wait a moment for that one, too, but seldom, and the log grows until it is done.
+ * likes. Commits wait for that one, too, for a moment, and longer once the log is far too long;
+ * but seldom, and when that is in vain the log grows until it is done.
  */
+#include <limits.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -23,11 +26,14 @@
 #define LITTLE_PAGES 256
 /* or when it has grown to this, whatever is left: 64 MiB. */
 #define MOST_PAGES 16384
-/* From here on somebody should know what it is that keeps it: 256 MiB. */
+/* From here on somebody should know what it is that keeps it, and commits wait longer for that:
+ * 256 MiB. Each time that it was in vain, next when the log is twice as long. */
 #define WARN_PAGES (4 * MOST_PAGES)
-/* How long the store's thread waits for readers, and when it tries again. */
-#define READERS_MS 20
-#define RETRY_MS   200
+/* How long the store's thread waits for readers, and when it may try again: also after it copied
+ * all, since readers may keep the log from beginning anew. */
+#define READERS_MS      20
+#define LONG_READERS_MS 500
+#define RETRY_MS        200
 
 struct store_checkpointer {
     pthread_t thread;
@@ -40,6 +46,7 @@ struct store_checkpointer {
     /* The store's thread's: when it may wait for readers again, and whether it was said that the
      * log grows. */
     uint64_t retry_ms;
+    int wait_long_at; /* pages */
     bool warned;
 };
 
@@ -110,6 +117,7 @@ void store_watch_log(struct store *s)
 int store_checkpoint_start(struct store *s, struct buf *why)
 {
     struct store_checkpointer *c = s->checkpointer = memory_zero(sizeof *c);
+    c->wait_long_at = WARN_PAGES;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->wanted, NULL);
     store_watch_log(s);
@@ -147,13 +155,18 @@ static bool must_copy_rest(struct store *s)
  * way. */
 static bool copy_rest(struct store *s)
 {
-    int log, left, mode = SQLITE_CHECKPOINT_PASSIVE;
-    if (s->log_pages > MOST_PAGES)
-        mode = SQLITE_CHECKPOINT_RESTART;
-    sqlite3_busy_timeout(s->db.db, READERS_MS);
+    struct store_checkpointer *c = s->checkpointer;
+    bool force = s->log_pages > MOST_PAGES, wait_long = s->log_pages > c->wait_long_at;
+    int log, left, mode = force ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    sqlite3_busy_timeout(s->db.db, wait_long ? LONG_READERS_MS : READERS_MS);
     int code = copy(s->db.db, mode, &log, &left);
     sqlite3_busy_timeout(s->db.db, STORE_BUSY_MS);
-    return code == SQLITE_OK && left == 0;
+    bool copied = code == SQLITE_OK && left == 0;
+    if (copied)
+        c->wait_long_at = WARN_PAGES;
+    else if (wait_long)
+        c->wait_long_at = s->log_pages < INT_MAX / 2 ? s->log_pages * 2 : INT_MAX;
+    return copied;
 }
 
 static void warn_of_growth(struct store *s)
@@ -178,8 +191,7 @@ void store_checkpoint(struct store *s)
         return;
     if (copy_rest(s))
         set_log_pages(s, 0);
-    else
-        c->retry_ms = now + RETRY_MS;
+    c->retry_ms = now + RETRY_MS;
 }
 
 void store_checkpoint_free(struct store *s)

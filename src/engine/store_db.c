@@ -109,6 +109,13 @@ int store_db_open(struct store_db *d, const char *path, bool read_only,
     return error;
 }
 
+int store_db_synchronous(struct store_db *d, enum store_synchronous synchronous)
+{
+    char sql[40];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA synchronous = %s", synchronous_names[synchronous]);
+    return sqlite3_exec(d->db, sql, NULL, NULL, NULL);
+}
+
 void store_db_close(struct store_db *d)
 {
     for (int i = 0; i < STORE_STATEMENTS; i++)

@@ -57,6 +57,9 @@ int store_db_open(struct store_db *d, const char *path, bool read_only,
                   enum store_synchronous synchronous, struct buf *why);
 void store_db_close(struct store_db *d);
 
+/* From the next transaction on; there is none under way. SQLite's code. */
+int store_db_synchronous(struct store_db *d, enum store_synchronous synchronous);
+
 /* The statement, reset; NULL: it could not be prepared (store_db_code). */
 sqlite3_stmt *store_db_get(struct store_db *d, enum store_statement which);
 

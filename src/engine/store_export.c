@@ -72,7 +72,7 @@ static void append_open(struct export *e, const struct walked_run *at, struct sl
         memcpy(run->text + name.len, blob.ptr, blob.len);
     list_init(&run->link);
     list_append(&e->open, &run->link);
-    if (run_open(&run->reader, run->blob, at->first_seq) == 0) {
+    if (run_open(&run->reader, run->blob, at->id, at->first_seq) == 0) {
         advance(e, run);
     } else {
         e->ops->damaged(e->arg, run->topic, run->first, run->count);

@@ -14,6 +14,17 @@
 #include "fanfare/error.h"
 #include "hub/event_validate.h"
 
+/* Why the database cannot be loaded, and what to do. FAN_E_IO. */
+static int refuse(struct store *s, int code, struct buf *why)
+{
+    buf_printf(why, "%s: %s (%s)", s->path, store_error_text(code), sqlite3_errstr(code));
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+        BUF_LITERAL(why, "; `fanfare store check` says what is left of it, and `fanfare store "
+                         "export` saves that. Move it away to begin with an empty one: clients "
+                         "are told that the log was lost");
+    return FAN_E_IO;
+}
+
 /* ---- Topics ---- */
 
 struct stored_topic *store_topic(struct store *s, uint64_t id, struct topic *topic)
@@ -113,10 +124,12 @@ static int load_topic(struct store *s, sqlite3_stmt *q, struct buf *why)
                    (unsigned long long)record.store_id, wrong);
         return FAN_E_IO;
     }
-    if (!s->options.kinds[name.kind].durable)
-        return store_delete_topic(s, record.store_id) == SQLITE_OK ? 0 : FAN_E_IO;
-    if (read_tail(s, &record, &bytes) != SQLITE_OK)
-        return FAN_E_IO;
+    bool durable = s->options.kinds[name.kind].durable;
+    int code = durable ? read_tail(s, &record, &bytes) : store_delete_topic(s, record.store_id);
+    if (code != SQLITE_OK)
+        return refuse(s, code, why);
+    if (!durable)
+        return 0;
     int error = hub_restore_topic(s->engine.hub, &record, &topic);
     if (error) {
         buf_printf(why, "%s: topic %.*s cannot be loaded: %s", s->path, SLICE_ARG(record.name),
@@ -134,9 +147,7 @@ static int load_topics(struct store *s, struct buf *why)
     while (q && !error && (code = sqlite3_step(q)) == SQLITE_ROW)
         error = load_topic(s, q, why);
     sqlite3_reset(q);
-    if (error || code == SQLITE_DONE)
-        return error;
-    return FAN_E_IO;
+    return error || code == SQLITE_DONE ? error : refuse(s, code, why);
 }
 
 /* ---- The node ---- */
@@ -192,7 +203,8 @@ static int read_node(struct store *s, struct node_rows *rows, struct node_record
  * be given out a second time. */
 static bool may_have_lost(const struct node_rows *rows)
 {
-    return rows->known && !rows->clean && rows->relaxed && rows->boot != boot_id();
+    return rows->known && !rows->clean && rows->relaxed &&
+           (rows->boot == 0 || rows->boot != boot_id());
 }
 
 static int renew_epochs(struct store *s, struct node_record *node)
@@ -268,22 +280,24 @@ static int load_node(struct store *s)
 
 /* ---- Both, in one transaction ---- */
 
+/* That the store is in use from here on has to be known after the end of the machine, or nobody
+ * would ask whether events were lost: this commit is forced to the disk in any case. */
 static int load_rows(struct store *s, struct buf *why)
 {
-    int code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
+    int code = store_db_synchronous(&s->db, STORE_SYNC_FULL);
+    if (code == SQLITE_OK)
+        code = store_db_run(&s->db, store_db_get(&s->db, STORE_BEGIN));
     if (code == SQLITE_OK)
         code = load_node(s);
-    int error = code == SQLITE_OK ? load_topics(s, why) : FAN_E_IO;
-    if (!error && store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT)) != SQLITE_OK)
-        error = FAN_E_IO;
-    if (error && why->len == 0) {
-        code = sqlite3_extended_errcode(s->db.db);
-        buf_printf(why, "%s: %s (%s)", s->path, store_error_text(code), sqlite3_errmsg(s->db.db));
-        if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-            BUF_LITERAL(why, "; `fanfare store check` says what is left of it. Move it away to "
-                             "begin with an empty one: clients are told that the log was lost");
+    if (code == SQLITE_OK) {
+        int error = load_topics(s, why);
+        if (error)
+            return error;
+        code = store_db_run(&s->db, store_db_get(&s->db, STORE_COMMIT));
     }
-    return error;
+    if (code == SQLITE_OK)
+        code = store_db_synchronous(&s->db, s->options.synchronous);
+    return code == SQLITE_OK ? 0 : refuse(s, code, why);
 }
 
 int store_load(struct store *s, struct buf *why)

@@ -7,6 +7,10 @@
 #include "engine/store.h"
 #include "fanfare/error.h"
 
+/* A commit takes so many at most: thousands come when clients return to a server that was started
+ * anew, and publishers should not wait for all of them. */
+#define COMMIT_NOTES 1024
+
 /* A name's newest value, which is not on the disk yet. */
 struct unwritten_note {
     struct slice name, value; /* in text */
@@ -53,9 +57,15 @@ void store_keep(struct engine *engine, struct note *note)
 
 void store_take_notes(struct store *s)
 {
+    struct note **end = &s->notes;
+    for (unsigned n = 0; n < COMMIT_NOTES && *end; n++)
+        end = &(*end)->next;
+    struct note *rest = *end;
+    *end = NULL;
     s->writing = s->notes;
-    s->notes = NULL;
-    s->notes_end = &s->notes;
+    s->notes = rest;
+    if (!rest)
+        s->notes_end = &s->notes;
 }
 
 /* ---- To the disk ---- */

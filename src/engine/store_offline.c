@@ -133,7 +133,7 @@ static const char *judge_run(struct slice blob, const struct walked_run *run)
     struct run_record record = {0};
     uint64_t seen = 0;
     int more;
-    int error = run_open(&reader, blob, run->first_seq);
+    int error = run_open(&reader, blob, run->id, run->first_seq);
     if (error == FAN_E_UNSUPPORTED)
         return "is of a version that this program does not know";
     if (error)
@@ -225,6 +225,33 @@ static void check_runs(struct check *c)
     buf_fini(&why);
 }
 
+static void check_state(struct check *c, sqlite3_stmt *q)
+{
+    const struct checked_key key = {sqlite3_column_int64(q, 0), store_column(q, 2)};
+    struct slice name = store_column_text(q, 1), content;
+    struct slice blob = slice_of(sqlite3_column_blob(q, 3), (size_t)sqlite3_column_bytes(q, 3));
+    int error = checked_blob_open(blob, key, &content);
+    if (error)
+        wrong(c, "%.*s: its folded state %s", SLICE_ARG(name),
+              error == FAN_E_UNSUPPORTED ? "is of a version that this program does not know"
+                                         : "is damaged: its checksum is wrong");
+}
+
+static void check_states(struct check *c)
+{
+    static const char query[] =
+        "SELECT id, name, state_offset, state FROM topics WHERE state IS NOT NULL";
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(c->db, query, -1, &q, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        check_state(c, q);
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_DONE)
+        wrong(c, "the states of sessions cannot all be read: %s", sqlite3_errmsg(c->db));
+    sqlite3_finalize(q);
+}
+
 /* Whether a topic's row and its runs tell the same story. */
 static void check_log(void *arg, const struct stored_log *log)
 {
@@ -242,6 +269,7 @@ uint64_t store_offline_check(struct store_offline *o, uint64_t most,
     struct buf why = {0};
     check_pages(&c);
     check_runs(&c);
+    check_states(&c);
     if (store_offline_topics(o, check_log, &c, &why) != 0)
         wrong(&c, "%s", buf_text(&why));
     buf_fini(&c.name);

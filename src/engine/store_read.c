@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/store.h"
 #include "engine/store_schema.h"
+#include "engine/store_walk.h"
 #include "fanfare/error.h"
 
 struct reader {
@@ -138,8 +139,8 @@ static int decode(struct store *s, const struct run_row *row, struct topic *topi
                   struct slice blob, struct cached_run *run)
 {
     struct run_reader reader;
-    struct run_record record;
-    int more = 0, error = run_open(&reader, blob, row->first_seq);
+    struct run_record record = {0};
+    int more = 0, error = run_open(&reader, blob, row->id, row->first_seq);
     while (!error && (more = run_next(&reader, &record)) > 0) {
         if (run->count == row->count)
             return FAN_E_PARSE;
@@ -149,7 +150,7 @@ static int decode(struct store *s, const struct run_row *row, struct topic *topi
         run->events[run->count++] = e;
         run->bytes += e->size;
     }
-    if (error || more < 0 || run->count != row->count)
+    if (error || more < 0 || run->count != row->count || record.seq != row->last_seq)
         return FAN_E_PARSE;
     return 0;
 }
@@ -260,8 +261,14 @@ static int get_state(struct reader *r, uint64_t id, struct buf *snapshot, uint64
     sqlite3_bind_int64(q, 1, (sqlite3_int64)id);
     int error = outcome(sqlite3_step(q));
     if (!error && sqlite3_column_type(q, 1) != SQLITE_NULL) {
-        *offset = store_column(q, 0);
-        buf_append(snapshot, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+        const struct checked_key key = {(int64_t)id, store_column(q, 0)};
+        struct slice blob = slice_of(sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+        struct slice content;
+        error = checked_blob_open(blob, key, &content) == 0 ? 0 : FAN_E_PARSE;
+        if (!error) {
+            *offset = key.number;
+            buf_append_slice(snapshot, content);
+        }
     }
     sqlite3_reset(q);
     if (error == FAN_E_NOT_FOUND)
@@ -269,6 +276,7 @@ static int get_state(struct reader *r, uint64_t id, struct buf *snapshot, uint64
     return snapshot->failed ? FAN_E_NO_MEMORY : error;
 }
 
+/* What is damaged is told, and left out: the state is made again of the events that are kept. */
 int store_load_state(struct engine *engine, struct topic *topic, struct buf *snapshot,
                      uint64_t *offset)
 {
@@ -279,7 +287,10 @@ int store_load_state(struct engine *engine, struct topic *topic, struct buf *sna
         return FAN_E_IO;
     uint64_t id = atomic_load_explicit(&topic->store_id, memory_order_relaxed);
     int error = get_state(r, id, snapshot, offset);
-    error = error == FAN_E_PARSE ? FAN_E_IO : error;
+    if (error == FAN_E_PARSE) {
+        store_report_damaged_state(s, topic);
+        error = 0;
+    }
     give_back(s, r, error);
     return error;
 }
@@ -295,12 +306,14 @@ static void note_missing(struct store *s, struct stored_read *read, uint64_t fro
         store_report_damage(s, read->topic, from, to - from + 1);
 }
 
-/* Where the next run begins behind a hole, but at `end` at most. */
+/* Where the next run begins behind a hole or damaged pages, but at `end` at most. */
 static uint64_t next_run(struct reader *r, uint64_t topic, uint64_t from, uint64_t end)
 {
     struct run_row row;
-    int error =
-        query_run(r, STORE_RUNS_UP, store_run_id(topic, from), store_run_id(topic, end - 1), &row);
+    int64_t first = store_run_id(topic, from), last = store_run_id(topic, end - 1);
+    int error = query_run(r, STORE_RUNS_UP, first, last, &row);
+    if (error == FAN_E_PARSE)
+        return store_run_offset(store_next_readable(r->db.db, first, last));
     return error ? end : row.first_offset;
 }
 

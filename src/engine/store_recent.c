@@ -136,7 +136,8 @@ static int decode(struct recent *r, const struct candidate *c, struct slice blob
     struct topic *topic = c->topic->topic;
     size_t before = r->count;
     uint64_t offset = c->first_offset;
-    int more, error = run_open(&reader, blob, c->first_seq);
+    int more,
+        error = run_open(&reader, blob, store_run_id(c->topic->id, c->first_offset), c->first_seq);
     while (!error && (more = run_next(&reader, &record)) != 0) {
         if (more > 0 && !whole && record.id.len == 0) {
             offset++;

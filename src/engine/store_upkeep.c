@@ -167,14 +167,18 @@ static int put_state(struct store *s, const struct stored_topic *t, uint64_t off
 static int write_snapshot(struct store *s, struct stored_topic *t)
 {
     uint64_t offset;
-    buf_clear(&s->blob);
-    if (hub_snapshot(s->engine.hub, t->topic, &s->blob, &offset) != 0)
-        return SQLITE_OK;
+    struct buf snapshot = {0};
+    int code = SQLITE_OK;
     /* Events behind the last commit are not there before the next one. */
-    if (offset <= t->state_offset || offset > t->offset)
-        return SQLITE_OK;
-    int code = put_state(s, t, offset);
-    t->new_state_offset = code == SQLITE_OK ? offset : 0;
+    if (hub_snapshot(s->engine.hub, t->topic, &snapshot, &offset) == 0 &&
+        offset > t->state_offset && offset <= t->offset) {
+        checked_blob_begin(&s->blob);
+        buf_append_slice(&s->blob, buf_slice(&snapshot));
+        const struct checked_key key = {(int64_t)t->id, offset};
+        code = checked_blob_end(&s->blob, key) == 0 ? put_state(s, t, offset) : SQLITE_NOMEM;
+        t->new_state_offset = code == SQLITE_OK ? offset : 0;
+    }
+    buf_fini(&snapshot);
     return code;
 }
 
@@ -304,8 +308,9 @@ static int sweep(struct store *s, int64_t now_ms)
 {
     struct stored_topic *due[TRIM_TOPICS], *empty[TRIM_TOPICS];
     unsigned count = 0, empty_count = 0;
+    /* None twice: it may be gone after the first time. */
     for (unsigned n = 0;
-         n < SWEEP_TOPICS && n < s->next_id && count < TRIM_TOPICS && empty_count < TRIM_TOPICS;
+         n < SWEEP_TOPICS && n + 1 < s->next_id && count < TRIM_TOPICS && empty_count < TRIM_TOPICS;
          n++) {
         if (++s->sweep_id >= s->next_id)
             s->sweep_id = 1;

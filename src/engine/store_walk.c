@@ -7,7 +7,7 @@
 #include "fanfare/error.h"
 
 #define FIRST_ID store_run_id(1, 0)
-#define LAST_ID  store_run_id(STORE_TOPIC_MAX, STORE_OFFSET_MAX)
+#define LAST_ID  store_run_id(STORE_TOPIC_MAX, 0) /* there are fewer topics */
 
 bool store_is_damage(int code)
 {
@@ -29,24 +29,27 @@ static int ask(sqlite3 *db, const char *sql, int64_t a, int64_t b, sqlite3_stmt 
 
 /* ---- Around damaged pages ---- */
 
-/* Whether a search for the first run from `id` on comes to an answer. */
-static bool is_readable(sqlite3 *db, int64_t id)
+/* Whether a search for the first run in [id, last] comes to an answer; *found: that run's id, or
+ * last + 1. */
+static bool is_readable(sqlite3 *db, int64_t id, int64_t last, int64_t *found)
 {
     sqlite3_stmt *q = NULL;
-    int code = ask(db, "SELECT id, count FROM runs WHERE id >= ? ORDER BY id LIMIT 1", id, 0, &q);
+    int code = ask(db, "SELECT id, count FROM runs WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+                   id, last, &q);
     if (code == SQLITE_OK)
         code = sqlite3_step(q);
+    *found = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : last + 1;
     sqlite3_finalize(q);
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-/* The first id behind `from`, which is not readable, that is: steps that double until one is, and
- * then halving. What is between are the pages that are damaged, and nothing else. */
-static int64_t find_readable(sqlite3 *db, int64_t from)
+/* Steps that double until a search succeeds, and then halving: what is between are the pages that
+ * are damaged, and nothing else. */
+int64_t store_next_readable(sqlite3 *db, int64_t from, int64_t last)
 {
-    int64_t bad = from, good = LAST_ID + 1;
-    for (int64_t step = 1; bad + step <= LAST_ID; step *= 2) {
-        if (is_readable(db, bad + step)) {
+    int64_t bad = from, good = last + 1, run = good, found;
+    for (int64_t step = 1; step <= last - bad; step *= 2) {
+        if (is_readable(db, bad + step, last, &run)) {
             good = bad + step;
             break;
         }
@@ -54,12 +57,14 @@ static int64_t find_readable(sqlite3 *db, int64_t from)
     }
     while (good - bad > 1) {
         int64_t middle = bad + (good - bad) / 2;
-        if (is_readable(db, middle))
+        if (is_readable(db, middle, last, &found)) {
             good = middle;
-        else
+            run = found;
+        } else {
             bad = middle;
+        }
     }
-    return good;
+    return run;
 }
 
 /* ---- The walk ---- */
@@ -98,7 +103,7 @@ int store_walk(sqlite3 *db, const struct walk_ops *ops, void *arg, struct buf *w
             return FAN_E_IO;
         }
         int64_t from = next;
-        next = find_readable(db, from);
+        next = store_next_readable(db, from, LAST_ID);
         ops->lost(arg, from, next - 1);
     }
     return result;

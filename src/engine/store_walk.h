@@ -28,6 +28,10 @@ struct walk_ops {
  * reason appended to `why`. */
 int store_walk(sqlite3 *db, const struct walk_ops *ops, void *arg, struct buf *why);
 
+/* The first run that can be found in (from, last], where searching from `from` on meets a damaged
+ * page: its id, or last + 1. */
+int64_t store_next_readable(sqlite3 *db, int64_t from, int64_t last);
+
 /* Whether SQLite's code says that something on the disk cannot be read, and never will be. */
 bool store_is_damage(int code);
 

@@ -141,7 +141,7 @@ static int write_run(struct store *s, uint64_t topic, uint32_t *next, struct run
     *run = (struct run){.topic = topic,
                         .first_offset = entry->event->places[entry->place].offset,
                         .first_seq = entry->event->seq};
-    run_begin(&writer, &s->blob, run->first_seq);
+    run_begin(&writer, &s->blob, store_run_id(topic, run->first_offset), run->first_seq);
     for (; *next && !run_is_full(&writer); *next = entry->next) {
         entry = &s->entries[*next - 1];
         encode(&writer, entry);

@@ -111,8 +111,8 @@ struct engine_ops {
     int (*find)(struct engine *engine, struct topic *topic, uint64_t position, uint64_t from,
                 uint64_t end, uint64_t *offset);
     void (*status)(struct engine *engine, struct engine_status *out); /* out is zero */
-    /* Notes, which are written in the order of coming, each at the latest with the events that are
-     * published behind it; and reading them. NULL: it keeps none. As publish; as load_state. */
+    /* Notes, which are written in the order of coming, and reading them. NULL: it keeps none. As
+     * publish; as load_state. */
     void (*keep)(struct engine *engine, struct note *note);
     int (*each_note)(struct engine *engine, struct slice prefix,
                      void (*use)(void *arg, struct slice name, struct slice value), void *arg);

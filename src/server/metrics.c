@@ -260,6 +260,10 @@ static void append_engine(struct server *s, struct buf *out)
 {
     struct engine_status status;
     hub_engine_status(s->hub, &status);
+    if (!status.reason[0] && status.damaged)
+        snprintf(status.reason, sizeof status.reason, "%s",
+                 "a part of the database is damaged and is not served: see the log, and "
+                 "`fanfare store check`");
     buf_printf(out, ",\"engine\":{\"name\":\"%s\",\"status\":\"%s\"", hub_engine_name(s->hub),
                status.reason[0] ? "degraded" : "ok");
     if (status.reason[0]) {

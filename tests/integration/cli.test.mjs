@@ -73,7 +73,7 @@ test('wrong usage is 2, with a suggestion, and nothing on stdout', async () => {
         [['pub', '--url', '--json', 'session:a', 'b'], /--url needs a value: URL; if --json is it, write --url=--json$/m],
         [['pub', '--timeout=--json', 'session:a', 'b'], /--timeout: expected a time/],
         [['run', '--url', '--', 'true'], /--url needs a value: URL; if -- is it, write --url=--/],
-        [['serve', '--listen', '--json'], /--listen: needs a value; if --json is it, write --listen=--json/],
+        [['serve', '--listen', '--workers', '2'], /--listen: needs a value; if --workers is it, write --listen=--workers/],
         [['pub', '--url', 'ftp://x', 'session:a', 'b'], /unknown scheme/],
         [['pub', '--json=1', 'session:a', 'b'], /--json takes no value/],
         [['pub', '-x'], /unknown option -x/],

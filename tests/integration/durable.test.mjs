@@ -132,6 +132,71 @@ test('an idle topic leaves memory and comes back, with its state', { timeout: 60
     assert.deepEqual((await history(server, `session:${session}`)).events.map(({ offset }) => offset), [1, 2]);
 });
 
+/** Executions of each kind, output of several pieces and of both streams among them. */
+const executions = [
+    ['start', { execution_id: 'running', language: 'python', code_preview: 'print("ä")' }],
+    ['output', { execution_id: 'running', output: 'so far\n', stream: 'stdout' }],
+    ['output', { execution_id: 'running', output: 'a \u001b[31mwarning\u001b[0m\n', stream: 'stderr' }],
+    ['start', { execution_id: 'done', language: 'c' }],
+    ['output', { execution_id: 'done', output: 'hi', stream: 'stdout' }],
+    ['complete', { execution_id: 'done', result: { stdout: 'hi', stderr: '', exit_code: 0, execution_time: 0.5 } }],
+    ['start', { execution_id: 'long', language: 'c' }],
+    ['output', { execution_id: 'long', output: 'x'.repeat(9000), stream: 'stdout' }],
+    ['complete', { execution_id: 'long', result: { stdout: 'y'.repeat(70000), exit_code: 3 } }],
+    ['start', { execution_id: 'failed', language: 'c' }],
+    ['error', { execution_id: 'failed', error: 'too slow', error_type: 'timeout', result: { stdout: 'a part' } }],
+    ['output', { execution_id: 'running', output: 'and more\n', stream: 'stdout' }],
+];
+
+/** The session's executions as every way of asking tells them. */
+async function executionsOf(server, session) {
+    const { executions: told } = (await server.get(`/api/build/status/${session}`)).json;
+    const client = await server.open(`/ws/${session}`);
+    client.send({ type: 'get_state' });
+    assert.deepEqual((await client.next('session_state')).data.executions, told);
+    await client.close();
+    return told;
+}
+
+test('the record of executions survives a kill, a session that leaves memory, and both', { timeout: 90000 }, async (t) => {
+    const options = { config: { topics: { session: { idle: '1s' } } } };
+    let server = await startServer({ t, ...options });
+    const session = uniqueName();
+    const cold = () => waitFor(async () => await server.metric('fanfare_history_bytes') === 0, 'the session to leave memory', ms(20000));
+    const publish = (part) => part.reduce((before, [what, data]) => before.then(() =>
+        server.publish({ topic: `session:${session}`, type: `execution_${what}`, data })), Promise.resolve());
+    await publish(executions.slice(0, -1));
+    let told = await executionsOf(server, session);
+    assert.deepEqual([told.running, told.done, told.long, told.failed].map(({ status }) => status), ['running', 'completed', 'completed', 'failed']);
+    assert.deepEqual([told.running.stdout, told.long.result.truncated], ['so far\n', true]);
+    server = await restart(t, server, 'SIGKILL', options);
+    assert.deepEqual(await executionsOf(server, session), told, 'killed');
+    await cold();
+    assert.deepEqual(await executionsOf(server, session), told, 'left memory');
+    await cold();
+    await publish(executions.slice(-1)); // behind what is stored
+    server = await restart(t, server, 'SIGKILL', options);
+    told.running = { ...told.running, stdout: 'so far\nand more\n' };
+    const later = await executionsOf(server, session);
+    told.running.updated = later.running.updated;
+    assert.deepEqual(later, told, 'left memory, went on, and was killed');
+    server = await restart(t, server, 'SIGTERM', options);
+    assert.deepEqual(await executionsOf(server, session), told, 'stopped');
+});
+
+test('relaxed: a kill on a machine that goes on changes no epoch', async (t) => {
+    const options = { args: ['--store-synchronous', 'normal'] };
+    let server = await startServer({ t, ...options });
+    const first = await server.publish({ topic: 'session:a', type: 'tick', data: { n: 1 } });
+    const { greeting } = await server.build('a');
+    server = await restart(t, server, 'SIGKILL', options);
+    const again = await server.build('a', `?cursor=${greeting.cursor}&since=1&epoch=${first.epoch}`);
+    assert.equal(again.greeting.epoch, first.epoch);
+    const second = await server.publish({ topic: 'session:a', type: 'tick', data: { n: 2 } });
+    assert.deepEqual([second.offset, second.epoch], [2, first.epoch]);
+    assert.equal((await again.next('tick')).offset, 2);
+});
+
 test('a directory is one server\'s at a time', async (t) => {
     const server = await startServer({ t });
     const { code, stderr } = await serveOn(path.join(server.directory, 'data'));

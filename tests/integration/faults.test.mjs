@@ -1,16 +1,20 @@
 // What a failing disk does: durable topics are refused with the reason, everything else goes on, and so
 // does the server when the disk does. The disk is tests/faults/faults.c, preloaded.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { binary, ms, openEvents, range, slowness, startServer, temporaryDirectory, test, uniqueName, waitFor } from './harness.mjs';
+import { binary, ms, openEvents, range, runProgram, startServer, temporaryDirectory, test, uniqueName, waitFor } from './harness.mjs';
 
 const shim = path.join(path.dirname(binary), 'fanfare_faults.so');
-const missing = () => {
-    if (slowness > 1) return 'a sanitizer has to be loaded first';
-    return fs.existsSync(shim) ? false : `${shim} is missing: build the target fanfare_faults`;
-};
-const skip = missing();
+const skip = fs.existsSync(shim) ? false : `${shim} is missing: build the target fanfare_faults`;
+
+/** A sanitizer's runtime has to be loaded before the shim, if the program has one. */
+function runtime() {
+    const libraries = execFileSync('ldd', [binary], { encoding: 'utf8' });
+    return libraries.match(/\S*\/lib[at]san\.so\S*/)?.[0] ?? '';
+}
+const preloaded = skip ? '' : `${runtime()} ${shim}`.trim();
 
 /** A server whose disk does what fault() says: '', 'full', 'read-only', 'error', 'sync-error', 'slow N'. */
 async function faultyServer(t, options = {}) {
@@ -19,7 +23,7 @@ async function faultyServer(t, options = {}) {
     fs.writeFileSync(control, '');
     const server = await startServer({
         t, directory, args: ['--engine', 'sqlite'],
-        env: { LD_PRELOAD: shim, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control },
+        env: { LD_PRELOAD: preloaded, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control },
         ...options,
     });
     server.fault = (what) => {
@@ -150,7 +154,7 @@ test('a disk that is full from the start is a clear refusal to start', { skip },
     const directory = temporaryDirectory();
     const control = path.join(directory, 'fault');
     fs.writeFileSync(control, 'full');
-    const env = { LD_PRELOAD: shim, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control };
+    const env = { LD_PRELOAD: preloaded, FANFARE_FAULT_DIR: path.join(directory, 'data'), FANFARE_FAULT_CONTROL: control };
     await assert.rejects(startServer({ t: { after() {} }, directory, args: ['--engine', 'sqlite'], env }), /fanfare\.db.*full/s);
 });
 
@@ -197,6 +201,73 @@ test('events on a damaged page are never served: readers are told the range', { 
     assert.match(server.stderr(), new RegExp(topic));
     assert.ok(await server.metric('fanfare_store_damaged_total') > 0);
 });
+
+test('a damaged page of the database: found, reported everywhere, never served, and the rest is saved', { timeout: 90000 }, async (t) => {
+    const session = uniqueName();
+    const topic = `session:${session}`;
+    const total = 300;
+    const { directory, epoch } = await storedEvents(t, topic, total);
+    const file = path.join(directory, 'data', 'fanfare.db');
+    const bytes = fs.readFileSync(file);
+    for (let at; (at = bytes.indexOf(`mark-100-of-${total}`)) >= 0;) {
+        const page = at - at % 4096;
+        bytes.fill(0xaa, page, page + 4096);
+    }
+    fs.writeFileSync(file, bytes);
+
+    const server = await startServer({ t, directory, args: ['--engine', 'sqlite'] });
+    const client = await server.open(`/api/build/stream/${session}?epoch=${epoch}&since=0`);
+    await client.next('connection');
+    await server.publish({ topic, type: 'tick', data: { n: total + 1, mark: 'new' } });
+    const messages = await client.until((message) => message.n === total + 1, ms(10000));
+    const seen = messages.filter(({ type }) => type === 'tick').slice(0, -1);
+    for (const { n, mark, offset } of seen) assert.deepEqual([mark, offset], [`mark-${n}-of-${total}`, n]);
+    const served = new Set(seen.map(({ n }) => n));
+    const missing = range(total).map((n) => n + 1).filter((n) => !served.has(n));
+    assert.ok(missing.includes(100) && missing.length < total / 2, `${missing}`);
+    const told = messages.filter(({ type }) => type === 'gap' || type === 'resume_failed');
+    const ranges = told.flatMap(({ from, to }) => range(to - from + 1).map((n) => from + n));
+    assert.deepEqual(ranges, missing, JSON.stringify(told));
+    const { events } = (await server.get(`/api/v1/topics/${topic}/history?since=0&limit=1000`)).json;
+    assert.deepEqual(events.slice(0, -1).map(({ data }) => data.n), seen.map(({ n }) => n));
+
+    assert.match(server.stderr(), new RegExp(`damaged and are not served.*${topic}`));
+    const { status, reason } = await health(server);
+    assert.equal(status, 'degraded');
+    assert.match(reason, /damaged.*fanfare store check/);
+    await server.stop();
+
+    const data = ['--data', path.join(directory, 'data')];
+    const check = await runProgram(['store', 'check', ...data]);
+    assert.equal(check.code, 1);
+    assert.match(check.stdout, new RegExp(`${topic}: #${missing[0]} to #${missing.at(-1)} cannot be read`));
+    const saved = await runProgram(['store', 'export', ...data]);
+    assert.equal(saved.code, 1);
+    assert.match(saved.stderr, new RegExp(`${topic}: #${missing[0]} to #${missing.at(-1)} are damaged and left out`));
+    const numbers = saved.stdout.trimEnd().split('\n').map((line) => JSON.parse(line).data.n);
+    assert.deepEqual(numbers, [...served, total + 1]);
+});
+
+test('a database that cannot be opened any more: what is left of it can still be saved', { timeout: 60000 }, async (t) => {
+    const topic = `session:${uniqueName()}`;
+    const { directory } = await storedEvents(t, topic, 200);
+    const file = path.join(directory, 'data', 'fanfare.db');
+    const bytes = fs.readFileSync(file);
+    // The newest events' page: the server cannot know any more which offsets it has given out.
+    const at = bytes.lastIndexOf('mark-200-of-200');
+    bytes.fill(0xaa, at - at % 4096, at - at % 4096 + 4096);
+    fs.writeFileSync(file, bytes);
+    await assert.rejects(startServer({ t: { after() {} }, directory, args: ['--engine', 'sqlite'] }),
+        /database is damaged.*store check.*store export/s);
+    const saved = await runProgram(['store', 'export', '--data', path.join(directory, 'data')]);
+    assert.equal(saved.code, 1);
+    assert.match(saved.stderr, /#\d+ to #200 are damaged and left out/);
+    const elsewhere = temporaryDirectory();
+    const imported = await runProgram(['store', 'import', '--data', elsewhere, '-'], { input: saved.stdout });
+    assert.equal(imported.code, 0, imported.stderr);
+    assert.match(imported.stdout, /^imported 1\d\d,/);
+});
+
 
 test('a file that is no database is a clear refusal to start', async (t) => {
     const { directory } = await storedEvents(t, `session:${uniqueName()}`, 1);

@@ -53,7 +53,8 @@ export class Proxy {
             swallows = true;
             const cut = () => {
                 if (fault.how === 'silent') setTimeout(end, silence);
-                else for (const socket of [client, upstream]) fault.how === 'reset' ? socket.resetAndDestroy() : socket.destroySoon();
+                if (fault.how === 'closed') [client, upstream].forEach((socket) => socket.destroySoon());
+                if (fault.how === 'reset') [client, upstream].forEach((socket) => socket.resetAndDestroy());
             };
             if (fault.pass) to.write(bytes.subarray(0, fault.pass), cut);
             else cut();

@@ -37,7 +37,7 @@ static struct run_record full(uint64_t seq)
 static void write_run(struct buf *out, const struct run_record *records, unsigned count)
 {
     struct run_writer w;
-    run_begin(&w, out, records[0].seq);
+    run_begin(&w, out, 1, records[0].seq);
     for (unsigned i = 0; i < count; i++)
         run_add(&w, &records[i]);
     assert_int_equal(run_end(&w), 0);
@@ -69,7 +69,7 @@ static void test_what_goes_in_comes_out(void **state)
     struct run_reader r;
     struct buf blob = {0};
     write_run(&blob, in, 3);
-    assert_int_equal(run_open(&r, buf_slice(&blob), in[0].seq), 0);
+    assert_int_equal(run_open(&r, buf_slice(&blob), 1, in[0].seq), 0);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(run_next(&r, &out), 1);
         assert_same(&in[i], &out);
@@ -85,7 +85,7 @@ static void test_runs_end_in_time(void **state)
     struct run_writer w;
     struct buf blob = {0};
     struct run_record record = plain(1, 1);
-    run_begin(&w, &blob, 1);
+    run_begin(&w, &blob, 1, 1);
     unsigned count = 0;
     for (; !run_is_full(&w); count++)
         run_add(&w, &record);
@@ -93,7 +93,7 @@ static void test_runs_end_in_time(void **state)
     static char large[RUN_MAX_BYTES];
     memset(large, 'x', sizeof large);
     record.data = slice_of(large, sizeof large);
-    run_begin(&w, &blob, 1);
+    run_begin(&w, &blob, 1, 1);
     run_add(&w, &record);
     assert_true(run_is_full(&w));
     buf_fini(&blob);
@@ -104,7 +104,7 @@ static bool reads(struct slice blob)
 {
     struct run_reader r;
     struct run_record record;
-    int more = run_open(&r, blob, 1);
+    int more = run_open(&r, blob, 1, 1);
     while (more == 0 && (more = run_next(&r, &record)) > 0)
         more = 0;
     return more == 0;
@@ -131,7 +131,7 @@ static void test_every_damage_is_found(void **state)
 /* A blob with a right checksum over nonsense: written by somebody else, or by a broken program. */
 static void seal(struct buf *blob)
 {
-    struct run_writer w = {.out = blob};
+    struct run_writer w = {.out = blob, .key = {1, 1}};
     assert_int_equal(run_end(&w), 0);
 }
 
@@ -154,7 +154,7 @@ static void test_nonsense_with_a_checksum(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf blob = {0};
-        buf_append(&blob, "\x01\0\0\0\0", 5);
+        checked_blob_begin(&blob);
         buf_append(&blob, cases[i].bytes, cases[i].len);
         seal(&blob);
         if (reads(buf_slice(&blob)))
@@ -163,13 +163,26 @@ static void test_nonsense_with_a_checksum(void **state)
     }
 }
 
+static void test_a_run_in_anothers_row_is_damaged(void **state)
+{
+    (void)state;
+    struct run_record in[] = {plain(1, 5)};
+    struct run_reader r;
+    struct buf blob = {0};
+    write_run(&blob, in, 1);
+    assert_int_equal(run_open(&r, buf_slice(&blob), 1, 1), 0);
+    assert_int_equal(run_open(&r, buf_slice(&blob), 2, 1), FAN_E_PARSE);
+    assert_int_equal(run_open(&r, buf_slice(&blob), 1, 2), FAN_E_PARSE);
+    buf_fini(&blob);
+}
+
 static void test_another_version_is_told_from_damage(void **state)
 {
     (void)state;
     struct run_reader r;
-    assert_int_equal(run_open(&r, slice_of("\x02____more", 9), 1), FAN_E_UNSUPPORTED);
-    assert_int_equal(run_open(&r, slice_of("\x00____more", 9), 1), FAN_E_PARSE);
-    assert_int_equal(run_open(&r, slice_of(NULL, 0), 1), FAN_E_PARSE);
+    assert_int_equal(run_open(&r, slice_of("\x03____more", 9), 1, 1), FAN_E_UNSUPPORTED);
+    assert_int_equal(run_open(&r, slice_of("\x00____more", 9), 1, 1), FAN_E_PARSE);
+    assert_int_equal(run_open(&r, slice_of(NULL, 0), 1, 1), FAN_E_PARSE);
 }
 
 static void test_no_memory(void **state)
@@ -179,7 +192,7 @@ static void test_no_memory(void **state)
     struct buf blob = {0};
     struct run_record record = plain(1, 1);
     memory_fail_nth(1);
-    run_begin(&w, &blob, 1);
+    run_begin(&w, &blob, 1, 1);
     run_add(&w, &record);
     assert_int_equal(run_end(&w), FAN_E_NO_MEMORY);
     memory_fail_nth(0);
@@ -193,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_runs_end_in_time),
         cmocka_unit_test(test_every_damage_is_found),
         cmocka_unit_test(test_nonsense_with_a_checksum),
+        cmocka_unit_test(test_a_run_in_anothers_row_is_damaged),
         cmocka_unit_test(test_another_version_is_told_from_damage),
         cmocka_unit_test(test_no_memory),
     };
