@@ -255,7 +255,7 @@ int hub_topics_since(struct hub *h, struct slice prefix, uint64_t position,
 void hub_locate(struct hub *h, struct topic *topic, const struct start_point *start,
                 struct join_result *out);
 
-#define HUB_READ_MAX 256
+#define HUB_READ_MAX 4096
 
 /* A topic of a reader, and the first offset in it that the reader has not got. */
 struct history_source {

@@ -254,12 +254,25 @@ static void merge(struct hub *h, unsigned worker, struct merge *m)
         hub_detach_inbox(h, worker, &read->inbox);
 }
 
-void hub_read(struct hub *h, unsigned worker, struct history_read *read)
+/* How many events of each topic a read looks at. What can be given reaches to where the first topic
+ * runs out: with one event of each that would often be one event, at the cost of looking at all. */
+#define READ_TOGETHER 256
+#define READ_OF_EACH  4
+
+static unsigned share_of(const struct history_read *read)
 {
     unsigned sources = read->source_count ? read->source_count : 1;
-    struct merge m = {.read = read,
-                      .share = sources > HUB_READ_MAX / 2 ? 1 : HUB_READ_MAX / sources,
-                      .horizon = UINT64_MAX};
+    unsigned share = READ_TOGETHER / sources;
+    if (share < READ_OF_EACH)
+        share = READ_OF_EACH;
+    if (share > HUB_READ_MAX / sources)
+        share = HUB_READ_MAX / sources;
+    return share ? share : 1;
+}
+
+void hub_read(struct hub *h, unsigned worker, struct history_read *read)
+{
+    struct merge m = {.read = read, .share = share_of(read), .horizon = UINT64_MAX};
     read->count = 0;
     read->at_end = read->gap = read->failed = false;
     read->inbox = (struct inbox_batch){0};

@@ -172,6 +172,53 @@ static void test_topics_are_merged_across_disk_and_memory(void **state)
     hub_leave(hub, 0, 0, b.topic, true);
 }
 
+/* The order of all of them is found without looking at each topic for each event. */
+static void test_many_topics_are_merged_in_fewer_reads_than_events(void **state)
+{
+    (void)state;
+    enum { TOPICS = 300, EACH = 4 };
+    static struct history_source sources[TOPICS];
+    const struct start_point now = {.kind = START_NOW};
+    unsigned count = 0, reads = 0;
+    config.memory_limit = 10000;
+    open_hub();
+    for (int i = 0; i < TOPICS * EACH; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "session:s%d", i % TOPICS);
+        store(.topics = {name});
+    }
+    for (int i = 0; i < TOPICS; i++) {
+        char name[32];
+        struct join_result r;
+        snprintf(name, sizeof name, "session:s%d", i);
+        assert_int_equal(hub_join(hub, 0, 0, slice_from(name), &now, &r), 0);
+        inbox_release(&r.inbox);
+        sources[i] = (struct history_source){r.topic, 1};
+    }
+    static struct history_read read;
+    read = (struct history_read){
+        .sources = sources, .source_count = TOPICS, .until = UINT64_MAX, .max_bytes = 1 << 16};
+    do {
+        uint64_t last = read.position;
+        hub_read(hub, 0, &read);
+        assert_false(read.gap || read.failed);
+        for (unsigned i = 0; i < read.count; i++) {
+            assert_true(read.events[i]->seq > last);
+            last = read.events[i]->seq;
+            for (int s = 0; s < TOPICS; s++)
+                sources[s].next_offset += read.events[i]->places[0].topic == sources[s].topic;
+            event_unref(read.events[i]);
+        }
+        count += read.count;
+        reads++;
+    } while (!read.at_end);
+    inbox_release(&read.inbox);
+    for (int i = 0; i < TOPICS; i++)
+        hub_leave(hub, 0, 0, sources[i].topic, true);
+    assert_int_equal(count, TOPICS * EACH);
+    assert_true(reads < 2 * TOPICS); /* one at least for each topic that goes over to memory */
+}
+
 static void test_resuming_below_memory(void **state)
 {
     (void)state;
@@ -349,6 +396,7 @@ int main(void)
         TEST(test_cursors_are_never_ahead_of_a_restart),
         TEST(test_history_is_deeper_than_memory),
         TEST(test_topics_are_merged_across_disk_and_memory),
+        TEST(test_many_topics_are_merged_in_fewer_reads_than_events),
         TEST(test_resuming_below_memory),
         TEST(test_count_is_exact_on_disk),
         TEST(test_state_is_there_again),
