@@ -498,13 +498,12 @@ static void step(struct subscriber *s)
         f->sink->overflow_close(f->arg, s, c->position);
         return;
     }
-    struct history_read read = {
-        .sources = f->sources,
-        .source_count = s->count,
-        .position = c->position,
-        .until = c->until,
-        .max_bytes = STEP_BYTES,
-    };
+    struct history_read read; /* large: only what goes in is set */
+    read.sources = f->sources;
+    read.source_count = s->count;
+    read.position = c->position;
+    read.until = c->until;
+    read.max_bytes = STEP_BYTES;
     hub_read(f->hub, f->worker, &read);
     STAT_ADD(f->stats.history_reads, 1);
     if (read.failed)

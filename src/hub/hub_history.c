@@ -272,7 +272,12 @@ static unsigned share_of(const struct history_read *read)
 
 void hub_read(struct hub *h, unsigned worker, struct history_read *read)
 {
-    struct merge m = {.read = read, .share = share_of(read), .horizon = UINT64_MAX};
+    struct merge m; /* large: `owned` is not cleared */
+    m.read = read;
+    m.share = share_of(read);
+    m.horizon = UINT64_MAX;
+    m.owned_count = 0;
+    m.from_store = NULL;
     read->count = 0;
     read->at_end = read->gap = read->failed = false;
     read->inbox = (struct inbox_batch){0};

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "fanfare/error.h"
+#include "net/conn_private.h"
 #include "net/out_queue.h"
 #include "net/tls.h"
 #include "net/worker.h"
@@ -22,56 +23,6 @@
 #define JOIN_MAX         65536
 #define IOV_MAX_PER_SEND 64
 #define LINGER_MS        2000
-
-/* ---- Interest in the socket ---- */
-
-static unsigned wanted_interest(const struct conn *c)
-{
-    return (c->paused || c->held ? 0 : POLLER_READ) | (c->blocked ? POLLER_WRITE : 0);
-}
-
-static void update_interest(struct conn *c)
-{
-    unsigned interest = wanted_interest(c);
-    if (interest == c->interest || c->state == CONN_CLOSED || !c->watched)
-        return;
-    c->interest = (uint8_t)interest;
-    if (poller_change(&c->worker->poller, c->fd, interest, c) != 0)
-        conn_close(c, "poller failed");
-}
-
-void conn_pause(struct conn *c)
-{
-    c->paused = true;
-    update_interest(c);
-}
-
-void conn_resume(struct conn *c)
-{
-    c->paused = false;
-    update_interest(c);
-}
-
-void conn_hold(struct conn *c)
-{
-    c->held = true;
-    update_interest(c);
-}
-
-void conn_release(struct conn *c)
-{
-    c->held = false;
-    update_interest(c);
-}
-
-static void block(struct conn *c)
-{
-    if (c->blocked)
-        return;
-    c->blocked = true;
-    NET_STAT(c->worker, backlogged, 1);
-    update_interest(c);
-}
 
 /* ---- Queueing ---- */
 
@@ -281,7 +232,7 @@ static struct bytes *join(const struct out_queue *q)
 }
 
 /* Queues what TLS has to say. */
-static int queue_sealed(struct conn *c)
+int conn_queue_sealed(struct conn *c)
 {
     struct buf *sealed = &c->worker->sealed;
     if ((sealed->len == 0 && !sealed->failed) || c->state > CONN_FINISHING) {
@@ -301,7 +252,7 @@ static int queue_sealed(struct conn *c)
 }
 
 /* The last words of a session, as far as the socket takes them. */
-static void send_sealed_now(struct conn *c)
+void conn_send_sealed(struct conn *c)
 {
     struct buf *sealed = &c->worker->sealed;
     if (sealed->len) {
@@ -325,7 +276,7 @@ static bool seal(struct conn *c)
     bytes_unref(joined);
     if (error == 0) {
         out_queue_take(q, n);
-        return queue_sealed(c) == 0;
+        return conn_queue_sealed(c) == 0;
     }
     if (error != -EAGAIN) /* else the end of the handshake brings it back */
         fail_tls(c, error);
@@ -338,14 +289,14 @@ static void drained(struct conn *c)
     c->out = NULL;
     if (c->blocked) {
         c->blocked = false;
-        update_interest(c);
+        conn_update_interest(c);
     }
     if (c->state == CONN_FINISHING && c->ended) {
         conn_close(c, "closed");
     } else if (c->state == CONN_FINISHING) {
         c->state = CONN_LINGERING;
         tls_shutdown(c->tls);
-        send_sealed_now(c);
+        conn_send_sealed(c);
         shutdown(c->fd, SHUT_WR);
         conn_timer(c, LINGER_MS);
     } else if (c->state == CONN_OPEN && c->ops->drained) {
@@ -356,7 +307,7 @@ static void drained(struct conn *c)
 static void write_failed(struct conn *c, int error)
 {
     if (error == EAGAIN || error == EWOULDBLOCK) {
-        block(c);
+        conn_block(c);
         out_queue_compact(c->out);
     } else {
         conn_close(c, error == EPIPE || error == ECONNRESET ? "reset by peer" : "write error");
@@ -380,7 +331,7 @@ static ssize_t send_front(struct conn *c)
     return sent < 0 ? -errno : sent;
 }
 
-static void write_out(struct conn *c)
+void conn_write_out(struct conn *c)
 {
     while (c->out && c->out->count) {
         if (c->tls && !seal(c))
@@ -446,7 +397,7 @@ static bool may_write(struct conn *c)
 void conn_offer(struct conn *c)
 {
     if (may_write(c))
-        write_out(c);
+        conn_write_out(c);
     else if (c->fd < 0 && c->state == CONN_OPEN && conn_waiting(c))
         c->ops->collect(c);
 }
@@ -463,7 +414,7 @@ void conn_flush(struct conn *c)
     if (c->tls && c->out->count && !seal(c))
         return;
     if (!batch_queue(c))
-        write_out(c);
+        conn_write_out(c);
 }
 
 void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t length, int sent)
@@ -489,7 +440,7 @@ void conn_sent(struct conn *c, struct bytes *bytes, uint32_t offset, uint32_t le
     }
     /* Whatever frames it holds count as begun: a piece of the first may be on its way. */
     c->out->begun = true;
-    block(c);
+    conn_block(c);
     out_queue_compact(c->out);
 }
 
@@ -550,97 +501,4 @@ void conn_timer(struct conn *c, uint64_t delay_ms)
 void conn_timer_stop(struct conn *c)
 {
     wheel_cancel(&c->worker->wheel, &c->timer);
-}
-
-/* ---- Reading ---- */
-
-/* A greedy reader takes this much from one connection in a turn before the others' turn comes. */
-#define READ_PER_TURN (4 * WORKER_READ_SIZE)
-
-static ssize_t receive_sealed(struct conn *c)
-{
-    ssize_t n = tls_read(c->tls, c->worker->read_buffer, WORKER_READ_SIZE);
-    if (n < 0 && n != -EAGAIN)
-        send_sealed_now(c); /* the alert */
-    else if (queue_sealed(c) != 0)
-        return -ENOMEM;
-    if (c->out && !c->blocked)
-        worker_mark_dirty(c->worker, c);
-    return n;
-}
-
-static ssize_t receive(struct conn *c)
-{
-    if (c->tls)
-        return receive_sealed(c);
-    ssize_t n = recv(c->fd, c->worker->read_buffer, WORKER_READ_SIZE, 0);
-    return n < 0 ? -errno : n;
-}
-
-static void read_failed(struct conn *c, int error)
-{
-    if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR)
-        return;
-    conn_close(c, error == ECONNRESET ? "reset by peer"
-                  : error == EPROTO   ? "TLS error"
-                                      : "read error");
-}
-
-static void on_end(struct conn *c)
-{
-    c->ended = true;
-    if (c->state == CONN_OPEN && c->ops->end)
-        c->ops->end(c);
-    if (c->state == CONN_FINISHING)
-        conn_pause(c); /* its end would be reported again and again */
-    else if (!c->held)
-        conn_close(c, "closed by peer");
-}
-
-static void on_readable(struct conn *c)
-{
-    size_t taken = 0;
-    while (taken < READ_PER_TURN && c->state != CONN_CLOSED && !c->paused && !c->held) {
-        ssize_t n = receive(c);
-        if (n == 0) {
-            on_end(c);
-            return;
-        }
-        if (n < 0) {
-            read_failed(c, (int)-n);
-            return;
-        }
-        taken += (size_t)n;
-        c->last_read = c->worker->now_s;
-        NET_STAT(c->worker, bytes_in, (uint64_t)n);
-        if (c->state == CONN_OPEN)
-            c->ops->data(c, c->worker->read_buffer, (size_t)n);
-        if (n < WORKER_READ_SIZE && !(c->tls && tls_pending(c->tls)))
-            return;
-    }
-}
-
-void conn_on_ready(struct conn *c, unsigned ready)
-{
-    if (c->state == CONN_CLOSED)
-        return;
-    if ((ready & POLLER_WRITE) && c->blocked)
-        write_out(c);
-    if ((ready & POLLER_READ) && c->state != CONN_CLOSED)
-        on_readable(c);
-    if ((ready & POLLER_ERROR) && !(ready & POLLER_READ) && c->state != CONN_CLOSED)
-        conn_close(c, "reset by peer");
-}
-
-/* A client's request usually comes with the end of TCP's handshake: read at once, it costs neither
- * an event of the poller nor a second turn. */
-void conn_begin(struct conn *c)
-{
-    on_readable(c);
-    if (c->state == CONN_CLOSED)
-        return;
-    c->interest = (uint8_t)wanted_interest(c);
-    c->watched = poller_add(&c->worker->poller, c->fd, c->interest, false, c) == 0;
-    if (!c->watched)
-        conn_close(c, "poller failed");
 }
