@@ -158,15 +158,23 @@ bool subscriber_hears(const struct subscriber *s, struct slice topic)
     return subscriber_follows(s, topic) || heard_from(s, topic, NULL) != UINT64_MAX;
 }
 
-/* A borrowed subscription, the last one. FAN_E_NO_MEMORY. */
+static const struct group *newest_group(const struct fanout *f, const struct topic *topic)
+{
+    const struct topic_local *local = topic->locals[f->worker];
+    return local ? local->groups : NULL;
+}
+
+/* A borrowed subscription, the last one. Frames of the group may be on their way to its members
+ * just now: where this fails only one that was made for it is taken back. FAN_E_NO_MEMORY. */
 static int borrow(struct subscriber *s, struct topic *topic, const struct encoding *encoding,
                   uint64_t from)
 {
     struct fanout *f = s->fanout;
+    const struct group *before = newest_group(f, topic);
     struct group *g = group_get(f, topic, encoding);
     struct subscription *sub = g ? subscriber_add(s, g) : NULL;
     if (!sub) {
-        if (g)
+        if (g && g != before && g == newest_group(f, topic))
             group_release(f, g);
         return FAN_E_NO_MEMORY;
     }
