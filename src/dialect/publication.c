@@ -452,7 +452,7 @@ static struct parcel *note_try_new(struct client *c, struct slice name, struct s
 }
 
 void publication_keep(struct client *c, struct slice name, struct slice value, struct slice answer,
-                      publication_told *told)
+                      publication_told *told, uint64_t tag)
 {
     struct parcel *p = note_try_new(c, name, value, answer);
     if (!p) {
@@ -460,6 +460,7 @@ void publication_keep(struct client *c, struct slice name, struct slice value, s
         return;
     }
     p->told = told;
+    p->tag = tag;
     worker_expect(p->worker);
     enqueue(c, p);
     hub_keep(client_delivery(c)->hub, &p->note);

@@ -42,7 +42,7 @@ void publication_send(struct client *c, struct slice topic, const struct publica
  * on the disk, or cannot be written now, in the order of what the client publishes. What the client
  * sends meanwhile does not wait for it. Without memory the connection is closed. */
 void publication_keep(struct client *c, struct slice name, struct slice value, struct slice answer,
-                      publication_told *told);
+                      publication_told *told, uint64_t tag);
 
 /* The error as a code in the dialects' words: "forbidden", "storage_unavailable"… */
 const char *publication_error_code(int error);

@@ -75,9 +75,11 @@ static void answer_joined(struct client *c, const struct room_call *call, struct
 }
 
 /* It is in that room already, and loses nothing by asking again. */
-static void answer_again(struct client *c, const struct room_call *call, struct slice room)
+static void answer_again(struct client *c, const struct room_call *call, struct slice room,
+                         const struct start_point *start)
 {
     struct topic_page page = {0};
+    (void)start;
     hub_topic_page(client_delivery(c)->hub, room, UINT64_MAX - 1, 0, 0, NULL, &page);
     answer_joined(c, call, room, page.offset, page.epoch, subscriber_position(&c->subscriber));
 }
@@ -116,7 +118,10 @@ static void on_subscribe(struct client *c, const struct room_call *call)
         return;
     bool follows = subscriber_follows(&c->subscriber, room);
     if (follows && start.kind == START_NOW) {
-        answer_again(c, call, room);
+        if (room_waits(c)) /* maybe for the very room */
+            room_change(c, call, room, answer_again, &start);
+        else
+            answer_again(c, call, room, &start);
         return;
     }
     if (!follows && subscriber_followed(&c->subscriber) >= most) {

@@ -3,8 +3,10 @@
  * too; for the dialect `rooms`.
  *
  * A client that was told that it is in a room counts on it. So with an engine that keeps notes the
- * answer to `subscribe` waits until the note is on the disk, and so does everything behind it: the
- * socket is held where it stands, and goes on from there.
+ * answer to `subscribe` waits until the note is on the disk, or cannot be written now. What is
+ * delivered meanwhile does not wait, unless the socket went back for the room: the cursors of that
+ * stretch make sense only to a server that knows the mark. Then it is held where it stands, and
+ * goes on from there.
  */
 #include "base/memory.h"
 #include "dialect/publication.h"
@@ -27,7 +29,8 @@ static struct room_recovery *recovery_of(struct client *c)
 static bool is_written(struct client *c)
 {
     const struct room_session *s = room_session_of(c);
-    return s->pid[0] && ROOMS_OPTION(c, recovery_window_ms) && room_recovery_writes(recovery_of(c));
+    return s->space && s->pid[0] && ROOMS_OPTION(c, recovery_window_ms) &&
+           room_recovery_writes(recovery_of(c));
 }
 
 static struct room_socket socket_now(struct client *c)
@@ -50,6 +53,11 @@ void room_strike(struct client *c)
 }
 
 /* ---- Answers that wait ---- */
+
+bool room_waits(const struct client *c)
+{
+    return c->publishing != NULL;
+}
 
 bool room_collect(struct client *c, const struct buf *out)
 {
@@ -75,17 +83,28 @@ static void send_answers(struct client *c, struct slice answers)
     }
 }
 
-/* It may have left its namespace meanwhile. */
-static void told(struct client *c, const struct publication_outcome *outcome)
+/* It may have left its namespace meanwhile, or be in another one. */
+static bool is_there(struct client *c, const struct publication_outcome *outcome)
 {
-    if (!room_session_of(c) || !room_session_of(c)->space)
-        return;
-    send_answers(c, outcome->answer);
-    subscriber_release(&c->subscriber);
+    const struct room_session *s = room_session_of(c);
+    return s && s->space && s->stay == outcome->tag;
 }
 
-/* Writes the socket down; what was collected is sent then. */
-static void write_and_tell(struct client *c, const struct buf *answers)
+static void told(struct client *c, const struct publication_outcome *outcome)
+{
+    if (is_there(c, outcome))
+        send_answers(c, outcome->answer);
+}
+
+static void told_and_released(struct client *c, const struct publication_outcome *outcome)
+{
+    told(c, outcome);
+    if (is_there(c, outcome))
+        subscriber_release(&c->subscriber);
+}
+
+/* Writes the socket down; what was collected is sent then. held: it goes on then, too. */
+static void write_and_tell(struct client *c, const struct buf *answers, bool held)
 {
     struct buf name = {0}, value = {0};
     struct room_socket socket = socket_now(c);
@@ -93,7 +112,8 @@ static void write_and_tell(struct client *c, const struct buf *answers)
     if (name.failed || value.failed || answers->failed)
         conn_close(&c->ws.conn, "out of memory");
     else
-        publication_keep(c, buf_slice(&name), buf_slice(&value), buf_slice(answers), told);
+        publication_keep(c, buf_slice(&name), buf_slice(&value), buf_slice(answers),
+                         held ? told_and_released : told, room_session_of(c)->stay);
     buf_fini(&name);
     buf_fini(&value);
 }
@@ -102,18 +122,19 @@ void room_change(struct client *c, const struct room_call *call, struct slice ro
                  room_changing *change, const struct start_point *start)
 {
     struct buf answers = {0};
+    bool holds = start && start->kind != START_NOW;
     if (!is_written(c)) {
         change(c, call, room, start);
         return;
     }
-    if (subscriber_hold(&c->subscriber) != 0) {
+    if (holds && subscriber_hold(&c->subscriber) != 0) {
         conn_close(&c->ws.conn, "out of memory");
         return;
     }
     room_session_of(c)->answers = &answers;
     change(c, call, room, start);
     room_session_of(c)->answers = NULL;
-    write_and_tell(c, &answers);
+    write_and_tell(c, &answers, holds);
     buf_fini(&answers);
 }
 
@@ -160,13 +181,15 @@ void room_rejoined(struct client *c)
 {
     struct buf nothing = {0};
     const struct room_session *s = room_session_of(c);
+    if (!s->space)
+        return; /* a session on its way, without a socket */
     bool marked = s->numbered && mark(c, count_rooms(&s->rooms));
     if (!marked || !is_written(c)) {
         room_write(c);
         return;
     }
     if (subscriber_hold(&c->subscriber) == 0)
-        write_and_tell(c, &nothing);
+        write_and_tell(c, &nothing, true);
     else
         conn_close(&c->ws.conn, "out of memory");
 }

@@ -82,6 +82,16 @@ void room_marks_free(struct room_marks *marks)
     memory_free(marks);
 }
 
+size_t room_marks_bytes(const struct room_marks *marks)
+{
+    size_t bytes = marks ? sizeof *marks : 0;
+    for (unsigned i = 0; marks && i < marks->count; i++)
+        bytes += sizeof(struct mark) + marks->list[i]->count * sizeof(uint64_t);
+    if (marks && marks->starts)
+        bytes += sizeof(struct mark) + marks->starts->count * sizeof(uint64_t);
+    return bytes;
+}
+
 static struct mark *mark_new(uint32_t number, unsigned count)
 {
     struct mark *m = memory_try_alloc(sizeof *m + count * sizeof *m->reached);

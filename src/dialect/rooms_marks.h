@@ -34,6 +34,9 @@ int room_offset_parse(struct slice text, struct room_offset *offset);
 struct room_marks;
 void room_marks_free(struct room_marks *marks); /* NULL is allowed */
 
+/* Of memory. */
+size_t room_marks_bytes(const struct room_marks *marks);
+
 /* The first `count` rooms had reached these positions when the socket went back: *marks is made if
  * need be. FAN_E_NO_MEMORY. */
 int room_marks_add(struct room_marks **marks, const uint64_t *reached, unsigned count);

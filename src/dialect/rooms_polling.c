@@ -118,13 +118,14 @@ static void answer_copies(struct client *c, struct room_request *poll, struct bu
     bool keeps = poll->tag && !payload->failed && payload->len <= KEPT_MAX;
     p->answered = poll->number;
     p->answered_on = poll->connection;
+    buf_fini(&p->kept);
     while (poll) {
         struct room_request *r = poll;
         poll = r->copy;
         buf_clear(&r->body);
         buf_append_slice(&r->body, buf_slice(payload));
         r->body.failed |= payload->failed;
-        room_request_answer(c->ws.conn.worker, r);
+        room_request_answer(r);
     }
     if (keeps)
         p->kept = *payload;
@@ -196,14 +197,14 @@ static void answer_again(struct client *c, struct room_request *r)
 {
     struct room_polling *p = room_session_of(c)->polling;
     if (p->kept.len == 0 || r->connection == p->answered_on) {
-        room_request_refuse(c->ws.conn.worker, r, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(r, ROOM_UNKNOWN_SESSION);
         conn_close(&c->ws.conn, "the answer to a poll is lost");
         return;
     }
     p->answered = r->number;
     p->answered_on = r->connection;
     buf_append_slice(&r->body, buf_slice(&p->kept));
-    room_request_answer(c->ws.conn.worker, r);
+    room_request_answer(r);
 }
 
 static unsigned copies(const struct room_polling *p)
@@ -220,7 +221,7 @@ static void on_poll(struct client *c, struct room_request *r)
     bool repeated = is_repeated(p, r);
     if (p->poll && !(repeated && copies(p) < COPIES_MAX)) {
         answer_poll(c, SLICE("1"));
-        room_request_refuse(c->ws.conn.worker, r, ROOM_BAD_REQUEST);
+        room_request_refuse(r, ROOM_BAD_REQUEST);
         conn_close(&c->ws.conn, "two polls at once");
         return;
     }
@@ -266,7 +267,7 @@ static void on_cancel(struct client *c, const struct room_request *cancel)
     struct room_request *r = take_copy(p, cancel->number);
     bool lost = r || cancel->number == p->answered;
     if (r)
-        room_request_refuse(c->ws.conn.worker, r, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(r, ROOM_UNKNOWN_SESSION);
     if (!lost || p->poll)
         return;
     if (!cancel->tag) {
@@ -304,7 +305,7 @@ static void answer_post(struct client *c)
     p->post = NULL;
     buf_clear(&r->body);
     BUF_LITERAL(&r->body, "ok");
-    room_request_answer(c->ws.conn.worker, r);
+    room_request_answer(r);
 }
 
 void room_poll_pong(struct client *c)
@@ -338,7 +339,6 @@ static void repeat_post(struct client *c, struct room_request *r)
 
 static void on_post(struct client *c, struct room_request *r)
 {
-    struct worker *w = c->ws.conn.worker;
     struct room_polling *p = room_session_of(c)->polling;
     unsigned packets = 0;
     c->ws.pinged = false;
@@ -347,7 +347,7 @@ static void on_post(struct client *c, struct room_request *r)
         return;
     }
     if (p->post) {
-        room_request_refuse(w, r, ROOM_BAD_REQUEST);
+        room_request_refuse(r, ROOM_BAD_REQUEST);
         conn_close(&c->ws.conn, "two posts at once");
         return;
     }
@@ -362,7 +362,7 @@ static void on_post(struct client *c, struct room_request *r)
     }
     p->post = NULL;
     room_fail(c, "a malformed payload");
-    room_request_refuse(w, r, ROOM_BAD_REQUEST);
+    room_request_refuse(r, ROOM_BAD_REQUEST);
 }
 
 /* Nobody asked for so long that it counts as gone, even if its timer has not fired yet. */
@@ -389,7 +389,7 @@ void room_request_handle(struct worker *w, void *request)
         c = NULL;
     }
     if (!c) {
-        room_request_refuse(w, r, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(r, ROOM_UNKNOWN_SESSION);
         return;
     }
     room_session_of(c)->polling->heard_ms = w->now_ms;
@@ -523,10 +523,10 @@ void room_forget_polling(struct client *c)
     while (p->poll) {
         struct room_request *r = p->poll;
         p->poll = r->copy;
-        room_request_refuse(w, r, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(r, ROOM_UNKNOWN_SESSION);
     }
     if (p->post)
-        room_request_refuse(w, p->post, ROOM_UNKNOWN_SESSION);
+        room_request_refuse(p->post, ROOM_UNKNOWN_SESSION);
     buf_fini(&p->kept);
     memory_free(p);
 }

@@ -62,6 +62,7 @@ struct room_session {
     const struct room_call *call;   /* NULL: none is being answered */
     int64_t idle_ms;                /* wall clock: since when the session has no socket */
     uint64_t asked, confirmed;      /* room_user_… */
+    uint32_t stay;                  /* counts the namespaces it has left */
     struct buf rooms;               /* as in struct room_socket */
     struct room_marks *marks;       /* likewise; NULL: it never went back */
     struct buf *answers;            /* what is sent is collected here; NULL: it is sent */
@@ -187,12 +188,16 @@ struct room_socket room_as_socket(const struct room_session *s, struct slice use
 void room_write(struct client *c);
 void room_strike(struct client *c);
 
-/* Calls change(), which alters the socket's rooms. Where sockets are written down, what it sends,
- * and all that follows, waits for that. */
+/* Calls change(), which alters the socket's rooms. Where sockets are written down, what it sends
+ * waits for that; and where it resumes a room, also all that follows. start: NULL where it begins
+ * nothing. */
 typedef void room_changing(struct client *c, const struct room_call *call, struct slice room,
                            const struct start_point *start);
 void room_change(struct client *c, const struct room_call *call, struct slice room,
                  room_changing *change, const struct start_point *start);
+
+/* Whether an answer of the socket's may wait. */
+bool room_waits(const struct client *c);
 
 /* For room_send: keeps the packet for later. False: it is to be sent now. */
 bool room_collect(struct client *c, const struct buf *out);

@@ -170,7 +170,7 @@ static struct entry *socket_entry(struct room_socket *socket, uint64_t until_ms)
     struct entry *e = entry_try_new(ROOM_NOTE_SOCKET, socket->user, until_ms);
     if (!e)
         return NULL;
-    e->bytes += socket->rooms.cap;
+    e->bytes += socket->rooms.cap + room_marks_bytes(socket->marks);
     e->socket = *socket;
     e->socket.user = slice_of(e->text, socket->user.len);
     e->key = slice_from(e->socket.pid);
@@ -274,7 +274,18 @@ bool room_recovery_find_user(struct room_recovery *r, struct slice user, uint64_
     return found;
 }
 
-/* Whether the topic had an event between the two positions. */
+/* The position that was written of the user last. False: none was. */
+static bool has_written(struct room_recovery *r, struct slice user, uint64_t *position)
+{
+    pthread_mutex_lock(&r->lock);
+    const struct entry *e = map_get(&r->users.by_key, user);
+    if (e)
+        *position = e->written;
+    pthread_mutex_unlock(&r->lock);
+    return e != NULL;
+}
+
+/* Whether the topic had an event between the two positions. May read from the disk. */
 static bool has_between(struct hub *hub, struct slice topic, uint64_t from, uint64_t to)
 {
     uint64_t first, last;
@@ -285,14 +296,15 @@ static bool has_between(struct hub *hub, struct slice topic, uint64_t from, uint
 void room_recovery_write_user(struct room_recovery *r, struct slice user, struct slice topic,
                               uint64_t position)
 {
-    if (!r->hub)
+    uint64_t written = 0;
+    if (!r->hub || (has_written(r, user, &written) &&
+                    (written >= position || !has_between(r->hub, topic, written, position))))
         return;
     pthread_mutex_lock(&r->lock);
     struct entry *e = map_get(&r->users.by_key, user);
-    bool is_new = !e;
-    if (is_new)
+    if (!e)
         e = put_user(r, user, NOT_GIVEN);
-    if (e && (is_new || has_between(r->hub, topic, e->written, position)))
+    if (e)
         write_user(r, e, position);
     pthread_mutex_unlock(&r->lock);
 }

@@ -32,19 +32,21 @@ void room_request_free(struct room_request *r)
 
 /* ---- There and back ---- */
 
-static void send_to(struct worker *from, struct worker *to,
-                    void (*run)(struct worker *w, void *arg), struct room_request *r)
+static void send_to(struct worker *w, void (*run)(struct worker *w, void *arg),
+                    struct room_request *r)
 {
-    if (from == to)
-        run(to, r);
-    else
-        worker_post(to, run, r);
+    r->task.fn = run;
+    r->task.arg = r;
+    worker_submit(w, &r->task);
 }
 
 static void send_to_session(struct room_request *r)
 {
-    struct worker *w = r->origin;
-    send_to(w, room_session_worker(w, slice_from(r->sid)), room_request_handle, r);
+    struct worker *w = room_session_worker(r->origin, slice_from(r->sid));
+    if (w == r->origin)
+        room_request_handle(w, r);
+    else
+        send_to(w, room_request_handle, r);
 }
 
 static void reply(struct worker *w, void *arg)
@@ -63,18 +65,20 @@ static void reply(struct worker *w, void *arg)
     room_request_free(r);
 }
 
-void room_request_answer(struct worker *from, struct room_request *r)
+/* Never at once: behind an answer the connection's next request is taken, which may be for the very
+ * session that is just doing something. */
+void room_request_answer(struct room_request *r)
 {
     r->status = 200;
-    send_to(from, r->origin, reply, r);
+    send_to(r->origin, reply, r);
 }
 
-void room_request_refuse(struct worker *from, struct room_request *r, enum room_refusal code)
+void room_request_refuse(struct room_request *r, enum room_refusal code)
 {
     buf_clear(&r->body);
     room_append_refusal(&r->body, code);
     r->status = 400;
-    send_to(from, r->origin, reply, r);
+    send_to(r->origin, reply, r);
 }
 
 /* ---- Exchanges ---- */

@@ -22,15 +22,16 @@ struct room_request {
     char sid[ROOM_ID_SIZE];
     struct buf body; /* what came, then the answer */
     int status;
+    struct worker_task task;
 };
 
 /* The exchange as a request to that session. Free it by one of the two below. */
 struct room_request *room_request_new(struct http_exchange *x, const char *sid);
 
-/* Answer it on the session's worker, `from`: 200 with the request's body; a refusal. Both take the
- * request over. */
-void room_request_answer(struct worker *from, struct room_request *r);
-void room_request_refuse(struct worker *from, struct room_request *r, enum room_refusal code);
+/* Answer it, from the session's worker: 200 with the request's body; a refusal. Both take the
+ * request over; the answer goes out in a moment. */
+void room_request_answer(struct room_request *r);
+void room_request_refuse(struct room_request *r, enum room_refusal code);
 
 /* Releases one that nobody waits for. */
 void room_request_free(struct room_request *r);

@@ -440,6 +440,9 @@ void room_leave_space(struct client *c)
     room_live_remove(c);
     room_takeover_forget(c);
     s->space = NULL;
+    s->pid[0] = '\0';
+    s->numbered = s->entered = false;
+    s->stay++;
     if (!room_has_socket(carrier))
         room_session_of(carrier)->idle_ms = clock_wall_ms();
     if (c == carrier)

@@ -64,6 +64,7 @@ struct store {
     struct publish_batch *queue, **queue_end;
     uint64_t queued_bytes;
     struct note *notes, **notes_end;
+    uint64_t notes_bytes;
     int failure; /* SQLite's code of the last write; only the store's thread sets it */
     bool stop;
 
@@ -77,8 +78,9 @@ struct store {
     uint64_t *dirty; /* ids of topics with entries */
     uint32_t dirty_count, dirty_cap;
     struct buf blob;
-    struct note *writing;       /* the notes of the commit under way */
-    struct map unwritten;       /* struct unwritten_note: those that could not be written yet */
+    struct note *writing; /* the notes of the commit under way */
+    struct map unwritten; /* struct unwritten_note: those that could not be written yet */
+    uint64_t unwritten_bytes;
     uint64_t *wanted_snapshots; /* ids */
     uint32_t wanted_count, wanted_cap;
     uint64_t sweep_id, upkeep_ms, probed_ms;

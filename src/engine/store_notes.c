@@ -7,8 +7,11 @@
 #include "engine/store.h"
 #include "fanfare/error.h"
 
-/* A commit takes so many at most: thousands come when clients return to a server that was started
- * anew, and publishers should not wait for all of them. */
+/* What waits for the disk, and what could not be written, is bounded: more is not kept. */
+#define NOTES_BYTES (UINT64_C(16) << 20)
+
+/* A commit takes so many new ones at most: thousands come when clients return to a server that was
+ * started anew, and publishers should not wait for all of them. */
 #define COMMIT_NOTES 1024
 
 /* A name's newest value, which is not on the disk yet. */
@@ -28,12 +31,18 @@ void store_notes_init(struct store *s)
     map_init(&s->unwritten, unwritten_name);
 }
 
+static uint64_t size_of(struct slice name, struct slice value)
+{
+    return sizeof(struct unwritten_note) + name.len + value.len;
+}
+
 static void forget_unwritten(struct store *s)
 {
     MAP_EACH (i, &s->unwritten)
         memory_free(s->unwritten.slots[i].object);
     map_fini(&s->unwritten);
     map_init(&s->unwritten, unwritten_name);
+    s->unwritten_bytes = 0;
 }
 
 void store_notes_fini(struct store *s)
@@ -47,19 +56,28 @@ void store_notes_fini(struct store *s)
 void store_keep(struct engine *engine, struct note *note)
 {
     struct store *s = (struct store *)engine;
+    uint64_t bytes = size_of(note->name, note->value);
     note->next = NULL;
     pthread_mutex_lock(&s->lock);
-    *s->notes_end = note;
-    s->notes_end = &note->next;
-    pthread_cond_signal(&s->wanted);
+    bool fits = s->notes_bytes == 0 || s->notes_bytes + bytes <= NOTES_BYTES;
+    if (fits) {
+        *s->notes_end = note;
+        s->notes_end = &note->next;
+        s->notes_bytes += bytes;
+        pthread_cond_signal(&s->wanted);
+    }
     pthread_mutex_unlock(&s->lock);
+    if (!fits)
+        note->done(note);
 }
 
 void store_take_notes(struct store *s)
 {
     struct note **end = &s->notes;
-    for (unsigned n = 0; n < COMMIT_NOTES && *end; n++)
+    for (unsigned n = 0; n < COMMIT_NOTES && *end; n++) {
+        s->notes_bytes -= size_of((*end)->name, (*end)->value);
         end = &(*end)->next;
+    }
     struct note *rest = *end;
     *end = NULL;
     s->writing = s->notes;
@@ -98,15 +116,21 @@ int store_write_notes(struct store *s)
     return code;
 }
 
-/* Without memory the note is lost: what is on the disk stays as it was. */
+static void forget_before(struct store *s, struct slice name)
+{
+    struct unwritten_note *before = map_remove(&s->unwritten, name);
+    if (before)
+        s->unwritten_bytes -= size_of(before->name, before->value);
+    memory_free(before);
+}
+
+/* Without memory, or with too many, the note is lost: what is on the disk stays as it was. */
 static void keep_for_later(struct store *s, const struct note *n)
 {
-    struct unwritten_note *before = map_get(&s->unwritten, n->name);
-    struct unwritten_note *u = memory_try_alloc(sizeof *u + n->name.len + n->value.len);
-    if (before) {
-        map_remove(&s->unwritten, before->name);
-        memory_free(before);
-    }
+    uint64_t bytes = size_of(n->name, n->value);
+    forget_before(s, n->name);
+    struct unwritten_note *u =
+        s->unwritten_bytes + bytes <= NOTES_BYTES ? memory_try_alloc(bytes) : NULL;
     if (!u)
         return;
     memcpy(u->text, n->name.ptr, n->name.len);
@@ -115,6 +139,8 @@ static void keep_for_later(struct store *s, const struct note *n)
     u->value = slice_of(u->text + n->name.len, n->value.len);
     if (map_try_put(&s->unwritten, u) != 0)
         memory_free(u);
+    else
+        s->unwritten_bytes += bytes;
 }
 
 void store_finish_notes(struct store *s, int code)

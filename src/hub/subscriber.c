@@ -292,7 +292,7 @@ int subscriber_leave(struct subscriber *s, struct slice topic)
 
 void subscriber_settle(struct subscriber *s)
 {
-    if (s->count == 0)
+    if (s->count == 0 && !(s->catch_up && s->catch_up->held))
         catch_up_end(s);
     if (!s->catch_up)
         (void)subscriber_link(s); /* without memory it is looked at event by event, as before */

@@ -242,15 +242,18 @@ static void start_clockwork(struct server *s)
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-static int load_recovery(struct server *s, struct buf *why)
+/* Whatever is wrong with what was written of them, the events are there. */
+static void load_recovery(struct server *s)
 {
     const struct config *c = s->config;
     int error = room_recovery_load(s->delivery_options.rooms.recovery, s->hub,
                                    s->delivery_options.rooms.spaces, c->rooms.recovery_window_ms,
                                    c->topics[TOPIC_USER].age_ms);
     if (error)
-        buf_printf(why, "the sockets that may come back cannot be read: %s", fan_error_text(error));
-    return error;
+        log_error("rooms",
+                  "not all sockets and users can be read that the data directory knows: clients "
+                  "begin anew, and `fanfare store check` says what is damaged",
+                  LOG_TEXT("reason", fan_error_text(error)));
 }
 
 static int start(struct server *s, unsigned files, struct buf *why)
@@ -259,7 +262,7 @@ static int start(struct server *s, unsigned files, struct buf *why)
     prepare_delivery(s);
     int error = storage_open(s->config, s->owner.engine, &s->hub, why);
     if (!error)
-        error = load_recovery(s, why);
+        load_recovery(s);
     if (!error)
         error = make_workers(s, why);
     if (!error)

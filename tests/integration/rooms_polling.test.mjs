@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { io } from 'socket.io-client';
+import WebSocket from 'ws';
 import { Cuts, Traffic } from './cuts.mjs';
 import { arrived, ms, range, startServer, test, waitFor, within } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
@@ -45,6 +47,76 @@ const waiting = async (where, sid, t) => (await arrived(where, () => ask(where, 
 
 const gone = { status: 400, text: '{"code":1,"message":"Session ID unknown"}' };
 const acks = (text, id) => [...text.matchAll(new RegExp(`43/ws,${id}\\[`, 'g'))].length;
+
+// ---- What an answer sets free ----
+
+/** A connection on which requests go out without waiting for answers. */
+async function pipeline(t, where) {
+    const socket = net.connect(where.port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    await once(socket, 'connect');
+    socket.text = '';
+    socket.setEncoding('utf8').on('data', (text) => (socket.text += text));
+    socket.request = (sid, t, body) => {
+        const head = `${body === undefined ? 'GET' : 'POST'} /socket.io/?EIO=4&transport=polling&sid=${sid}&t=${t} HTTP/1.1\r\nHost: 127.0.0.1:${where.port}\r\n`;
+        socket.write(body === undefined ? `${head}\r\n` : `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+    };
+    return socket;
+}
+
+test('requests behind a poll on its connection are taken when it has been answered, each on its own', async (t) => {
+    const sid = await begin();
+    const socket = await pipeline(t, server);
+    for (const n of range(20)) {
+        socket.text = '';
+        socket.request(sid, `w${n}`);
+        socket.request(sid, `x${n}`, `42/ws,${n}["debug:rooms"]`);
+        socket.request(sid, `y${n}`);
+        assert.equal((await post(sid, `z${n}`, '42/ws,99["ping"]')).text, 'ok');
+        await waitFor(() => acks(socket.text, n) && /ok/.test(socket.text), 'the three answers');
+        assert.equal(acks(socket.text, 99), 1);
+        assert.equal(acks((await poll(sid, `y${n}`)).text, n), 1, 'what is kept is the last answer');
+        await post(sid, `s${n}`, '42/ws,98["ping"]');
+        await poll(sid, `t${n}`);
+    }
+});
+
+test('a CONNECT behind a poll that ends because the session moves', async (t) => {
+    for (const worker of range(4)) {
+        const { sid } = JSON.parse((await answerOf(server, undefined, `h${worker}`)).text.slice(1));
+        await post(sid, 'a', '40{"recovery":true}');
+        const [, offset] = (await poll(sid, 'b')).text.match(/"([\w-]{22})"\]$/);
+        const ws = new WebSocket(server.ws(`/socket.io/?EIO=4&transport=websocket&sid=${sid}`));
+        t.after(() => ws.terminate());
+        await within(once(ws, 'open'), 'the WebSocket');
+        const told = within(once(ws, 'message'), 'the answer to the probe');
+        ws.send('2probe');
+        assert.equal((await told)[0].toString(), '3probe');
+        const socket = await pipeline(t, server);
+        socket.request(sid, 'c');
+        socket.request(sid, 'd', `40/ws,${JSON.stringify({ recovery: true, pid: 'A'.repeat(20), offset })}`);
+        ws.send('5');
+        await waitFor(() => /Session ID unknown|ok/.test(socket.text), 'both answers');
+    }
+    await begin();
+});
+
+test('a session that has left its namespace goes over to a WebSocket', async (t) => {
+    const { sid } = JSON.parse((await answerOf(server, undefined, 'h')).text.slice(1));
+    await post(sid, 'a', '40{"recovery":true}');
+    await poll(sid, 'b');
+    await post(sid, 'c', '41');
+    const ws = new WebSocket(server.ws(`/socket.io/?EIO=4&transport=websocket&sid=${sid}`));
+    t.after(() => ws.terminate());
+    const packets = [];
+    ws.on('message', (data) => packets.push(data.toString()));
+    await within(once(ws, 'open'), 'the WebSocket');
+    ws.send('2probe');
+    await waitFor(() => packets.includes('3probe'), 'the answer to the probe');
+    ws.send('5');
+    ws.send('40/ws,');
+    await waitFor(() => packets.some((each) => each.startsWith('42/ws,["connection_established"')), 'the greeting');
+});
 
 // ---- Requests that are sent again ----
 

@@ -1,7 +1,11 @@
 // Dialect `rooms`: sockets and users that come back, to several rooms, to a server that was killed.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
 import { io } from 'socket.io-client';
+import WebSocket from 'ws';
 import { range, startServer, test, waitFor, within } from './harness.mjs';
 import { bearer, mint, secret } from './tokens.mjs';
 
@@ -235,4 +239,83 @@ test('what came to a user is kept over a restart, marked, for every kind of clie
     const third = await ida();
     await waitFor(() => third.replays.length === 2, 'what came since');
     assert.deepEqual(third.replays, [1, 2]);
+});
+
+// ---- What waits for the disk ----
+
+/** A socket by hand, in /: what it is sent, in order, is in `packets`. */
+async function raw(t, server) {
+    const ws = new WebSocket(server.ws('/socket.io/?EIO=4&transport=websocket'));
+    t.after(() => ws.terminate());
+    ws.packets = [];
+    ws.on('message', (data) => ws.packets.push(data.toString()));
+    await within(once(ws, 'open'), 'the WebSocket');
+    /** Sends them together. */
+    ws.say = (...packets) => {
+        ws._socket.cork();
+        for (const packet of packets) ws.send(packet);
+        ws._socket.uncork();
+    };
+    ws.at = async (head) => {
+        await waitFor(() => ws.packets.some((packet) => packet.startsWith(head)), head);
+        return ws.packets.findIndex((packet) => packet.startsWith(head));
+    };
+    ws.say('40{"recovery":true}');
+    await ws.at('42["connection_established"');
+    return ws;
+}
+const packet = (id, name, data) => `42${id}${JSON.stringify([name, data])}`;
+
+test('answers to subscribe come in order, also to whoever is in the room already', async (t) => {
+    const ws = await raw(t, await startServer({ t }));
+    ws.say(packet(1, 'subscribe', { room: 'project:a' }), packet(2, 'subscribe', { room: 'project:a' }), packet(3, 'unsubscribe', { room: 'project:a' }));
+    assert.ok(await ws.at('431[') < await ws.at('432['));
+    assert.ok(await ws.at('432[') < await ws.at('433['));
+});
+
+test('a room that is resumed comes behind the answer, also when it is the only one', async (t) => {
+    const server = await startServer({ t });
+    const ws = await raw(t, server);
+    await server.publish({ topic: 'project:a', type: 'step', data: {} });
+    ws.say(packet(1, 'unsubscribe', { room: 'global' }), packet(2, 'unsubscribe', { room: 'user:anonymous' }), packet(3, 'subscribe', { room: 'project:a' }));
+    await ws.at('433[');
+    ws.say(packet(4, 'subscribe', { room: 'project:a', since: 0 }));
+    assert.ok(await ws.at('434[') < await ws.at('42["step"'));
+});
+
+test('an answer is not given to the socket that comes behind the one that asked', async (t) => {
+    const ws = await raw(t, await startServer({ t }));
+    ws.say(packet(1, 'subscribe', { room: 'project:a' }), '41', '40{"recovery":true}', packet(2, 'subscribe', { room: 'project:b' }));
+    await ws.at('432[');
+    assert.ok(!ws.packets.some((each) => each.startsWith('431[')));
+});
+
+test('whoever joins rooms misses nothing ephemeral of the others', async (t) => {
+    const server = await startServer({ t });
+    const ws = await raw(t, server);
+    ws.say(packet('', 'subscribe', { room: 'channel:a' }), packet(1, 'subscribe', { room: 'project:a' }));
+    await ws.at('431[');
+    for (const n of range(50)) {
+        ws.say(packet('', 'subscribe', { room: `project:${n}` }));
+        await server.publish({ topic: 'channel:a', type: 'tick', data: { n }, ephemeral: true });
+    }
+    await ws.at('42["tick",{"type":"tick"');
+    await waitFor(() => ws.packets.filter((each) => each.startsWith('42["tick"')).length === 50, 'all ticks');
+});
+
+test('notes that were damaged keep nobody from starting', async (t) => {
+    let server = await startServer({ t });
+    const socket = await connect(t, server, { reconnection: false });
+    await ask(socket, 'subscribe', { room: 'project:x' });
+    await server.publish({ topic: 'project:x', type: 'step', data: { n: 0 } });
+    socket.disconnect();
+    await server.stop();
+    const file = path.join(server.directory, 'data/fanfare.db');
+    const root = Number(execFileSync('sqlite3', [file, "SELECT rootpage FROM sqlite_schema WHERE name = 'notes'"]).toString());
+    const handle = fs.openSync(file, 'r+');
+    fs.writeSync(handle, Buffer.alloc(4096, 0x5a), 0, 4096, (root - 1) * 4096);
+    fs.closeSync(handle);
+    server = await startServer({ t, directory: server.directory });
+    assert.equal((await server.get('/api/v1/topics/project:x/history')).json.offset, 1);
+    assert.match(server.stderr(), /not all sockets and users can be read/);
 });
