@@ -4,7 +4,8 @@
  *   version (1 byte) · CRC-32 of the row's key and of the rest (4 bytes, big-endian) · content
  *
  * The key is two numbers that the row has beside the blob, so that a blob under the wrong key is as
- * damaged as a broken one. No I/O, any thread.
+ * damaged as a broken one. Blobs of version 1, whose checksum is of the content alone, can be read.
+ * No I/O, any thread.
  */
 #ifndef ENGINE_CHECKED_BLOB_H
 #define ENGINE_CHECKED_BLOB_H

@@ -29,7 +29,9 @@ static const char *const steps[] = {
     "  accepted_ms INTEGER NOT NULL," /* wall clock */
     "  bytes INTEGER NOT NULL,"       /* of the events, as retention counts them */
     "  data BLOB NOT NULL);",
-    /* 2: what hub_keep was given. */
+    /* 2: what hub_keep was given. States have a checksum from here on; those without are made
+     * again, of the events. */
+    "UPDATE topics SET state = NULL, state_offset = 0;"
     "CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
 };
 

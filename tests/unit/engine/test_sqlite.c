@@ -2,6 +2,8 @@
  * before, and what could not be written was never there. */
 #include "store_fixture.h"
 
+#include <zlib.h>
+
 /* ---- Restarts ---- */
 
 static void test_a_restart_goes_on_where_it_was(void **state)
@@ -326,6 +328,59 @@ static void test_a_newer_store_is_left_alone(void **state)
     buf_fini(&why);
 }
 
+/* checksum(data): of what a run's blob had in it when that was all that was in its checksum. */
+static void plain_blob(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    unsigned char blob[4096];
+    size_t size = (size_t)sqlite3_value_bytes(values[0]);
+    (void)count;
+    assert_true(size > 5 && size <= sizeof blob);
+    memcpy(blob, sqlite3_value_blob(values[0]), size);
+    uLong crc = crc32_z(0, blob + 5, size - 5);
+    blob[0] = 1;
+    for (int i = 0; i < 4; i++)
+        blob[1 + i] = (unsigned char)(crc >> (24 - 8 * i));
+    sqlite3_result_blob(context, blob, (int)size, SQLITE_TRANSIENT);
+}
+
+/* The database as its first version was. */
+static void make_first_version(void)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path_of(STORE_FILE), &db), SQLITE_OK);
+    sqlite3_create_function(db, "plain", 1, SQLITE_UTF8, NULL, plain_blob, NULL, NULL);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE runs SET data = plain(data); DROP TABLE notes;"
+                                  "UPDATE topics SET state = 'as it was', state_offset = 1;"
+                                  "PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void test_an_older_store_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    open_hub();
+    uint64_t node = hub_epoch(hub);
+    store(.topics = {"session:a"}, .type = "component_update",
+          .data = "{\"component_id\":\"auth\",\"status\":\"completed\",\"progress\":100}");
+    store(.topics = {"session:a", "user:b"}, .id = "two");
+    close_hub();
+    make_first_version();
+    open_hub();
+    assert_true(hub_epoch(hub) == node);
+    assert_log("session:a", 0, 1, 2);
+    assert_log("user:b", 0, 1, 1);
+    assert_state("session:a", "\"auth\"");
+    assert_true(store(.topics = {"session:a", "user:b"}, .id = "two").duplicate);
+    assert_int_equal(store(.topics = {"session:a"}).offset, 3);
+    struct engine_status status;
+    hub_engine_status(hub, &status);
+    assert_int_equal(status.damaged, 0);
+    assert_int_equal(query("PRAGMA user_version"), (int)store_schema_version());
+}
+
 /* Damages the blob of the run with this offset. */
 static void damage(int offset)
 {
@@ -404,6 +459,7 @@ int main(void)
         TEST(test_two_servers_on_one_directory),
         TEST(test_a_file_that_is_no_store),
         TEST(test_a_newer_store_is_left_alone),
+        TEST(test_an_older_store_is_brought_up_to_date),
         TEST(test_damaged_events_are_not_served),
         TEST(test_what_cannot_be_written_was_never_there),
     };
