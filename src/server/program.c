@@ -149,8 +149,8 @@ static int run(struct program *p, struct buf *why)
     };
     int error = server_start(p->server, &owner, why);
     if (!error) {
+        server_log_start(p->server); /* before anybody connects */
         print_start(p);
-        server_log_start(p->server);
         uv_run(&p->loop, UV_RUN_DEFAULT);
         log_info("server", "stopped");
     }

@@ -298,11 +298,8 @@ test('a poll that is given up ends the session', async (t) => {
     const { sid } = await handshake(alone);
     await post(alone, sid, '40');
     await poll(alone, sid);
-    const open = () => alone.metric('fanfare_connections');
-    await waitFor(async () => (await open()) === 2, 'all to go but the session and who asks');
-    const given = http.get(`${alone.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+    const { answer: given } = await arrived(alone, () => http.get(`${alone.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`));
     given.on('error', () => {});
-    await waitFor(async () => (await open()) === 3, 'the poll to arrive');
     given.destroy();
     await waitFor(async () => (await alone.metric('fanfare_clients', 'rooms')) === 0, 'the end of the session');
     assert.equal((await poll(alone, sid)).json.code, 1);
